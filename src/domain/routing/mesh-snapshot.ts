@@ -1,0 +1,43 @@
+import type { Capabilities, RuntimeKind } from "../../protocol/capability.ts";
+import type { NodeId } from "../../protocol/ids.ts";
+import type { Scheduling } from "../../protocol/node.ts";
+import type { Group } from "../../protocol/rule.ts";
+
+/**
+ * A node as the router sees it. The registry keeps these objects and changes them in place between decisions, so that a
+ * decision copies nothing; within one decision they do not change.
+ */
+export interface NodeView {
+  readonly id: NodeId;
+  readonly name: string;
+  /** `name` in lower case: names are compared without case. */
+  readonly nameKey: string;
+  readonly capabilities: Capabilities;
+  /** Effective tags and skills in lower case: a tag of the same name counts as the skill. */
+  readonly abilities: ReadonlySet<string>;
+  /** Effective tags in lower case. */
+  readonly tagKeys: ReadonlySet<string>;
+  readonly runtimes: readonly { readonly kind: RuntimeKind; readonly ready: boolean }[];
+  readonly isOnline: boolean;
+  /** Epoch; when it went offline. null while online. */
+  readonly offlineSinceMs: number | null;
+  readonly isReady: boolean;
+  /** Why it is not ready. */
+  readonly reason: string | null;
+  readonly scheduling: Scheduling;
+  /** Its circuit breaker is open: it failed too often lately. */
+  readonly isBreakerOpen: boolean;
+  readonly slots: number;
+  /** Running attempts plus reservations. */
+  readonly inFlight: number;
+  /** Exponentially weighted mean of the answer time; 0 before the first answer. */
+  readonly latencyMs: number;
+  readonly weight: number;
+}
+
+/** All that the router knows of the mesh. `revision` changes whenever anything but load changes: caches key on it. */
+export interface MeshSnapshot {
+  readonly nodes: readonly NodeView[];
+  readonly groups: readonly Group[];
+  readonly revision: number;
+}

@@ -1,0 +1,56 @@
+import type { Requirements } from "../../protocol/capability.ts";
+import type { Decision } from "../../protocol/decision.ts";
+import type { Failure } from "../../protocol/failure.ts";
+import type { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
+import type { Effects } from "../../protocol/message.ts";
+import type { Labels } from "../../protocol/rule.ts";
+import type { AttemptState, TaskState } from "../../protocol/task.ts";
+
+/** One try of a task on one node. */
+export interface Attempt {
+  readonly number: AttemptNumber;
+  readonly nodeId: NodeId;
+  readonly nodeName: string;
+  readonly state: AttemptState;
+  readonly offeredAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly endedAtMs: number | null;
+  readonly failure: Failure | null;
+  /** A report that came after the task had moved on. */
+  readonly isLateResult: boolean;
+}
+
+/** What a message is once it has been accepted; the part that never changes. */
+export interface TaskMessage {
+  readonly id: TaskId;
+  /** Id of the token that submitted it; a `send` token sees only its own tasks. */
+  readonly subject: string;
+  readonly content: string;
+  readonly source: string;
+  readonly session: string | null;
+  readonly requires: Requirements;
+  readonly labels: Labels;
+  /** Node or group the sender named. */
+  readonly target: string | null;
+  readonly effects: Effects;
+  readonly infer: boolean;
+  readonly timeoutMs: number;
+  readonly createdAtMs: number;
+  readonly idempotencyKey: string | null;
+  /** SHA-256 of the request body; with the key it tells a repeat from a conflict. null without a key. */
+  readonly bodyHash: string | null;
+}
+
+/** The durable record of a message and what became of it. */
+export interface Task {
+  readonly message: TaskMessage;
+  readonly state: TaskState;
+  readonly isCancelRequested: boolean;
+  readonly endedAtMs: number | null;
+  /** Node of the current or last attempt. */
+  readonly nodeId: NodeId | null;
+  readonly response: string | null;
+  readonly failure: Failure | null;
+  readonly decision: Decision | null;
+  readonly attempts: readonly Attempt[];
+}

@@ -1,0 +1,192 @@
+import { z } from "zod";
+
+/** What an error of the catalogue means to HTTP and to the shell. */
+interface ErrorEntry {
+  readonly status: number;
+  /** Exit code of the command line: 1 failed, 2 usage, 3 cannot reach, 4 not allowed, 5 not found, 6 no node fits. */
+  readonly exit: 1 | 2 | 3 | 4 | 5 | 6;
+  /** What to do next, when the place that raises the error has nothing more exact to say. */
+  readonly hint: string;
+}
+
+/** Every error that leaves this program has a code of this table. docs/reference/errors.md is checked against it. */
+export const errorCatalogue = {
+  // requests
+  BODY_NOT_JSON: { status: 400, exit: 2, hint: "Send a JSON object with Content-Type: application/json." },
+  BODY_INVALID: { status: 400, exit: 2, hint: "Compare the body with /api/v1/openapi.json." },
+  BODY_TOO_LARGE: {
+    status: 413,
+    exit: 2,
+    hint: "Send less; the limit is 1 MiB unless configured otherwise.",
+  },
+  QUERY_INVALID: { status: 400, exit: 2, hint: "Compare the query with /api/v1/openapi.json." },
+  ROUTE_NOT_FOUND: { status: 404, exit: 5, hint: "See /api/v1/openapi.json for all paths." },
+  METHOD_NOT_ALLOWED: { status: 405, exit: 2, hint: "The Allow header lists the methods of this path." },
+  UPGRADE_REQUIRED: { status: 426, exit: 2, hint: "Open this path as a WebSocket." },
+  // who may
+  TOKEN_MISSING: {
+    status: 401,
+    exit: 4,
+    hint: "Send Authorization: Bearer <token>, or use --token or CLAW_MESH_TOKEN.",
+  },
+  TOKEN_INVALID: {
+    status: 401,
+    exit: 4,
+    hint: "Check the token; on the coordinator's machine it is in <data dir>/token.",
+  },
+  SCOPE_MISSING: { status: 403, exit: 4, hint: "Use a token with the scope this route requires." },
+  INVITE_INVALID: { status: 401, exit: 4, hint: "Ask for a new one with: claw-mesh invite" },
+  // things
+  NODE_NOT_FOUND: { status: 404, exit: 5, hint: "List the nodes with: claw-mesh nodes" },
+  NODE_OFFLINE: { status: 502, exit: 1, hint: "Start it with: claw-mesh join <url>, or send with --auto." },
+  NODE_ALREADY_LINKED: {
+    status: 409,
+    exit: 1,
+    hint: "Stop the other agent of this node, or join with another --name.",
+  },
+  NODE_LOCKED: {
+    status: 409,
+    exit: 1,
+    hint: "Stop the other agent on this machine first, or use another --name.",
+  },
+  NAME_TAKEN: {
+    status: 409,
+    exit: 1,
+    hint: "Choose another --name; node and group names share one namespace.",
+  },
+  RULE_NOT_FOUND: { status: 404, exit: 5, hint: "List the rules with: claw-mesh route list" },
+  RULE_READ_ONLY: { status: 409, exit: 1, hint: "It comes from the configuration file: change it there." },
+  RULE_INVALID: { status: 400, exit: 2, hint: "See docs/reference/configuration.md, section rules." },
+  GROUP_NOT_FOUND: { status: 404, exit: 5, hint: "List the groups with: claw-mesh group list" },
+  GROUP_READ_ONLY: { status: 409, exit: 1, hint: "It comes from the configuration file: change it there." },
+  TASK_NOT_FOUND: { status: 404, exit: 5, hint: "Finished tasks are deleted after their retention time." },
+  IDEMPOTENCY_CONFLICT: { status: 409, exit: 1, hint: "Use a new Idempotency-Key for another message." },
+  // messages
+  NO_NODE_FITS: { status: 503, exit: 6, hint: "See why with: claw-mesh route explain <message>" },
+  QUEUE_FULL: { status: 503, exit: 1, hint: "Try again after the time in Retry-After." },
+  MESSAGE_TIMEOUT: { status: 504, exit: 1, hint: "Give it more time with timeout_s (--timeout)." },
+  OUTCOME_UNKNOWN: {
+    status: 502,
+    exit: 1,
+    hint: "The machine may have done the work. Look there, then send again; with effects=safe it is tried elsewhere by itself.",
+  },
+  RUNTIME_FAILED: {
+    status: 502,
+    exit: 1,
+    hint: "Look at the runtime on that node: claw-mesh nodes, claw-mesh doctor.",
+  },
+  MESSAGE_REFUSED: {
+    status: 503,
+    exit: 1,
+    hint: "Every candidate refused it; see the attempts of the task.",
+  },
+  ANSWER_TOO_LARGE: { status: 502, exit: 1, hint: "Answers are limited to 8 MiB; ask for a file instead." },
+  MESSAGE_CANCELLED: { status: 409, exit: 1, hint: "Send it again if it is still wanted." },
+  // this process and its surroundings
+  COORDINATOR_UNREACHABLE: {
+    status: 502,
+    exit: 3,
+    hint: "Is it running? Check --coordinator and: claw-mesh doctor",
+  },
+  COORDINATOR_STOPPING: { status: 503, exit: 1, hint: "Try again in a few seconds." },
+  NOT_A_COORDINATOR: {
+    status: 502,
+    exit: 3,
+    hint: "Something else answers at this address; check --coordinator and proxies.",
+  },
+  PROXY_IN_THE_WAY: { status: 502, exit: 3, hint: "Add the coordinator to NO_PROXY, or unset HTTP_PROXY." },
+  VERSION_UNSUPPORTED: {
+    status: 426,
+    exit: 1,
+    hint: "Bring coordinator and node to versions that share a link protocol.",
+  },
+  STORE_UNAVAILABLE: {
+    status: 503,
+    exit: 1,
+    hint: "Look at the disk of the coordinator: space, permissions, health.",
+  },
+  STORE_TOO_NEW: {
+    status: 500,
+    exit: 1,
+    hint: "A newer claw-mesh wrote this database: update, or restore the backup beside it.",
+  },
+  STORE_CORRUPT: { status: 500, exit: 1, hint: "Restore the newest backup beside the database." },
+  DATA_DIR_LOCKED: { status: 409, exit: 1, hint: "Stop the other coordinator, or use another --data-dir." },
+  DATA_DIR_UNUSABLE: {
+    status: 500,
+    exit: 1,
+    hint: "Make the directory writable for this user, or use --data-dir.",
+  },
+  PORT_IN_USE: {
+    status: 500,
+    exit: 1,
+    hint: "Choose another port with --port, or stop the program that has it.",
+  },
+  CONFIG_INVALID: { status: 500, exit: 2, hint: "See docs/reference/configuration.md." },
+  FILE_EXISTS: { status: 409, exit: 1, hint: "Use --force to overwrite." },
+  RUNTIME_NOT_FOUND: {
+    status: 502,
+    exit: 1,
+    hint: "Start the runtime first, name it with --runtime, or use --no-gateway.",
+  },
+  USAGE: { status: 400, exit: 2, hint: "See: claw-mesh --help" },
+  INTERNAL: {
+    status: 500,
+    exit: 1,
+    hint: "This is a fault of claw-mesh; report it with the request id and the log.",
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export const ErrorCode = z.enum(Object.keys(errorCatalogue) as [keyof typeof errorCatalogue]);
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** The body of every error answer. */
+export const ErrorBody = z.object({
+  error: z.string(),
+  code: ErrorCode,
+  hint: z.string(),
+  request_id: z.string(),
+  /** Machine-readable facts of some codes, such as `issues` of BODY_INVALID or `decision` of NO_NODE_FITS. */
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+export type ErrorBody = z.infer<typeof ErrorBody>;
+
+interface MeshErrorOptions {
+  readonly hint?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/**
+ * An error that a user may see. The message says what happened to which thing and holds no secret; the hint says what
+ * to do next. Anything else that is thrown is a fault of this program and shown as INTERNAL.
+ */
+export class MeshError extends Error {
+  override readonly name = "MeshError";
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: ErrorCode, message: string, options: MeshErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint ?? errorCatalogue[code].hint;
+    this.details = options.details;
+  }
+
+  get status(): number {
+    return errorCatalogue[this.code].status;
+  }
+
+  get exitCode(): number {
+    return errorCatalogue[this.code].exit;
+  }
+}
+
+/** One line per problem, with the path to it: `rules.0.strategy: unknown strategy "fast"`. */
+export function issueLines(error: z.ZodError): readonly string[] {
+  return error.issues.map((issue) => {
+    const path = issue.path.map(String).join(".");
+    return path === "" ? issue.message : `${path}: ${issue.message}`;
+  });
+}

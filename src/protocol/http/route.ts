@@ -1,0 +1,59 @@
+import type { z } from "zod";
+import type { ErrorCode } from "../errors.ts";
+
+/** What a token may do. admin ⊃ operate ⊃ read, admin ⊃ send; `node` opens that node's own routes only. */
+export type Scope = "none" | "read" | "send" | "operate" | "admin" | "metrics" | "node" | "invite";
+
+export type HttpMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/**
+ * One route of the HTTP API as data: the server dispatches by it, the client calls by it and the OpenAPI document is
+ * made of it. `scopes`: any of them opens the route.
+ */
+export interface RouteContract<
+  Params extends z.ZodObject | undefined = z.ZodObject | undefined,
+  Query extends z.ZodObject | undefined = z.ZodObject | undefined,
+  Body extends z.ZodType | undefined = z.ZodType | undefined,
+  Answer extends z.ZodType | undefined = z.ZodType | undefined,
+> {
+  readonly operationId: string;
+  readonly method: HttpMethod;
+  /** With `{name}` for path parameters. */
+  readonly path: string;
+  readonly summary: string;
+  readonly tag: "messages" | "tasks" | "nodes" | "rules" | "groups" | "access" | "service" | "link";
+  readonly scopes: readonly Scope[];
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly status: number;
+  /** undefined: no body. */
+  readonly answer: Answer;
+  /** Answers with `text/event-stream` when the client accepts that. */
+  readonly streams?: true;
+  /** Errors beside those every route may give. */
+  readonly errors: readonly ErrorCode[];
+}
+
+/** Gives the compiler the exact type of a contract; changes nothing. */
+export function route<
+  Params extends z.ZodObject | undefined = undefined,
+  Query extends z.ZodObject | undefined = undefined,
+  Body extends z.ZodType | undefined = undefined,
+  Answer extends z.ZodType | undefined = undefined,
+>(
+  contract: Omit<RouteContract<Params, Query, Body, Answer>, "params" | "query" | "body" | "answer"> & {
+    params?: Params;
+    query?: Query;
+    body?: Body;
+    answer?: Answer;
+  },
+): RouteContract<Params, Query, Body, Answer> {
+  return {
+    ...contract,
+    params: contract.params as Params,
+    query: contract.query as Query,
+    body: contract.body as Body,
+    answer: contract.answer as Answer,
+  };
+}

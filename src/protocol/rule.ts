@@ -1,0 +1,92 @@
+import { z } from "zod";
+import { ArchName, Name, OsName, RuntimeKind, Skill, Tag } from "./capability.ts";
+import { RuleId } from "./ids.ts";
+
+export const StrategyName = z.enum(["least-busy", "round-robin", "weighted", "random", "fastest", "sticky"]);
+export type StrategyName = z.infer<typeof StrategyName>;
+
+/** Labels of a message; also what a rule compares them with (all pairs must be equal). */
+export const Labels = z.record(z.string().min(1).max(64), z.string().max(256));
+export type Labels = z.infer<typeof Labels>;
+
+/**
+ * When a rule applies. `content`, `source`, `labels` and `session` look at the message; `requires_…` at what it
+ * needs, or, beside a message-side condition, they constrain the nodes.
+ */
+export const RuleMatch = z.strictObject({
+  /** `/pattern/flags` (linear-time syntax, flags i, m, s) or a list of words. */
+  content: z
+    .union([z.string().min(1).max(1024), z.array(z.string().min(1).max(128)).min(1).max(64)])
+    .optional(),
+  /** Glob with `*` and `?`, compared without case. */
+  source: z.string().min(1).max(256).optional(),
+  labels: Labels.optional(),
+  /** Glob over the session name. */
+  session: z.string().min(1).max(256).optional(),
+  requires_gpu: z.boolean().optional(),
+  requires_os: OsName.optional(),
+  requires_arch: ArchName.optional(),
+  requires_skill: Skill.optional(),
+  requires_skills: z.array(Skill).min(1).max(32).optional(),
+  requires_any_skill: z.array(Skill).min(1).max(32).optional(),
+  requires_tag: Tag.optional(),
+  requires_group: Name.optional(),
+  requires_runtime: RuntimeKind.optional(),
+  min_memory_gb: z.number().positive().max(1_000_000).optional(),
+  wildcard: z.literal(true).optional(),
+});
+export type RuleMatch = z.infer<typeof RuleMatch>;
+
+/** What happens when a rule applies and none of its nodes is a candidate. */
+export const Otherwise = z.enum(["next", "queue", "fail"]);
+export type Otherwise = z.infer<typeof Otherwise>;
+
+/** A node name, node id or group name. Unknown ones warn; they may come later. */
+const Target = z.string().min(1).max(80);
+
+/** A rule as a client writes it. */
+export const RuleInput = z.strictObject({
+  match: RuleMatch,
+  target: Target.optional(),
+  /** Tried in this order. */
+  targets: z.array(Target).min(1).max(32).optional(),
+  strategy: StrategyName.optional(),
+  otherwise: Otherwise.optional(),
+});
+export type RuleInput = z.infer<typeof RuleInput>;
+
+/** `config` rules come first and are read-only. */
+export const RuleOrigin = z.enum(["config", "api"]);
+export type RuleOrigin = z.infer<typeof RuleOrigin>;
+
+export const Rule = RuleInput.extend({ id: RuleId, origin: RuleOrigin });
+export type Rule = z.infer<typeof Rule>;
+
+/** Nodes listed by hand, selected by capability, or both. */
+export const GroupInput = z
+  .strictObject({
+    nodes: z.array(Target).max(1000).optional(),
+    match: z
+      .strictObject({
+        os: OsName.optional(),
+        arch: ArchName.optional(),
+        gpu: z.boolean().optional(),
+        skill: Skill.optional(),
+        tag: Tag.optional(),
+        runtime: RuntimeKind.optional(),
+        min_memory_gb: z.number().positive().max(1_000_000).optional(),
+      })
+      .optional(),
+  })
+  .refine((group) => (group.nodes?.length ?? 0) > 0 || Object.keys(group.match ?? {}).length > 0, {
+    error: "a group lists nodes or has a match, or both",
+  });
+export type GroupInput = z.infer<typeof GroupInput>;
+
+export const Group = z.object({
+  name: Name,
+  origin: RuleOrigin,
+  nodes: z.array(z.string()),
+  match: GroupInput.shape.match,
+});
+export type Group = z.infer<typeof Group>;
