@@ -1,0 +1,39 @@
+import type { MeshId } from "../protocol/ids.ts";
+import type { InviteStore } from "./invites.ts";
+import type { NodeStore } from "./nodes.ts";
+import type { GroupStore, RuleStore } from "./rules.ts";
+import type { SessionStore } from "./sessions.ts";
+import type { TaskStore } from "./tasks.ts";
+
+/**
+ * How much a committed write survives. `process`: the end of this process (kill -9), not a power cut. `full`: a power
+ * cut too. Writes of one loop turn share one commit, which is full when any of them asks for it.
+ */
+export type Durability = "process" | "full";
+
+/**
+ * The durable state of one mesh. Every method is one atomic transition, resolves after the commit that covers it, and
+ * rejects with a MeshError STORE_UNAVAILABLE when it could not be committed (then nothing of it happened).
+ */
+export interface Store {
+  /** Made when the store is first opened; names the mesh for good. */
+  readonly meshId: MeshId;
+  readonly tasks: TaskStore;
+  readonly nodes: NodeStore;
+  readonly rules: RuleStore;
+  readonly groups: GroupStore;
+  readonly sessions: SessionStore;
+  readonly invites: InviteStore;
+
+  /**
+   * Resolves when all that was committed before the call is durable in full. Callers that arrive while one is on its
+   * way share the next one; at most one runs per {@link syncIntervalMs}.
+   */
+  readonly sync: () => Promise<void>;
+
+  /** Commits what is queued and closes. Later calls reject with STORE_UNAVAILABLE. */
+  readonly close: () => Promise<void>;
+}
+
+/** Acknowledgements to nodes wait at most this long for the full commit they share. */
+export const syncIntervalMs = 20;
