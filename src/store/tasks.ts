@@ -1,22 +1,6 @@
-import type { Attempt, Task } from "../domain/tasks/task.ts";
-import type { Decision } from "../protocol/decision.ts";
-import type { Failure } from "../protocol/failure.ts";
-import type { AttemptNumber, NodeId, TaskId } from "../protocol/ids.ts";
-import type { TaskState } from "../protocol/task.ts";
+import type { Attempt, Task, TaskChange } from "../domain/tasks/task.ts";
+import type { AttemptNumber, TaskId } from "../protocol/ids.ts";
 import type { Durability } from "./store.ts";
-
-/** What changes in one transition of a task. Fields left out stay as they are. */
-export interface TaskChange {
-  readonly state?: TaskState;
-  readonly isCancelRequested?: boolean;
-  readonly endedAtMs?: number;
-  readonly nodeId?: NodeId;
-  readonly response?: string;
-  readonly failure?: Failure;
-  readonly decision?: Decision;
-  /** New or changed attempts; the others stay. */
-  readonly attempts?: readonly Attempt[];
-}
 
 /**
  * A transition happens only when the task is still where the caller believes it to be: not terminal, and its newest

@@ -54,3 +54,16 @@ export interface Task {
   readonly decision: Decision | null;
   readonly attempts: readonly Attempt[];
 }
+
+/** What changes in one transition of a task. Fields left out stay as they are. */
+export interface TaskChange {
+  readonly state?: TaskState;
+  readonly isCancelRequested?: boolean;
+  readonly endedAtMs?: number;
+  readonly nodeId?: NodeId;
+  readonly response?: string;
+  readonly failure?: Failure;
+  readonly decision?: Decision;
+  /** New or changed attempts; the others stay. */
+  readonly attempts?: readonly Attempt[];
+}

@@ -1,0 +1,317 @@
+import type { Decision } from "../../protocol/decision.ts";
+import type { Failure } from "../../protocol/failure.ts";
+import type { AttemptNumber, NodeId } from "../../protocol/ids.ts";
+import type { TaskState } from "../../protocol/task.ts";
+import { cancelConfirmMs, graceMs, isRetryable, maxAttempts, retryDelayMs } from "./retry-policy.ts";
+import type { Attempt, Task, TaskChange } from "./task.ts";
+
+/**
+ * The life of a task and its attempts.
+ *
+ *     task:     queued ──offered──▶ running ──succeeded | failed | …──▶ succeeded | failed | cancelled | expired
+ *                 ▲                    │
+ *                 └─ refused, lost, retryable failure ─┘
+ *     attempt:  offered ──started──▶ finished | lost          offered ──▶ refused | lost
+ *
+ * Invariants: a terminal task never moves; at most one attempt is current (the newest, while it is offered or started);
+ * a report for another attempt never becomes the result. docs/explanation/delivery.md tells the story in words.
+ */
+export type TaskEvent =
+  /** The router chose a node; the attempt is about to be written to its link. */
+  | {
+      readonly kind: "offered";
+      readonly nodeId: NodeId;
+      readonly nodeName: string;
+      readonly decision: Decision;
+    }
+  /** The node did not take it. */
+  | { readonly kind: "refused"; readonly attempt: AttemptNumber; readonly message: string }
+  | { readonly kind: "started"; readonly attempt: AttemptNumber }
+  | { readonly kind: "succeeded"; readonly attempt: AttemptNumber; readonly text: string }
+  | { readonly kind: "failed"; readonly attempt: AttemptNumber; readonly failure: Failure }
+  /** The link to the node is gone; the run may go on there. */
+  | { readonly kind: "link_lost"; readonly attempt: AttemptNumber }
+  /** It is certain that nothing more will be heard of the run, or that it never began. */
+  | {
+      readonly kind: "lost";
+      readonly attempt: AttemptNumber;
+      readonly started: boolean;
+      readonly fenced: boolean;
+      readonly reason: string;
+    }
+  /** The grace ran out without a report. */
+  | { readonly kind: "grace_ended"; readonly attempt: AttemptNumber }
+  | { readonly kind: "cancel_requested" }
+  /** The node confirmed that the run was stopped. */
+  | { readonly kind: "stopped"; readonly attempt: AttemptNumber }
+  | { readonly kind: "cancel_unconfirmed" }
+  | { readonly kind: "timed_out" }
+  /** No node fits and waiting is not wanted, or all candidates refused. */
+  | { readonly kind: "unroutable"; readonly failure: Failure; readonly decision: Decision };
+
+/** What has to be done after a transition. */
+export type NextStep =
+  | { readonly kind: "none" }
+  /** Find a node, after a delay; `avoid` goes last. */
+  | { readonly kind: "route"; readonly afterMs: number; readonly avoid: NodeId | null }
+  /** Wait for the node to return and report. */
+  | { readonly kind: "await_report"; readonly attempt: AttemptNumber; readonly forMs: number }
+  /** Stop the run on the node; `confirmMs`: how long to wait for it (null: the task has ended already). */
+  | {
+      readonly kind: "stop";
+      readonly attempt: AttemptNumber;
+      readonly reason: "cancelled" | "timeout" | "superseded";
+      readonly confirmMs: number | null;
+    }
+  /** The report belongs to the history only. */
+  | { readonly kind: "late" };
+
+export interface TaskStep {
+  /** null: nothing changes. */
+  readonly change: TaskChange | null;
+  readonly next: NextStep;
+}
+
+const terminalStates: ReadonlySet<TaskState> = new Set(["succeeded", "failed", "cancelled", "expired"]);
+
+export function isTerminal(state: TaskState): boolean {
+  return terminalStates.has(state);
+}
+
+/** The newest attempt while its outcome is open; null otherwise. */
+export function currentAttempt(task: Task): Attempt | null {
+  const newest = task.attempts.at(-1);
+  return newest !== undefined && (newest.state === "offered" || newest.state === "started") ? newest : null;
+}
+
+/** Attempts that may have reached a runtime. */
+export function countedAttempts(task: Task): number {
+  return task.attempts.filter(
+    (attempt) => attempt.state !== "refused" && attempt.failure?.class !== "lost_before_start",
+  ).length;
+}
+
+const nothing: TaskStep = { change: null, next: { kind: "none" } };
+const late: TaskStep = { change: null, next: { kind: "late" } };
+
+/** @param random in [0, 1), for the jitter of retries */
+export function nextTaskState(
+  task: Task,
+  event: TaskEvent,
+  context: { nowMs: number; random: number },
+): TaskStep {
+  if (isTerminal(task.state)) return "attempt" in event ? late : nothing;
+  switch (event.kind) {
+    case "offered":
+      return offer(task, event, context.nowMs);
+    case "cancel_requested":
+      return requestCancel(task, context.nowMs);
+    case "cancel_unconfirmed":
+      return task.isCancelRequested ? end(task, "cancelled", context.nowMs, unconfirmedCancel) : nothing;
+    case "timed_out":
+      return timeOut(task, context.nowMs);
+    case "unroutable":
+      return {
+        change: { ...endChange("failed", context.nowMs, event.failure), decision: event.decision },
+        next: none,
+      };
+    default:
+      return report(task, event, context);
+  }
+}
+
+const none: NextStep = { kind: "none" };
+const unconfirmedCancel: Failure = {
+  class: "outcome_unknown",
+  message: "The node did not confirm the cancel; the run may have gone on.",
+};
+
+type AttemptEvent = Extract<TaskEvent, { attempt: AttemptNumber }>;
+
+/** Transitions that a report about the current attempt causes; any other attempt's report is late. */
+function report(task: Task, event: AttemptEvent, context: { nowMs: number; random: number }): TaskStep {
+  const attempt = currentAttempt(task);
+  if (attempt === null || attempt.number !== event.attempt) return late;
+  const { nowMs } = context;
+  switch (event.kind) {
+    case "started":
+      return attempt.state === "started"
+        ? nothing
+        : { change: { attempts: [{ ...attempt, state: "started", startedAtMs: nowMs }] }, next: none };
+    case "succeeded":
+      return {
+        change: {
+          state: "succeeded",
+          endedAtMs: nowMs,
+          response: event.text,
+          attempts: [{ ...attempt, state: "finished", endedAtMs: nowMs }],
+        },
+        next: none,
+      };
+    case "refused":
+      return moveOn(
+        task,
+        closed(attempt, "refused", nowMs, { class: "refused", message: event.message }),
+        nowMs,
+        {
+          kind: "route",
+          afterMs: 0,
+          avoid: null,
+        },
+      );
+    case "failed":
+      return fail(task, attempt, event.failure, context);
+    case "link_lost":
+      return {
+        change: null,
+        next: { kind: "await_report", attempt: attempt.number, forMs: graceMs(task.message.effects) },
+      };
+    case "lost":
+      return lose(task, attempt, event, nowMs);
+    case "grace_ended":
+      return lose(
+        task,
+        attempt,
+        { started: true, fenced: false, reason: "The node did not come back in time." },
+        nowMs,
+      );
+    case "stopped":
+      return task.isCancelRequested
+        ? end(task, "cancelled", nowMs, null)
+        : lose(task, attempt, { started: true, fenced: true, reason: "The node stopped the run." }, nowMs);
+    default:
+      return event satisfies never;
+  }
+}
+
+function offer(task: Task, event: Extract<TaskEvent, { kind: "offered" }>, nowMs: number): TaskStep {
+  if (currentAttempt(task) !== null) return nothing;
+  const attempt: Attempt = {
+    number: (task.attempts.at(-1)?.number ?? 0) + 1,
+    nodeId: event.nodeId,
+    nodeName: event.nodeName,
+    state: "offered",
+    offeredAtMs: nowMs,
+    startedAtMs: null,
+    endedAtMs: null,
+    failure: null,
+    isLateResult: false,
+  };
+  return {
+    change: { state: "running", nodeId: event.nodeId, decision: event.decision, attempts: [attempt] },
+    next: none,
+  };
+}
+
+function requestCancel(task: Task, nowMs: number): TaskStep {
+  const attempt = currentAttempt(task);
+  if (attempt === null) return end(task, "cancelled", nowMs, null);
+  if (task.isCancelRequested) return nothing;
+  return {
+    change: { isCancelRequested: true },
+    next: { kind: "stop", attempt: attempt.number, reason: "cancelled", confirmMs: cancelConfirmMs },
+  };
+}
+
+function timeOut(task: Task, nowMs: number): TaskStep {
+  const attempt = currentAttempt(task);
+  const seconds = task.message.timeoutMs / 1000;
+  const failure: Failure = {
+    class: "timeout",
+    message:
+      attempt === null
+        ? `No node took the message within its ${seconds} s.`
+        : `${attempt.nodeName} did not answer within the message's ${seconds} s.`,
+  };
+  const step = end(task, "failed", nowMs, failure);
+  if (attempt === null) return step;
+  return { ...step, next: { kind: "stop", attempt: attempt.number, reason: "timeout", confirmMs: null } };
+}
+
+function fail(
+  task: Task,
+  attempt: Attempt,
+  failure: Failure,
+  context: { nowMs: number; random: number },
+): TaskStep {
+  const { nowMs } = context;
+  if (failure.class === "refused") {
+    const next: NextStep = { kind: "route", afterMs: 0, avoid: null };
+    return moveOn(task, closed(attempt, "refused", nowMs, failure), nowMs, next);
+  }
+  const ended = closed(attempt, "finished", nowMs, failure);
+  const isAgain = isRetryable(failure, task.message.effects) && countedAttempts(task) < maxAttempts;
+  if (!isAgain && !task.isCancelRequested) {
+    return { change: { ...endChange("failed", nowMs, failure), attempts: [ended] }, next: none };
+  }
+  const afterMs = retryDelayMs(countedAttempts(task), context.random);
+  return moveOn(task, ended, nowMs, { kind: "route", afterMs, avoid: attempt.nodeId });
+}
+
+function lose(
+  task: Task,
+  attempt: Attempt,
+  how: { readonly started: boolean; readonly fenced: boolean; readonly reason: string },
+  nowMs: number,
+): TaskStep {
+  const failure: Failure = {
+    class: how.started ? "lost_after_start" : "lost_before_start",
+    message: how.reason,
+  };
+  const lost = closed(attempt, "lost", nowMs, failure);
+  const mayMove = !how.started || task.message.effects === "safe";
+  const hasTriesLeft = !how.started || countedAttempts(task) < maxAttempts;
+  if (mayMove && hasTriesLeft) {
+    return moveOn(task, lost, nowMs, { kind: "route", afterMs: 0, avoid: attempt.nodeId });
+  }
+  const unknown: Failure = {
+    class: "outcome_unknown",
+    message: `${attempt.nodeName} was lost after it had started; what it did is not known. ${how.reason}`,
+  };
+  const state = task.isCancelRequested ? "cancelled" : "failed";
+  return { change: { ...endChange(state, nowMs, unknown), attempts: [lost] }, next: none };
+}
+
+/** The attempt is over without an answer: the task goes back to the queue, or ends when its cancel was asked for. */
+function moveOn(task: Task, attempt: Attempt, nowMs: number, next: NextStep): TaskStep {
+  if (task.isCancelRequested)
+    return { change: { ...endChange("cancelled", nowMs, null), attempts: [attempt] }, next: none };
+  return { change: { state: "queued", attempts: [attempt] }, next };
+}
+
+function end(task: Task, state: TaskState, nowMs: number, failure: Failure | null): TaskStep {
+  const attempt = currentAttempt(task);
+  const change = endChange(state, nowMs, failure);
+  if (attempt === null) return { change, next: none };
+  return { change: { ...change, attempts: [closed(attempt, "finished", nowMs, failure)] }, next: none };
+}
+
+function endChange(state: TaskState, nowMs: number, failure: Failure | null): TaskChange {
+  return failure === null ? { state, endedAtMs: nowMs } : { state, endedAtMs: nowMs, failure };
+}
+
+function closed(attempt: Attempt, state: Attempt["state"], nowMs: number, failure: Failure | null): Attempt {
+  return { ...attempt, state, endedAtMs: nowMs, failure };
+}
+
+/** The task after a change. */
+export function applyChange(task: Task, change: TaskChange): Task {
+  const attempts =
+    change.attempts === undefined ? task.attempts : mergeAttempts(task.attempts, change.attempts);
+  return {
+    message: task.message,
+    state: change.state ?? task.state,
+    isCancelRequested: change.isCancelRequested ?? task.isCancelRequested,
+    endedAtMs: change.endedAtMs ?? task.endedAtMs,
+    nodeId: change.nodeId ?? task.nodeId,
+    response: change.response ?? task.response,
+    failure: change.failure ?? task.failure,
+    decision: change.decision ?? task.decision,
+    attempts,
+  };
+}
+
+function mergeAttempts(before: readonly Attempt[], changed: readonly Attempt[]): readonly Attempt[] {
+  const kept = before.filter((attempt) => !changed.some((other) => other.number === attempt.number));
+  return [...kept, ...changed].sort((a, b) => a.number - b.number);
+}
