@@ -1,0 +1,114 @@
+import pino from "pino";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** Facts beside a message: ids, numbers, names. Errors are reduced to their name, code and message. */
+export type LogFacts = Readonly<Record<string, unknown>>;
+
+/** Messages are English and constant where tools read them; what varies goes into the facts. One line per event. */
+export interface Log {
+  readonly debug: (message: string, facts?: LogFacts) => void;
+  readonly info: (message: string, facts?: LogFacts) => void;
+  readonly warn: (message: string, facts?: LogFacts) => void;
+  readonly error: (message: string, facts?: LogFacts) => void;
+  /** A log whose lines all carry these facts. */
+  readonly child: (facts: LogFacts) => Log;
+}
+
+interface LogOptions {
+  /** Takes whole lines, newline included. */
+  readonly write: (line: string) => void;
+  /** `text`: readable lines with `key=value` facts; `json`: one object a line. */
+  readonly format: "text" | "json";
+  readonly level: LogLevel;
+}
+
+/** Not for the way of a single message: a line costs microseconds. */
+export function createLog(options: LogOptions): Log {
+  const destination =
+    options.format === "json"
+      ? { write: options.write }
+      : { write: (line: string) => options.write(toTextLine(line)) };
+  const root = pino(
+    {
+      level: options.level,
+      base: null,
+      messageKey: "message",
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+  return toLog(root);
+}
+
+/** A log that writes nothing. */
+export const silentLog: Log = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLog,
+};
+
+function toLog(logger: pino.Logger): Log {
+  const at = (level: LogLevel) => (message: string, facts?: LogFacts) => {
+    logger[level](facts === undefined ? {} : redactFacts(facts), message);
+  };
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    child: (facts) => toLog(logger.child(redactFacts(facts))),
+  };
+}
+
+const secretName = /token|secret|password|passphrase|authorization|cookie|credential|api_?key|invite_?code/i;
+const maxFactDepth = 6;
+
+/** Replaces the values of facts whose name says that they are secret. */
+export function redactFacts(facts: LogFacts): Record<string, unknown> {
+  return redactObject(facts, 0);
+}
+
+function redactObject(value: object, depth: number): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(value).map(([key, field]) => [
+      key,
+      secretName.test(key) && (typeof field === "string" || typeof field === "object") && field !== null
+        ? "***"
+        : redactValue(field, depth + 1),
+    ]),
+  );
+}
+
+function redactValue(value: unknown, depth: number): unknown {
+  if (value instanceof Error) {
+    const code = "code" in value ? value.code : undefined;
+    return { name: value.name, ...(code === undefined ? {} : { code }), message: value.message };
+  }
+  if (typeof value !== "object" || value === null) return value;
+  if (depth > maxFactDepth) return "…";
+  return Array.isArray(value)
+    ? value.map((item) => redactValue(item, depth + 1))
+    : redactObject(value, depth);
+}
+
+/** `2026-11-22T10:00:00.000Z INFO  coordinator listening on :9180 mesh=mesh_…` */
+function toTextLine(line: string): string {
+  const { level, time, message, ...facts } = JSON.parse(line) as Record<string, unknown>;
+  const parts = [String(time), String(level).toUpperCase().padEnd(5), toOneLine(String(message))];
+  for (const [key, value] of Object.entries(facts)) parts.push(`${key}=${toFactText(value)}`);
+  return `${parts.join(" ")}\n`;
+}
+
+function toFactText(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return /^[^\s"=\p{Cc}]+$/u.test(text) ? text : toOneLine(JSON.stringify(text));
+}
+
+/** Text of other machines must not start lines of its own nor steer the terminal. */
+function toOneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\p{Bidi_Control}]+/gu, " ");
+}

@@ -1,0 +1,46 @@
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A place to write text to: a terminal, a pipe or a file. */
+export interface Output {
+  readonly write: (text: string) => void;
+  readonly isTerminal: boolean;
+  /** Width in cells; {@link Infinity} when nothing limits the line. */
+  readonly columns: number;
+  readonly hasColour: boolean;
+}
+
+interface OutputStream {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  readonly write: (text: string) => unknown;
+}
+
+/**
+ * Colours are used on terminals only. NO_COLOR and TERM=dumb switch them off, FORCE_COLOR (not "0") on
+ * (https://no-color.org).
+ */
+export function createOutput(stream: OutputStream, env: Environment): Output {
+  const isTerminal = stream.isTTY === true;
+  return {
+    write: (text) => {
+      stream.write(text);
+    },
+    isTerminal,
+    get columns() {
+      if (!isTerminal) return readColumns(env.COLUMNS) ?? Number.POSITIVE_INFINITY;
+      return stream.columns ?? readColumns(env.COLUMNS) ?? 80;
+    },
+    hasColour: wantsColour(isTerminal, env),
+  };
+}
+
+function wantsColour(isTerminal: boolean, env: Environment): boolean {
+  if (env.NO_COLOR !== undefined && env.NO_COLOR !== "") return false;
+  if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "") return env.FORCE_COLOR !== "0";
+  return isTerminal && env.TERM !== "dumb";
+}
+
+function readColumns(text: string | undefined): number | null {
+  const columns = Number(text);
+  return Number.isInteger(columns) && columns >= 20 ? columns : null;
+}
