@@ -1,0 +1,81 @@
+# Builds, runs and checks claw-mesh with nothing but Node.js/npm, make and git. Every target brings what it needs.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The one place that names the version of Bun is package.json ("packageManager").
+BUN_VERSION := $(shell sed -n 's/.*"packageManager": "bun@\([^"]*\)".*/\1/p' package.json)
+BUN_FOLDER := .cache/bun/$(BUN_VERSION)
+BUN ?= $(BUN_FOLDER)/bun
+
+# More arguments for the program: make run ARGS="--port 9280"
+ARGS ?=
+# Where run-node joins.
+URL ?= http://127.0.0.1:9180
+# More arguments for the test runner: make test TEST_FLAGS="-t 'three nodes'"
+TEST_FLAGS ?=
+OPENCLAW_TEST_FLAGS ?= $(TEST_FLAGS)
+
+export PATH := $(CURDIR)/$(BUN_FOLDER):$(PATH)
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
+
+$(BUN_FOLDER)/bun:
+	@scripts/get-bun.sh $(BUN_VERSION) $(BUN_FOLDER)
+
+.PHONY: check-bun
+check-bun: $(BUN)
+	@[ "$$($(BUN) --version)" = "$(BUN_VERSION)" ] || { \
+	  echo "claw-mesh: $(BUN) is Bun $$($(BUN) --version 2>/dev/null || echo '(unknown)'), but version $(BUN_VERSION) is needed. Leave BUN unset: make gets the right one." >&2; exit 1; }
+
+# For scripts that call Bun themselves.
+.PHONY: bun-path
+bun-path:
+	@echo $(BUN)
+
+node_modules/.installed: package.json bun.lock | check-bun
+	@$(BUN) install --frozen-lockfile --silent || { echo "claw-mesh: installing the packages failed; see the message above." >&2; exit 1; }
+	@touch $@
+
+.PHONY: build
+build: check-bun node_modules/.installed ## Make the self-contained executable bin/claw-mesh
+	@$(BUN) scripts/build.ts
+
+.PHONY: run
+run: build ## Start a coordinator with a local node: the runtime found here, else echo
+	@bin/claw-mesh up --local auto,echo $(ARGS)
+
+.PHONY: run-coordinator
+run-coordinator: build ## Start a coordinator alone
+	@bin/claw-mesh up --no-local $(ARGS)
+
+.PHONY: run-node
+run-node: build ## Join this machine to a coordinator (URL=http://127.0.0.1:9180)
+	@bin/claw-mesh join $(URL) $(ARGS)
+
+.PHONY: test
+test: build ## All tests that need no network, the end-to-end tests on bin/claw-mesh among them
+	@$(BUN) test --path-ignore-patterns 'test/openclaw/**' $(TEST_FLAGS)
+
+.PHONY: test-openclaw
+test-openclaw: build ## Get the real OpenClaw through npm and test against its gateway
+	@$(BUN) scripts/install-openclaw.ts
+	@CLAW_MESH_OPENCLAW=1 $(BUN) test $(OPENCLAW_TEST_FLAGS) ./test/openclaw
+
+.PHONY: lint
+lint: check-bun node_modules/.installed ## Format, lint, types, unused code, import directions
+	@$(BUN) scripts/lint.ts
+
+.PHONY: bench
+bench: build ## Measure throughput, latency, start-up, memory, size
+	@$(BUN) scripts/bench.ts $(ARGS)
+
+.PHONY: ci
+ci: ## Everything that must hold before a change goes in
+	@.ci/run
+
+.PHONY: clean
+clean: ## Remove what was built and installed
+	@rm -rf bin node_modules .cache bench-results.json

@@ -1,0 +1,100 @@
+/**
+ * Adds up what `.ci/run` did: `steps.tsv` (name, exit code) and the JUnit reports beside it. A run that skipped a test,
+ * left out a test file or ran none has failed.
+ */
+import { join } from "node:path";
+
+export interface Step {
+  readonly name: string;
+  readonly exitCode: number;
+}
+
+export interface Report {
+  /** The step that wrote it. */
+  readonly step: string;
+  /** null when the step left none. */
+  readonly xml: string | null;
+  /** The test files it must have run. */
+  readonly expectedFiles: readonly string[];
+}
+
+export interface Summary {
+  readonly passed: number;
+  readonly failed: number;
+  readonly notes: readonly string[];
+}
+
+interface Counted {
+  readonly passed: number;
+  readonly problems: readonly string[];
+}
+
+/** A file that fails to load is absent from the report, so the files are compared as well as the counts. */
+function countReport({ step, xml, expectedFiles }: Report): Counted {
+  if (xml === null) return { passed: 0, problems: [`${step}: no report was written`] };
+  const problems: string[] = [];
+  let passed = 0;
+  for (const [, attributes = "", closing, body = ""] of xml.matchAll(
+    /<testcase ([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g,
+  )) {
+    const name = /\bname="([^"]*)"/.exec(attributes)?.[1] ?? "?";
+    const file = /\bfile="([^"]*)"/.exec(attributes)?.[1] ?? "?";
+    if (closing === "/>" || !/<(failure|error|skipped)\b/.test(body)) passed += 1;
+    else if (body.includes("<skipped")) problems.push(`${step}: skipped in ${file}: ${name}`);
+    else problems.push(`${step}: failed in ${file}: ${name}`);
+  }
+  if (passed + problems.length === 0) problems.push(`${step}: no test was run`);
+  const ran = new Set([...xml.matchAll(/<testsuite\b[^>]*\bfile="([^"]*)"/g)].map((match) => match[1]));
+  for (const file of expectedFiles) {
+    if (!ran.has(file)) problems.push(`${step}: not run: ${file}`);
+  }
+  return { passed, problems };
+}
+
+export function summarise(steps: readonly Step[], reports: readonly Report[]): Summary {
+  const notes: string[] = [];
+  let passed = 0;
+  const explained = new Set<string>();
+  for (const report of reports) {
+    const counted = countReport(report);
+    passed += counted.passed;
+    notes.push(...counted.problems);
+    if (counted.problems.length > 0) explained.add(report.step);
+  }
+  for (const step of steps) {
+    if (step.exitCode !== 0 && !explained.has(step.name)) {
+      notes.push(`${step.name}: exit code ${step.exitCode}`);
+    }
+  }
+  return { passed, failed: notes.length, notes };
+}
+
+async function main(folder: string): Promise<void> {
+  const steps = (await Bun.file(join(folder, "steps.tsv")).text())
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [name = "?", exitCode = "1"] = line.split("\t");
+      return { name, exitCode: Number(exitCode) };
+    });
+  const root = join(import.meta.dir, "..");
+  const files = [...new Bun.Glob("{src,test,scripts}/**/*.test.ts").scanSync({ cwd: root })].sort();
+  const isOpenclaw = (file: string) => file.startsWith("test/openclaw/");
+  const loadReport = (name: string) =>
+    Bun.file(join(folder, `${name}.xml`))
+      .text()
+      .catch(() => null);
+  const summary = summarise(steps, [
+    {
+      step: "tests",
+      xml: await loadReport("tests"),
+      expectedFiles: files.filter((file) => !isOpenclaw(file)),
+    },
+    { step: "openclaw", xml: await loadReport("openclaw"), expectedFiles: files.filter(isOpenclaw) },
+  ]);
+  for (const note of summary.notes) console.log(note);
+  console.log(`${summary.passed} passed, ${summary.failed} failed`);
+  process.exitCode = summary.failed === 0 && summary.passed > 0 ? 0 : 1;
+}
+
+if (import.meta.main) await main(process.argv[2] ?? ".cache/ci");
