@@ -69,7 +69,9 @@ export const Decision = z.object({
     .nullable(),
   declared: Requirements,
   inferred: z.array(InferredNeed),
-  /** Best first. The first is where the message goes, the others are the fallbacks. */
+  /** Nodes that could take it now; `ranking` names the best of them. */
+  candidate_count: z.int(),
+  /** Best first, at most 20. The first is where the message goes, the others are the fallbacks. */
   ranking: z.array(RankedNode),
   refused: z.object({ counts: z.partialRecord(RefusalReason, z.int()), named: z.array(RefusedNode) }),
   unblock: z.array(Unblock),
