@@ -20,6 +20,7 @@ export type Health = z.infer<typeof Health>;
 
 export const Readiness = z.object({ ready: z.boolean(), reason: z.string().nullable() });
 
+/** Why it went there is at `GET /tasks/{id}/decision`, and in the `decision` event of a streamed answer. */
 export const RouteAnswer = z.object({
   message_id: TaskId,
   node_id: NodeId,
@@ -28,7 +29,6 @@ export const RouteAnswer = z.object({
   attempts: z.int(),
   /** From acceptance to answer. */
   duration_ms: z.number(),
-  decision: Decision,
 });
 export type RouteAnswer = z.infer<typeof RouteAnswer>;
 

@@ -1,0 +1,51 @@
+import { sha256Hex } from "../../platform/hash.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { NodeId } from "../../protocol/ids.ts";
+import { adminPrincipal, anonymous, invitePrincipal, nodePrincipal, type Principal } from "./principal.ts";
+
+/** Tells who holds a token. */
+export interface Authenticator {
+  /** The caller behind an `Authorization` header (null: none was sent). Throws TOKEN_INVALID for anything unknown. */
+  readonly authenticate: (authorization: string | null) => Principal;
+}
+
+/** Starts every invite code, so that a reader of a join line and the coordinator know what it is. */
+export const invitePrefix = "cmi_";
+
+/** Starts every node token. */
+export const nodeTokenPrefix = "cmn_";
+
+interface AuthenticatorOptions {
+  readonly adminToken: string;
+  /** The node whose token has this SHA-256, unless it was removed. */
+  readonly findNodeByTokenHash: (tokenHash: string) => NodeId | null;
+}
+
+/**
+ * Tokens are compared by their SHA-256: what an attacker could learn from the time of a look-up is a prefix of the hash
+ * of a guess, which says nothing about the token. Invite codes pass here unchecked and open only the link, where
+ * the store redeems them.
+ */
+export function createAuthenticator({ adminToken, findNodeByTokenHash }: AuthenticatorOptions): Authenticator {
+  const adminHash = sha256Hex(adminToken);
+  return {
+    authenticate: (authorization) => {
+      if (authorization === null) return anonymous;
+      const token = bearerToken(authorization);
+      const tokenHash = sha256Hex(token);
+      if (tokenHash === adminHash) return adminPrincipal;
+      if (token.startsWith(invitePrefix)) return invitePrincipal(tokenHash);
+      const nodeId = findNodeByTokenHash(tokenHash);
+      if (nodeId !== null) return nodePrincipal(nodeId);
+      throw new MeshError("TOKEN_INVALID", "This token opens nothing here.");
+    },
+  };
+}
+
+function bearerToken(authorization: string): string {
+  const scheme = authorization.slice(0, 7);
+  if (scheme !== "Bearer " && scheme.toLowerCase() !== "bearer ") {
+    throw new MeshError("TOKEN_INVALID", "The Authorization header is not of the form: Bearer <token>.");
+  }
+  return authorization.slice(7).trim();
+}

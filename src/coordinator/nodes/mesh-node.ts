@@ -1,0 +1,110 @@
+import type { NodeView } from "../../domain/routing/mesh-snapshot.ts";
+import { toIsoTime } from "../../platform/clock.ts";
+import type { Capabilities } from "../../protocol/capability.ts";
+import type { NodeId } from "../../protocol/ids.ts";
+import type { NodeInfo, NodeLoad, RuntimeStatus, Scheduling } from "../../protocol/node.ts";
+import type { LinkSession } from "../../link/link-session.ts";
+import type { NodeRecord } from "../../store/nodes.ts";
+import type { Principal } from "../auth/principal.ts";
+
+/** Weight of the newest answer time in the mean. */
+const latencyShare = 0.2;
+
+export type NodeSession = LinkSession<Principal>;
+
+/**
+ * One node as the coordinator knows it now: the stored record and what the link said last. The router reads it as a
+ * {@link NodeView}; only the registry changes it.
+ */
+export class MeshNode implements NodeView {
+  readonly id: NodeId;
+  record: NodeRecord;
+  name = "";
+  nameKey = "";
+  capabilities: Capabilities;
+  abilities: ReadonlySet<string> = new Set();
+  tagKeys: ReadonlySet<string> = new Set();
+  runtimes: readonly RuntimeStatus[] = [];
+  session: NodeSession | null = null;
+  isOnline = false;
+  offlineSinceMs: number | null;
+  sinceMs: number;
+  isReady = false;
+  reason: string | null = "not linked yet";
+  readonly isBreakerOpen = false;
+  slots = 1;
+  inFlight = 0;
+  latencyMs = 0;
+  load: NodeLoad | null = null;
+  instance: string | null = null;
+
+  constructor(record: NodeRecord) {
+    this.id = record.id;
+    this.record = record;
+    this.capabilities = record.capabilities;
+    this.offlineSinceMs = record.lastSeenAtMs;
+    this.sinceMs = record.lastSeenAtMs;
+    this.setRecord(record);
+  }
+
+  get scheduling(): Scheduling {
+    return this.record.scheduling;
+  }
+
+  get weight(): number {
+    return this.record.weight;
+  }
+
+  /** Takes over a changed record and what follows from it: name, effective tags, abilities. */
+  setRecord(record: NodeRecord): void {
+    this.record = record;
+    this.name = record.name;
+    this.nameKey = record.name.toLowerCase();
+    const removed = new Set(record.removedTags.map((tag) => tag.toLowerCase()));
+    const tags = [...new Set([...record.capabilities.tags, ...record.addedTags])].filter(
+      (tag) => !removed.has(tag.toLowerCase()),
+    );
+    this.capabilities = { ...record.capabilities, tags };
+    this.tagKeys = new Set(tags.map((tag) => tag.toLowerCase()));
+    this.abilities = new Set([...this.tagKeys, ...record.capabilities.skills.map((skill) => skill.toLowerCase())]);
+  }
+
+  /** Takes over what the node says of its runtimes: ready when any of them is. */
+  setRuntimes(runtimes: readonly RuntimeStatus[]): void {
+    this.runtimes = runtimes;
+    this.isReady = runtimes.some((runtime) => runtime.ready);
+    const notReady = runtimes.find((runtime) => !runtime.ready);
+    this.reason = this.isReady ? null : (notReady?.reason ?? "it has no runtime");
+  }
+
+  recordLatency(latencyMs: number): void {
+    this.latencyMs = this.latencyMs === 0 ? latencyMs : this.latencyMs + latencyShare * (latencyMs - this.latencyMs);
+  }
+}
+
+/** The node as the API shows it. */
+export function toNodeInfo(node: MeshNode, groups: readonly string[]): NodeInfo {
+  const isBusy = node.inFlight >= node.slots;
+  return {
+    id: node.id,
+    name: node.name,
+    endpoint: node.record.endpoint ?? "link",
+    capabilities: node.capabilities,
+    status: !node.isOnline ? "offline" : isBusy ? "busy" : "online",
+    last_heartbeat: toIsoTime(node.record.lastSeenAtMs),
+    transport: node.record.transport,
+    ready: node.isOnline && node.isReady,
+    reason: node.isOnline ? node.reason : "offline",
+    scheduling: node.scheduling,
+    slots: node.slots,
+    in_flight: node.inFlight,
+    load: node.load,
+    runtimes: [...node.runtimes],
+    groups: [...groups],
+    weight: node.weight,
+    latency_ms: node.latencyMs === 0 ? null : Math.round(node.latencyMs * 10) / 10,
+    version: node.record.version,
+    joined_at: toIsoTime(node.record.joinedAtMs),
+    since: toIsoTime(node.sinceMs),
+  };
+}

@@ -1,0 +1,238 @@
+import type { Clock } from "../../platform/clock.ts";
+import { sha256Hex } from "../../platform/hash.ts";
+import { createSecret, type Ids } from "../../platform/ids.ts";
+import type { Capabilities } from "../../protocol/capability.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { NodeId } from "../../protocol/ids.ts";
+import type { HelloFrame, StatusFrame } from "../../protocol/link/v1/frames.ts";
+import type { NodePatch } from "../../protocol/node.ts";
+import type { NodeRecord, NodeStore } from "../../store/nodes.ts";
+import { nodeTokenPrefix } from "../auth/authenticator.ts";
+import type { Principal } from "../auth/principal.ts";
+import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import { MeshNode, type NodeSession } from "./mesh-node.ts";
+
+/** A node that was let in. */
+interface Admission {
+  readonly node: MeshNode;
+  /** The node's new token, when it needs one. */
+  readonly token: string | null;
+  readonly isReturning: boolean;
+}
+
+/** All nodes of the mesh, their identity and their present state. */
+export interface NodeRegistry {
+  /** Nodes that are part of the mesh, online or not; the router's snapshot reads this array in place. */
+  readonly nodes: readonly MeshNode[];
+  /** Changes whenever anything but load does. */
+  readonly revision: () => number;
+  /** By id, else by name without case. Hidden nodes are not found. */
+  readonly find: (idOrName: string) => MeshNode | null;
+  readonly findByTokenHash: (tokenHash: string) => NodeId | null;
+  readonly isNameTaken: (name: string) => boolean;
+  /** Decides who a dialing node is, and records it. Throws NAME_TAKEN, TOKEN_INVALID or STORE_UNAVAILABLE. */
+  readonly admit: (hello: HelloFrame, principal: Principal) => Promise<Admission>;
+  readonly setOnline: (node: MeshNode, session: NodeSession, hello: HelloFrame) => void;
+  readonly setOffline: (node: MeshNode, reason: string) => void;
+  readonly setStatus: (node: MeshNode, status: StatusFrame) => void;
+  readonly setCapabilities: (node: MeshNode, capabilities: Capabilities) => Promise<void>;
+  /** The node cannot take work for this reason until its next status. */
+  readonly setNotReady: (node: MeshNode, reason: string) => void;
+  readonly patch: (node: MeshNode, patch: NodePatch) => Promise<void>;
+  /** Takes it out of the mesh; `isRemoved`: an operator did, and its token is void. */
+  readonly hide: (node: MeshNode, isRemoved: boolean) => Promise<void>;
+  readonly reserve: (node: MeshNode) => void;
+  readonly release: (node: MeshNode) => void;
+}
+
+interface RegistryOptions {
+  readonly store: NodeStore;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly events: MeshEventEmitter;
+  readonly isGroupName: (name: string) => boolean;
+}
+
+export async function createNodeRegistry(options: RegistryOptions): Promise<NodeRegistry> {
+  const { store, clock, events } = options;
+  const byId = new Map<NodeId, MeshNode>();
+  const byName = new Map<string, MeshNode>();
+  const byTokenHash = new Map<string, NodeId>();
+  const nodes: MeshNode[] = [];
+  let revision = 1;
+
+  function show(node: MeshNode): void {
+    if (byName.get(node.nameKey) !== node) byName.set(node.nameKey, node);
+    if (!nodes.includes(node)) nodes.push(node);
+  }
+
+  function unshow(node: MeshNode): void {
+    if (byName.get(node.nameKey) === node) byName.delete(node.nameKey);
+    const at = nodes.indexOf(node);
+    if (at >= 0) nodes.splice(at, 1);
+  }
+
+  function changed(node: MeshNode): void {
+    revision += 1;
+    events.emit("node.changed", { nodeId: node.id, name: node.name });
+  }
+
+  /** Stores the record, then makes it the present one. */
+  async function save(node: MeshNode, record: NodeRecord): Promise<void> {
+    await store.save(record);
+    const { tokenHash, nameKey } = { tokenHash: node.record.tokenHash, nameKey: node.nameKey };
+    if (byName.get(nameKey) === node) byName.delete(nameKey);
+    node.setRecord(record);
+    if (tokenHash !== record.tokenHash) byTokenHash.delete(tokenHash);
+    if (!record.isRemoved) byTokenHash.set(record.tokenHash, record.id);
+    if (record.hiddenAtMs === null) show(node);
+    else unshow(node);
+    revision += 1;
+  }
+
+  for (const record of await store.list()) {
+    const node = new MeshNode(record);
+    byId.set(node.id, node);
+    if (!record.isRemoved) byTokenHash.set(record.tokenHash, record.id);
+    if (record.hiddenAtMs === null) show(node);
+  }
+
+  function assertNameFree(name: string, own: NodeId | null): void {
+    const holder = byName.get(name.toLowerCase());
+    if (holder !== undefined && holder.id !== own) {
+      throw new MeshError("NAME_TAKEN", `Another node is called "${holder.name}" already.`, {
+        hint: `Join with another --name, or remove the other node first: claw-mesh node remove ${holder.name}`,
+      });
+    }
+    if (options.isGroupName(name)) {
+      throw new MeshError("NAME_TAKEN", `A group is called "${name}" already.`);
+    }
+  }
+
+  /** The node whose place the caller may take; null: a new one. */
+  function claimed(hello: HelloFrame, principal: Principal): MeshNode | null {
+    const claimedId = principal.nodeId ?? (principal.scopes.has("admin") ? hello.node_id : undefined);
+    const node = claimedId === undefined ? undefined : byId.get(claimedId);
+    return node === undefined || node.record.isRemoved ? null : node;
+  }
+
+  async function admit(hello: HelloFrame, principal: Principal): Promise<Admission> {
+    const existing = claimed(hello, principal);
+    assertNameFree(hello.name, existing?.id ?? null);
+    const nowMs = clock.nowMs();
+    const needsToken = existing === null || principal.nodeId === null;
+    const token = needsToken ? nodeTokenPrefix + createSecret() : null;
+    const before = existing?.record;
+    const record: NodeRecord = {
+      id: before?.id ?? options.ids.node(),
+      name: hello.name,
+      capabilities: hello.capabilities,
+      addedTags: before?.addedTags ?? [],
+      removedTags: before?.removedTags ?? [],
+      scheduling: before === undefined || before.scheduling === "draining" ? "active" : before.scheduling,
+      weight: before?.weight ?? 1,
+      tokenHash: token === null ? (before?.tokenHash ?? "") : sha256Hex(token),
+      transport: "link",
+      endpoint: null,
+      version: hello.software,
+      joinedAtMs: before?.joinedAtMs ?? nowMs,
+      lastSeenAtMs: nowMs,
+      hiddenAtMs: null,
+      isRemoved: false,
+    };
+    const node = existing ?? new MeshNode(record);
+    await save(node, record);
+    byId.set(node.id, node);
+    events.emit("node.registered", { nodeId: node.id, name: node.name, isReturning: existing !== null });
+    return { node, token, isReturning: existing !== null };
+  }
+
+  return {
+    nodes,
+    revision: () => revision,
+    find: (idOrName) => {
+      const byItsId = byId.get(idOrName as NodeId);
+      if (byItsId !== undefined && byItsId.record.hiddenAtMs === null) return byItsId;
+      return byName.get(idOrName.toLowerCase()) ?? null;
+    },
+    findByTokenHash: (tokenHash) => byTokenHash.get(tokenHash) ?? null,
+    isNameTaken: (name) => byName.has(name.toLowerCase()),
+    admit,
+    setOnline: (node, session, hello) => {
+      node.session = session;
+      node.instance = hello.instance;
+      node.isOnline = true;
+      node.offlineSinceMs = null;
+      node.sinceMs = clock.nowMs();
+      node.slots = hello.slots;
+      node.setRuntimes(hello.runtimes);
+      revision += 1;
+      events.emit("node.online", { nodeId: node.id, name: node.name });
+    },
+    setOffline: (node, reason) => {
+      const nowMs = clock.nowMs();
+      node.session = null;
+      node.isOnline = false;
+      node.offlineSinceMs = nowMs;
+      node.sinceMs = nowMs;
+      node.load = null;
+      node.record = { ...node.record, lastSeenAtMs: nowMs };
+      revision += 1;
+      events.emit("node.offline", { nodeId: node.id, name: node.name, reason });
+    },
+    setStatus: (node, status) => {
+      const wasReady = node.isReady;
+      const before = node.slots;
+      const runtimeKinds = node.runtimes.map((runtime) => `${runtime.kind}:${runtime.ready}`).join();
+      node.load = status.load;
+      node.slots = status.slots;
+      node.setRuntimes(status.runtimes);
+      node.record = { ...node.record, lastSeenAtMs: clock.nowMs() };
+      const isSame =
+        wasReady === node.isReady &&
+        before === node.slots &&
+        runtimeKinds === node.runtimes.map((runtime) => `${runtime.kind}:${runtime.ready}`).join();
+      if (!isSame) changed(node);
+    },
+    setCapabilities: async (node, capabilities) => {
+      await save(node, { ...node.record, capabilities });
+      changed(node);
+    },
+    setNotReady: (node, reason) => {
+      node.isReady = false;
+      node.reason = reason;
+      changed(node);
+    },
+    patch: async (node, patch) => {
+      await save(node, patched(node.record, patch));
+      changed(node);
+    },
+    hide: async (node, isRemoved) => {
+      const record = { ...node.record, hiddenAtMs: clock.nowMs(), isRemoved };
+      await save(node, record);
+      if (isRemoved) byTokenHash.delete(record.tokenHash);
+      events.emit("node.left", { nodeId: node.id, name: node.name, isRemoved });
+    },
+    reserve: (node) => {
+      node.inFlight += 1;
+    },
+    release: (node) => {
+      node.inFlight = Math.max(0, node.inFlight - 1);
+      events.emit("node.freed", { nodeId: node.id });
+    },
+  };
+}
+
+/** An operator's tag edits are kept apart from the node's own tags: adding undoes a removal, and the other way round. */
+function patched(record: NodeRecord, patch: NodePatch): NodeRecord {
+  const add = patch.add_tags ?? [];
+  const remove = patch.remove_tags ?? [];
+  const has = (tags: readonly string[], tag: string) => tags.some((other) => other.toLowerCase() === tag.toLowerCase());
+  return {
+    ...record,
+    scheduling: patch.scheduling ?? record.scheduling,
+    weight: patch.weight ?? record.weight,
+    addedTags: [...record.addedTags.filter((tag) => !has(remove, tag) && !has(add, tag)), ...add],
+    removedTags: [...record.removedTags.filter((tag) => !has(add, tag) && !has(remove, tag)), ...remove],
+  };
+}
