@@ -1,0 +1,268 @@
+import type { z } from "zod";
+import { MeshError } from "../protocol/errors.ts";
+import { contract } from "../protocol/http/contract.ts";
+import type { RouteContract } from "../protocol/http/route.ts";
+import type { MessageInput } from "../protocol/message.ts";
+import type { NodeInfo } from "../protocol/node.ts";
+import { type Exchange, parseJson, toForeignError, toMeshError, toUnreachableError } from "./error-answer.ts";
+import { readRouteStream, type StreamEvent } from "./route-stream.ts";
+
+/** The part of `fetch` that is used; a browser's own fits. */
+export type MeshFetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export interface MeshClientOptions {
+  /** `http://host:port`, with or without a slash at the end. */
+  readonly baseUrl: string;
+  /** null: calls carry no token. */
+  readonly token: string | null;
+  readonly fetch: MeshFetch;
+  /** The proxy that `fetch` uses for this coordinator, to explain its errors; null (default): none. */
+  readonly proxyUrl?: string | null;
+  /** For answers that come at once, not for messages. Default 30 s. */
+  readonly timeoutMs?: number;
+}
+
+type Part<Name extends string, Schema> = Schema extends z.ZodType
+  ? Record<string, never> extends z.input<Schema>
+    ? { readonly [Key in Name]?: z.input<Schema> }
+    : { readonly [Key in Name]: z.input<Schema> }
+  : { readonly [Key in Name]?: undefined };
+
+/** What a route takes: exactly the parts that its contract has. */
+export type CallInput<Route extends RouteContract> = Part<"params", Route["params"]> &
+  Part<"query", Route["query"]> &
+  Part<"body", Route["body"]>;
+
+/** What a route answers; `undefined` for those without a body. */
+export type AnswerOf<Route extends RouteContract> = Route["answer"] extends z.ZodType
+  ? z.output<Route["answer"]>
+  : undefined;
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** null: no limit but the signal. */
+  readonly timeoutMs?: number | null;
+}
+
+export interface RouteRequest {
+  /** Node (id or name) or group; null: the router decides. */
+  readonly target: string | null;
+  readonly message: z.input<typeof MessageInput>;
+  /** The same key and message again give the same task, so a lost connection can be picked up. */
+  readonly idempotencyKey?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The HTTP API as typed calls. All methods throw MeshError: with the coordinator's own code when it refused,
+ * COORDINATOR_UNREACHABLE, PROXY_IN_THE_WAY or NOT_A_COORDINATOR when it was not reached. An abort of the caller's
+ * signal is thrown as the signal's reason.
+ */
+export interface MeshClient {
+  readonly baseUrl: string;
+  call<Route extends RouteContract>(
+    route: Route,
+    input: CallInput<Route>,
+    options?: CallOptions,
+  ): Promise<AnswerOf<Route>>;
+  /** As `call`, with the headers of the answer. */
+  request<Route extends RouteContract>(
+    route: Route,
+    input: CallInput<Route>,
+    options?: CallOptions,
+  ): Promise<{ readonly answer: AnswerOf<Route>; readonly headers: Headers }>;
+  /** All nodes, page by page. */
+  listNodes(options?: CallOptions): Promise<readonly NodeInfo[]>;
+  /** Sends a message and yields the answer as it comes; the last event is `result`, refusals are thrown. */
+  streamRoute(request: RouteRequest): AsyncGenerator<StreamEvent, void, void>;
+}
+
+const defaultTimeoutMs = 30_000;
+/** Pages of a list at most; a cursor that never ends is a fault of the other side. */
+const maxPages = 1000;
+/** Characters of an answer. */
+const maxAnswerLength = 64 * 1024 * 1024;
+
+export function createMeshClient(options: MeshClientOptions): MeshClient {
+  const baseUrl = options.baseUrl.replace(/\/+$/, "");
+  const exchange: Exchange = { baseUrl, proxyUrl: options.proxyUrl ?? null };
+
+  const send = async (
+    url: string,
+    init: RequestInit,
+    callerSignal: AbortSignal | undefined,
+  ): Promise<Response> => {
+    try {
+      return await options.fetch(url, { redirect: "manual", ...init });
+    } catch (cause) {
+      if (callerSignal?.aborted === true) throw callerSignal.reason;
+      throw toUnreachableError(cause, exchange);
+    }
+  };
+
+  const request: MeshClient["request"] = async (route, input, callOptions = {}) => {
+    const timeoutMs =
+      callOptions.timeoutMs === undefined ? (options.timeoutMs ?? defaultTimeoutMs) : callOptions.timeoutMs;
+    const response = await send(
+      baseUrl + pathOf(route, input),
+      {
+        method: route.method,
+        headers: { ...headersOf(options.token, input.body), ...callOptions.headers },
+        ...(input.body === undefined ? {} : { body: JSON.stringify(input.body) }),
+        ...signalOf(callOptions.signal, timeoutMs),
+      },
+      callOptions.signal,
+    );
+    const text = await readText(response, exchange, callOptions.signal);
+    if (response.status !== route.status) throw toMeshError(response, text, exchange);
+    return { answer: parseAnswer(route, response, text, exchange), headers: response.headers };
+  };
+
+  return {
+    baseUrl,
+    request,
+    call: async (route, input, callOptions) => (await request(route, input, callOptions)).answer,
+    listNodes: async (callOptions) => {
+      const nodes: NodeInfo[] = [];
+      let cursor: string | null = null;
+      for (let page = 0; page < maxPages; page += 1) {
+        const query: { cursor?: string } = cursor === null ? {} : { cursor };
+        const { answer, headers } = await request(contract.listNodes, { query }, callOptions);
+        nodes.push(...answer);
+        cursor = nextCursor(headers.get("link"));
+        if (cursor === null) return nodes;
+      }
+      throw new MeshError("NOT_A_COORDINATOR", `${baseUrl} lists its nodes on more than ${maxPages} pages`);
+    },
+    streamRoute: (routeRequest) => streamRoute(routeRequest),
+  };
+
+  async function* streamRoute(routeRequest: RouteRequest): AsyncGenerator<StreamEvent, void, void> {
+    const { target, message, idempotencyKey, signal } = routeRequest;
+    const path =
+      target === null
+        ? pathOf(contract.routeMessage, {})
+        : pathOf(contract.routeMessageTo, { params: { node: target } });
+    const response = await send(
+      baseUrl + path,
+      {
+        method: "POST",
+        headers: {
+          ...headersOf(options.token, message),
+          accept: "text/event-stream",
+          ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
+        },
+        body: JSON.stringify(message),
+        ...(signal === undefined ? {} : { signal }),
+      },
+      signal,
+    );
+    const type = response.headers.get("content-type")?.split(";")[0]?.trim();
+    if (response.status !== 200 || type !== "text/event-stream" || response.body === null) {
+      const text = await readText(response, exchange, signal);
+      if (response.status !== 200) throw toMeshError(response, text, exchange);
+      yield { event: "result", data: parseAnswer(contract.routeMessage, response, text, exchange) };
+      return;
+    }
+    yield* untilResult(readRouteStream(response.body, baseUrl), signal);
+  }
+
+  async function* untilResult(
+    events: AsyncGenerator<StreamEvent, void, void>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<StreamEvent, void, void> {
+    let isFinished = false;
+    try {
+      for await (const event of events) {
+        isFinished = event.event === "result" || event.event === "error";
+        yield event;
+      }
+    } catch (cause) {
+      if (signal?.aborted === true) throw signal.reason;
+      if (cause instanceof MeshError) throw cause;
+      throw toUnreachableError(cause, exchange);
+    }
+    if (!isFinished) {
+      throw new MeshError(
+        "COORDINATOR_UNREACHABLE",
+        `the connection to ${baseUrl} ended before the answer did`,
+      );
+    }
+  }
+}
+
+function pathOf(route: RouteContract, input: { params?: unknown; query?: unknown }): string {
+  const params = (input.params ?? {}) as Readonly<Record<string, unknown>>;
+  const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(String(params[name])),
+  );
+  const query = Object.entries((input.query ?? {}) as Readonly<Record<string, unknown>>)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]): [string, string] => [key, String(value)]);
+  return query.length === 0 ? path : `${path}?${new URLSearchParams(query).toString()}`;
+}
+
+function headersOf(token: string | null, body: unknown): Record<string, string> {
+  return {
+    accept: "application/json",
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...(body === undefined ? {} : { "content-type": "application/json" }),
+  };
+}
+
+function signalOf(signal: AbortSignal | undefined, timeoutMs: number | null): { signal?: AbortSignal } {
+  const signals = [
+    ...(signal === undefined ? [] : [signal]),
+    ...(timeoutMs === null ? [] : [AbortSignal.timeout(timeoutMs)]),
+  ];
+  return signals.length === 0 ? {} : { signal: AbortSignal.any(signals) };
+}
+
+async function readText(
+  response: Response,
+  exchange: Exchange,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const length = Number(response.headers.get("content-length") ?? 0);
+  if (length > maxAnswerLength) throw toForeignError(response, exchange);
+  try {
+    return await response.text();
+  } catch (cause) {
+    if (signal?.aborted === true) throw signal.reason;
+    throw toUnreachableError(cause, exchange);
+  }
+}
+
+function parseAnswer<Route extends RouteContract>(
+  route: Route,
+  response: Response,
+  text: string,
+  exchange: Exchange,
+): AnswerOf<Route> {
+  const schema = route.answer;
+  if (schema === undefined) return undefined as AnswerOf<Route>;
+  const json = parseJson(text);
+  if (json === undefined) throw toForeignError(response, exchange);
+  const answer = schema.safeParse(json);
+  if (!answer.success) {
+    const issue = answer.error.issues[0];
+    throw new MeshError(
+      "NOT_A_COORDINATOR",
+      `${exchange.baseUrl} answered ${route.operationId} in a way this version does not understand`,
+      {
+        hint: "Compare the versions: claw-mesh doctor",
+        details: { path: issue?.path.map(String).join("."), problem: issue?.message },
+      },
+    );
+  }
+  return answer.data as AnswerOf<Route>;
+}
+
+/** The cursor of `<…?cursor=x>; rel="next"`; null on the last page. */
+function nextCursor(link: string | null): string | null {
+  const next = link?.split(",").find((part) => /;\s*rel="?next"?/.test(part));
+  const target = /<([^>]*)>/.exec(next ?? "")?.[1];
+  if (target === undefined) return null;
+  return new URLSearchParams(target.split("?")[1] ?? "").get("cursor");
+}
