@@ -1,0 +1,1 @@
+export { createOpenaiRuntime, type OpenaiOptions } from "./openai-runtime.ts";

@@ -1,0 +1,204 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { HttpFetch } from "../../platform/http-fetch.ts";
+import type { Failure } from "../../protocol/failure.ts";
+import { readBoundedBody, readJson } from "../bounded-body.ts";
+import { parseGatewayAddress } from "../gateway-address.ts";
+import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
+import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
+import { type AnswerEnd, readChatAnswer } from "./chat-answer.ts";
+import { toChatRequest } from "./chat-request.ts";
+import {
+  matchConnectionOutcome,
+  matchEmptyAnswer,
+  matchStatusFailure,
+  matchStreamFailure,
+  tidyMessage,
+} from "./failure-map.ts";
+import { fetchModels, isOpenclawModel, matchChatModel, type ServerAccess, toRequestInit } from "./models.ts";
+import { errorCode, probeServer } from "./probe.ts";
+import { readServerError } from "./server-error.ts";
+import { createSessionHistory, defaultHistoryLimits, type HistoryLimits } from "./session-history.ts";
+
+export interface OpenaiOptions {
+  /** `host:port` or a URL, with or without `/v1`. */
+  readonly endpoint: string;
+  readonly apiKey: string | null;
+  /** null: the first model of the server's list that chats, asked for once. */
+  readonly model: string | null;
+  readonly fetch: HttpFetch;
+  readonly clock: Clock;
+  readonly historyLimits?: HistoryLimits;
+}
+
+/** Bytes of an error body that are read. */
+const maxErrorBytes = 64 * 1024;
+
+/** Stops a run besides the attempt's own reasons. */
+const closedReason = "closed";
+
+/**
+ * Any server with OpenAI's `POST /v1/chat/completions`: Ollama, vLLM, LM Studio, llama.cpp, hosted providers, and
+ * OpenClaw's own endpoint where it is enabled. The API has no way to ask for an earlier run, so a lost connection is a
+ * lost run. Model servers forget everything between requests: what was said in a session is kept here, in memory, and
+ * sent again; it is gone with the process.
+ * @throws MeshError USAGE when the endpoint cannot be read
+ */
+export function createOpenaiRuntime(options: OpenaiOptions): Runtime {
+  const address = parseGatewayAddress(options.endpoint);
+  const access: ServerAccess = { fetch: options.fetch, address, apiKey: options.apiKey };
+  const location = address.httpUrl;
+  const history = createSessionHistory(options.historyLimits ?? defaultHistoryLimits);
+  const running = new Set<AbortController>();
+  const secrets = options.apiKey === null ? [] : [options.apiKey];
+  let model = options.model;
+  let isClosed = false;
+
+  const answer = async (attempt: RuntimeAttempt, control: RunControl, run: Run): Promise<RunOutcome> => {
+    if (model === null) {
+      const choice = await chooseModel(access, run.signal);
+      if (choice.kind === "none") return { kind: "failed", failure: choice.failure };
+      model = choice.model;
+    }
+    const sessionKey = isOpenclawModel(model) ? null : (attempt.session?.key ?? null);
+    const request = toChatRequest(attempt, model, sessionKey === null ? [] : history.messagesOf(sessionKey));
+    run.phase = "submitted";
+    const response = await access.fetch(
+      `${location}/v1/chat/completions`,
+      toRequestInit(access, {
+        method: "POST",
+        ...request,
+        signal: run.signal,
+        // A kept connection that turns out dead would make the platform send the request again, and run it twice.
+        keepalive: false,
+        // An agent may think in silence for long; the attempt's own deadline bounds it.
+        timeout: false,
+      }),
+    );
+    run.phase = "answering";
+    if (!response.ok) {
+      // The model chosen before may be gone from the server; the next run looks again.
+      if (response.status === 404) model = options.model;
+      return { kind: "failed", failure: await readFailure(response, location) };
+    }
+    const end = await readChatAnswer(response, (offset, text) => {
+      if (!run.signal.aborted) control.onChunk({ offset, text });
+    });
+    const outcome = toOutcome(end, location);
+    if (outcome.kind === "succeeded" && sessionKey !== null) {
+      history.append(sessionKey, attempt.content, outcome.text);
+    }
+    return outcome;
+  };
+
+  const run = async (attempt: RuntimeAttempt, control: RunControl): Promise<RunOutcome> => {
+    if (isClosed) return closedOutcome;
+    if (control.signal.aborted) return toStopOutcome(control.signal.reason);
+    const stop = new AbortController();
+    const state: Run = { signal: stop.signal, phase: "preparing" };
+    const onAbort = () => stop.abort(control.signal.reason);
+    const cancelDeadline = options.clock.after(attempt.timeoutMs, () => stop.abort("timeout"));
+    control.signal.addEventListener("abort", onAbort, { once: true });
+    running.add(stop);
+    try {
+      return tidyOutcome(await answer(attempt, control, state), secrets);
+    } catch (error) {
+      if (stop.signal.aborted) return toStoppedOutcome(stop.signal.reason, state.phase);
+      return toLostOutcome(error, state.phase, location);
+    } finally {
+      running.delete(stop);
+      cancelDeadline();
+      control.signal.removeEventListener("abort", onAbort);
+    }
+  };
+
+  return {
+    kind: "openai",
+    location,
+    probe: () => probeServer(access, { model: options.model, clock: options.clock, secrets }),
+    run,
+    reattach: () => Promise.resolve(null),
+    // A server that noticed the cut connection has stopped; nothing tells whether it did.
+    fence: () => Promise.resolve(false),
+    close: () => {
+      isClosed = true;
+      for (const stop of running) stop.abort(closedReason);
+      return Promise.resolve();
+    },
+  };
+}
+
+interface Run {
+  readonly signal: AbortSignal;
+  /** `submitted`: the server may have the message; `answering`: it surely has it. */
+  phase: "preparing" | "submitted" | "answering";
+}
+
+type ModelChoice =
+  | { readonly kind: "chosen"; readonly model: string }
+  | { readonly kind: "none"; readonly failure: Failure };
+
+async function chooseModel(access: ServerAccess, signal: AbortSignal): Promise<ModelChoice> {
+  const location = access.address.httpUrl;
+  const list = await fetchModels(access, signal);
+  const model = list.kind === "listed" ? matchChatModel(list.ids) : null;
+  if (model !== null) return { kind: "chosen", model };
+  if (list.kind === "refused" && list.status !== 404) {
+    return { kind: "none", failure: matchStatusFailure(list.status, list.error, location) };
+  }
+  const message = `${location} lists no models; name one in the configuration`;
+  return { kind: "none", failure: { class: "refused", message } };
+}
+
+/** What a run settles with when its request failed for another reason than being stopped. */
+function toLostOutcome(error: unknown, phase: Run["phase"], location: string): RunOutcome {
+  const code = errorCode(error);
+  const outcome = matchConnectionOutcome(phase === "answering" ? null : code, location);
+  if (phase !== "preparing" || outcome.kind !== "lost") return outcome;
+  return { kind: "failed", failure: { class: "refused", message: outcome.reason } };
+}
+
+/** What a run settles with when it was stopped: by its attempt, its deadline or the end of the agent. */
+function toStoppedOutcome(reason: unknown, phase: Run["phase"]): RunOutcome {
+  if (reason !== closedReason) return toStopOutcome(reason);
+  return phase === "preparing" ? closedOutcome : { ...closedOutcome, started: true, fenced: false };
+}
+
+/** Other programs had a part in these texts: no key gets through, nor more than a line. */
+function tidyOutcome(outcome: RunOutcome, secrets: readonly string[]): RunOutcome {
+  if (outcome.kind !== "failed") return outcome;
+  const failure = { ...outcome.failure, message: tidyMessage(outcome.failure.message, secrets) };
+  return { kind: "failed", failure };
+}
+
+async function readFailure(response: Response, location: string): Promise<Failure> {
+  const body = readJson(await readBoundedBody(response, maxErrorBytes));
+  return matchStatusFailure(response.status, readServerError(body), location);
+}
+
+function toOutcome(end: AnswerEnd, location: string): RunOutcome {
+  switch (end.kind) {
+    case "finished":
+      if (end.text === "") return { kind: "failed", failure: matchEmptyAnswer(end.finishReason, location) };
+      return { kind: "succeeded", text: end.text };
+    case "error":
+      return { kind: "failed", failure: matchStreamFailure(end.error, location) };
+    case "too_large":
+      return {
+        kind: "failed",
+        failure: { class: "too_large", message: `the answer of ${location} is longer than 8 MiB` },
+      };
+    case "cut":
+      return matchConnectionOutcome(null, location);
+    case "foreign":
+      return {
+        kind: "failed",
+        failure: {
+          class: "runtime_error",
+          kind: "bad_request",
+          message: `${location} is not an OpenAI-compatible server: it answered with ${end.contentType}`,
+        },
+      };
+    default:
+      return end satisfies never;
+  }
+}
