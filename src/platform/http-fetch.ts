@@ -1,9 +1,8 @@
 import { BlockList, isIP } from "node:net";
+import type { Environment } from "./environment.ts";
 
 /** The part of the platform's `fetch` that the API client needs. */
 export type HttpFetch = (url: string, init: RequestInit) => Promise<Response>;
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * A `fetch` that goes through the proxy of the environment only where {@link proxyForUrl} says so. The platform's own

@@ -1,7 +1,6 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from "./environment.ts";
 
 /** The home directory of this user: HOME (USERPROFILE on Windows), else what the system says. */
 export function homeDir(env: Environment): string {

@@ -1,4 +1,4 @@
-type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from "./environment.ts";
 
 /** A place to write text to: a terminal, a pipe or a file. */
 export interface Output {

@@ -1,0 +1,255 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MeshError } from "../protocol/errors.ts";
+import { printInitialConfig, toNodeName } from "./initial-config.ts";
+import { type LoadedConfig, type LoadOptions, loadConfig } from "./load-config.ts";
+import { nearestName } from "./nearest-name.ts";
+
+let dir = "";
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "claw-mesh-config-"));
+  await mkdir(join(dir, "home", ".claw-mesh"), { recursive: true });
+  await mkdir(join(dir, "cwd"));
+  await mkdir(join(dir, "etc"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+function load(options: Partial<LoadOptions> = {}): Promise<LoadedConfig> {
+  return loadConfig({
+    flags: [],
+    env: {},
+    cwd: join(dir, "cwd"),
+    home: join(dir, "home"),
+    configPath: null,
+    systemDir: join(dir, "etc"),
+    ...options,
+  });
+}
+
+async function problemsOf(text: string, options: Partial<LoadOptions> = {}): Promise<string> {
+  await writeFile(join(dir, "cwd", "claw-mesh.yaml"), text);
+  const error = await load(options).catch((reason: unknown) => reason);
+  if (!(error instanceof MeshError)) throw error;
+  expect(error.code).toBe("CONFIG_INVALID");
+  return error.message.replaceAll(`${join(dir, "cwd")}/`, "");
+}
+
+describe("what counts", () => {
+  test("without any source everything has its default", async () => {
+    const config = await load();
+    expect(config.value.coordinator).toMatchObject({
+      host: "0.0.0.0",
+      port: 9180,
+      token: null,
+      allow_private: false,
+    });
+    expect(config.dataDir).toBe(join(dir, "home", ".claw-mesh"));
+    expect(config.originOf("coordinator.port")).toEqual({ kind: "default" });
+    expect(config.file).toBeNull();
+  });
+
+  test("flags come before environment, environment before file, file before default", async () => {
+    await writeFile(
+      join(dir, "cwd", "claw-mesh.yaml"),
+      "coordinator:\n  port: 1\n  token: f\nnode:\n  name: fff\n",
+    );
+    const config = await load({
+      env: { CLAW_MESH_COORDINATOR_PORT: "2", CLAW_MESH_COORDINATOR_TOKEN: "e", CLAW_MESH_NODE_TAGS: "a, b" },
+      flags: [{ path: "coordinator.port", flag: "--port", value: 3 }],
+    });
+    expect(config.value.coordinator).toMatchObject({ port: 3, token: "e" });
+    expect(config.value.node).toMatchObject({ name: "fff", tags: ["a", "b"] });
+    expect(config.originOf("coordinator.port")).toEqual({ kind: "flag", flag: "--port" });
+    expect(config.originOf("coordinator.token")).toMatchObject({ variable: "CLAW_MESH_COORDINATOR_TOKEN" });
+    expect(config.originOf("node.name")).toMatchObject({ kind: "file", line: 5, column: 9 });
+    expect(config.originOf("node.slots")).toEqual({ kind: "default" });
+  });
+
+  test("CLAW_MESH_TOKEN is the token, before the longer name", async () => {
+    const config = await load({ env: { CLAW_MESH_TOKEN: "short", CLAW_MESH_COORDINATOR_TOKEN: "long" } });
+    expect(config.value.coordinator.token).toBe("short");
+  });
+
+  test("an empty variable counts as unset", async () => {
+    expect((await load({ env: { CLAW_MESH_COORDINATOR_PORT: "" } })).value.coordinator.port).toBe(9180);
+  });
+
+  test("CLAW_MESH_HOME moves the data directory and the place of the file", async () => {
+    const home = join(dir, "elsewhere");
+    await mkdir(home);
+    await writeFile(join(home, "claw-mesh.yaml"), "coordinator: { port: 7 }\n");
+    const config = await load({ env: { CLAW_MESH_HOME: home } });
+    expect([config.value.coordinator.port, config.dataDir]).toEqual([7, home]);
+  });
+
+  test("the folders are searched in order", async () => {
+    await writeFile(join(dir, "etc", "claw-mesh.yaml"), "coordinator: { port: 3 }\n");
+    expect((await load()).value.coordinator.port).toBe(3);
+    await writeFile(join(dir, "home", ".claw-mesh", "claw-mesh.yaml"), "coordinator: { port: 2 }\n");
+    expect((await load()).value.coordinator.port).toBe(2);
+    await writeFile(join(dir, "cwd", "claw-mesh.yaml"), "coordinator: { port: 1 }\n");
+    expect((await load()).value.coordinator.port).toBe(1);
+  });
+
+  test("the value cannot be changed", async () => {
+    const { value } = await load();
+    expect(() => Object.assign(value.coordinator, { port: 1 })).toThrow(TypeError);
+  });
+
+  test("all keys of the classic tool are valid", async () => {
+    await writeFile(
+      join(dir, "cwd", "claw-mesh.yaml"),
+      `coordinator:
+  port: 9180
+  token: "abc"
+  allow_private: true
+  data_dir: ~/mesh
+  workspace_dir: ~/work
+  openclaw_config: ~/.openclaw/openclaw.json
+node:
+  name: my-node
+  tags: [gpu, docker]
+  endpoint: 10.0.0.2:9121
+  gateway: { endpoint: 127.0.0.1:18789, token: x, timeout: 120, auto_discover: true }
+tls: { enabled: false, cert_file: a.pem, key_file: b.pem }
+`,
+    );
+    const config = await load();
+    expect(config.dataDir).toBe(join(dir, "home", "mesh"));
+    expect(config.value.node.gateway.timeout).toBe(120);
+  });
+
+  test("rules and groups are read by the schemas of the API", async () => {
+    await writeFile(
+      join(dir, "cwd", "claw-mesh.yaml"),
+      `rules:
+  - { match: { requires_gpu: true }, target: linux-gpu }
+  - { match: { wildcard: true }, strategy: least-busy }
+groups: { mac-nodes: { match: { os: darwin } } }
+`,
+    );
+    const { value } = await load();
+    expect(value.rules[1]).toEqual({ match: { wildcard: true }, strategy: "least-busy" });
+    expect(value.groups["mac-nodes"]).toEqual({ match: { os: "darwin" } });
+  });
+
+  test("an empty section is the same as none", async () => {
+    await writeFile(join(dir, "cwd", "claw-mesh.yaml"), "coordinator:\nnode:\n  name:\nrules:\n");
+    expect((await load()).value.node.name).toBeNull();
+    await writeFile(join(dir, "cwd", "claw-mesh.yaml"), "# nothing\n");
+    expect((await load()).value.rules).toEqual([]);
+  });
+
+  test("the file that init writes is a valid one", async () => {
+    const text = printInitialConfig({
+      port: 9180,
+      token: "0123456789abcdef0123456789abcdef",
+      nodeName: "mac",
+    });
+    await writeFile(join(dir, "cwd", "claw-mesh.yaml"), text);
+    const { value } = await load();
+    expect(value.coordinator).toMatchObject({ port: 9180, allow_private: true });
+    expect(value.node.name).toBe("mac");
+    const uncommented = text.replaceAll(/^# (?=rules:|groups:| {2})/gm, "");
+    await writeFile(join(dir, "cwd", "claw-mesh.yaml"), uncommented);
+    expect((await load()).value.rules).toHaveLength(3);
+  });
+});
+
+describe("what is wrong is named with its place", () => {
+  test.each([
+    [
+      "coordinator:\n  prot: 9180\n",
+      'claw-mesh.yaml:2:3: unknown key "coordinator.prot"; did you mean "port"?',
+    ],
+    ["cordinator: {}\n", 'claw-mesh.yaml:1:1: unknown key "cordinator"; did you mean "coordinator"?'],
+    [
+      "node:\n  gateway: { tokn: x }\n",
+      'claw-mesh.yaml:2:14: unknown key "node.gateway.tokn"; did you mean "token"?',
+    ],
+    ["coordinator:\n  port: high\n", "claw-mesh.yaml:2:9: coordinator.port: "],
+    [
+      "coordinator:\n  token: 123\n",
+      "claw-mesh.yaml:2:10: coordinator.token: must be text; put digits in quotes",
+    ],
+    ["rules:\n  - match: { wildcard: true }\n    strategy: leastbusy\n", 'did you mean "least-busy"?'],
+    [
+      "rules:\n  - match: { requires_gpus: true }\n",
+      'claw-mesh.yaml:2:14: unknown key "rules.0.match.requires_gpus"; did you mean "requires_gpu"?',
+    ],
+    ["rules:\n  - target: x\n", "claw-mesh.yaml:2:5: rules.0.match: "],
+    ["groups:\n  macs: { macth: { os: darwin } }\n", 'did you mean "match"?'],
+    ["- a\n- b\n", "claw-mesh.yaml:1:1: must be a map"],
+    ["a: 1\na: 2\n", "claw-mesh.yaml:2:1: "],
+    ["coordinator: { port: 1\nnode: x\n", "claw-mesh.yaml:"],
+  ])("%j", async (text, problem) => {
+    expect(await problemsOf(text)).toContain(problem);
+  });
+
+  test("all problems are named at once", async () => {
+    expect((await problemsOf("coordinator: { prot: 1 }\nnode: { nam: x }\n")).split("\n")).toHaveLength(2);
+  });
+
+  test("a bad variable or flag is named by its own name", async () => {
+    expect(await problemsOf("", { env: { CLAW_MESH_COORDINATOR_PORT: "x" } })).toStartWith(
+      "CLAW_MESH_COORDINATOR_PORT: ",
+    );
+    expect(await problemsOf("", { env: { CLAW_MESH_NODE_TAGS: "ok,\u0001" } })).toStartWith(
+      "CLAW_MESH_NODE_TAGS: ",
+    );
+    const flags = [{ path: "node.runtime", flag: "--runtime", value: "opencalw" }];
+    expect(await problemsOf("", { flags })).toMatch(/^--runtime: .*did you mean "openclaw"\?$/);
+  });
+});
+
+describe("what is not a configuration", () => {
+  test("a program or a folder of that name is passed over, and told", async () => {
+    await writeFile(join(dir, "cwd", "claw-mesh.yaml"), Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 2, 1));
+    await mkdir(join(dir, "home", ".claw-mesh", "claw-mesh.yaml"));
+    await writeFile(join(dir, "etc", "claw-mesh.yaml"), "coordinator: { port: 5 }\n");
+    const config = await load();
+    expect(config.value.coordinator.port).toBe(5);
+    expect(config.skipped.map(({ reason }) => reason)).toEqual([
+      "it is a program (ELF)",
+      "it is a directory",
+    ]);
+  });
+
+  test("a binary beside it called claw-mesh is never looked at", async () => {
+    await writeFile(join(dir, "cwd", "claw-mesh"), Uint8Array.of(0xcf, 0xfa, 0xed, 0xfe));
+    expect((await load()).skipped).toEqual([]);
+  });
+
+  test("--config that names one is explained", async () => {
+    await writeFile(join(dir, "cwd", "claw-mesh"), Uint8Array.of(0xcf, 0xfa, 0xed, 0xfe));
+    await expect(load({ configPath: "claw-mesh" })).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: `${join(dir, "cwd", "claw-mesh")} is not a configuration: it is a program (Mach-O)`,
+    });
+    await expect(load({ configPath: "nothing.yaml" })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+    await expect(load({ configPath: "." })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  });
+
+  test("a file that cannot be read is an error, not silence", async () => {
+    await symlink("claw-mesh.yaml", join(dir, "cwd", "claw-mesh.yaml"));
+    await expect(load()).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  });
+});
+
+test("the nearest name is near, or there is none", () => {
+  expect(nearestName("prot", ["port", "token"])).toBe("port");
+  expect(nearestName("TOKEN", ["port", "token"])).toBe("token");
+  expect(nearestName("banana", ["port", "token"])).toBeNull();
+  expect(nearestName("x", [])).toBeNull();
+});
+
+test("a host name becomes a node name", () => {
+  expect(["mac-mini.local", "Ann's PC", "…", "办公室"].map(toNodeName)).toEqual([
+    "mac-mini",
+    "Ann-s-PC",
+    "node",
+    "办公室",
+  ]);
+});

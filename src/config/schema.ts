@@ -1,0 +1,132 @@
+import { z } from "zod";
+import { Name, RuntimeKind, Tag } from "../protocol/capability.ts";
+import { GroupInput, RuleInput } from "../protocol/rule.ts";
+
+const Path = z.string().min(1).max(4096);
+const Token = z
+  .string("must be text; put digits in quotes")
+  .min(1)
+  .max(512)
+  .regex(/^[\x21-\x7e]+$/, "may hold visible ASCII characters only");
+
+/** What `node.runtime` and `--runtime` may say. */
+export const RuntimeChoice = z.enum([...RuntimeKind.options, "auto"]);
+export type RuntimeChoice = z.infer<typeof RuntimeChoice>;
+
+const Coordinator = z.strictObject({
+  /** Address to listen on; joining from other machines needs more than loopback. */
+  host: z.string().min(1).max(255).default("0.0.0.0"),
+  port: z.int().min(0).max(65_535).default(9180),
+  /** null: taken from `<data dir>/token`, which is made when it does not exist. */
+  token: Token.nullable().default(null),
+  /** Lets the coordinator call nodes at private addresses (direct transport). */
+  allow_private: z.boolean().default(false),
+  /** null: CLAW_MESH_HOME, else `~/.claw-mesh`. */
+  data_dir: Path.nullable().default(null),
+  /** Accepted for files of the classic tool; used by sync, once it is there. */
+  workspace_dir: Path.nullable().default(null),
+  openclaw_config: Path.nullable().default(null),
+});
+
+const Gateway = z.strictObject({
+  endpoint: z.string().min(1).max(512).nullable().default(null),
+  token: Token.nullable().default(null),
+  /** Seconds; null: only the task's own limit counts. */
+  timeout: z.number().positive().max(604_800).nullable().default(null),
+  /** Look for a gateway on this machine when no endpoint is given. */
+  auto_discover: z.boolean().default(true),
+});
+
+const Node = z.strictObject({
+  /** null: the host name. */
+  name: Name.nullable().default(null),
+  tags: z.array(Tag).max(64).default([]),
+  endpoint: z.string().min(1).max(256).nullable().default(null),
+  /** null: what the runtime says, else 4. */
+  slots: z.int().min(1).max(10_000).nullable().default(null),
+  runtime: RuntimeChoice.default("auto"),
+  gateway: Gateway.prefault({}),
+});
+
+const Tls = z.strictObject({
+  enabled: z.boolean().default(false),
+  cert_file: Path.nullable().default(null),
+  key_file: Path.nullable().default(null),
+});
+
+const LogSettings = z.strictObject({
+  format: z.enum(["text", "json"]).default("text"),
+  level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+});
+
+/** Everything `claw-mesh.yaml` may say. docs/reference/configuration.md explains it. */
+export const Config = z.strictObject({
+  coordinator: Coordinator.prefault({}),
+  node: Node.prefault({}),
+  tls: Tls.prefault({}),
+  log: LogSettings.prefault({}),
+  /** Come before the rules added later and are read-only. */
+  rules: z.array(RuleInput).max(10_000).default([]),
+  groups: z.record(Name, GroupInput).default({}),
+});
+export type Config = z.infer<typeof Config>;
+
+/** A scalar or list of the configuration that a variable can set. */
+export interface ConfigLeaf {
+  /** `coordinator.port` */
+  readonly path: string;
+  /** `CLAW_MESH_COORDINATOR_PORT` */
+  readonly variable: string;
+  readonly kind: "number" | "boolean" | "text" | "list";
+}
+
+/** All leaves of the sections that are plain settings; rules and groups have no variables. */
+export function listConfigLeaves(): readonly ConfigLeaf[] {
+  return (["coordinator", "node", "tls", "log"] as const).flatMap((section) =>
+    leavesOf(Config.shape[section], section),
+  );
+}
+
+/** The keys that may stand at this place, or an empty list where keys are free or there are none. */
+export function keysAt(path: readonly PropertyKey[]): readonly string[] {
+  let schema: z.core.$ZodType | undefined = Config;
+  for (const step of path) {
+    const here: z.core.$ZodType = unwrap(schema);
+    if (here instanceof z.ZodObject) schema = (here.shape as Record<string, z.core.$ZodType>)[String(step)];
+    else if (here instanceof z.ZodArray) schema = here.element;
+    else if (here instanceof z.ZodRecord) schema = here.valueType;
+    else return [];
+    if (schema === undefined) return [];
+  }
+  const here = unwrap(schema);
+  return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
+}
+
+function leavesOf(schema: z.core.$ZodType, path: string): readonly ConfigLeaf[] {
+  const here = unwrap(schema);
+  if (here instanceof z.ZodObject) {
+    return Object.entries(here.shape as Record<string, z.core.$ZodType>).flatMap(([key, field]) =>
+      leavesOf(field, `${path}.${key}`),
+    );
+  }
+  return [{ path, variable: `CLAW_MESH_${path.replaceAll(".", "_").toUpperCase()}`, kind: leafKind(here) }];
+}
+
+function leafKind(schema: z.core.$ZodType): ConfigLeaf["kind"] {
+  if (schema instanceof z.ZodNumber) return "number";
+  if (schema instanceof z.ZodBoolean) return "boolean";
+  return schema instanceof z.ZodArray ? "list" : "text";
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  let here = schema;
+  while (
+    here instanceof z.ZodDefault ||
+    here instanceof z.ZodPrefault ||
+    here instanceof z.ZodOptional ||
+    here instanceof z.ZodNullable
+  ) {
+    here = here.unwrap();
+  }
+  return here;
+}
