@@ -1,6 +1,6 @@
 import type { Clock } from "../platform/clock.ts";
 import type { LogFacts } from "../platform/log.ts";
-import { type ScheduleTurn, scheduleTurn as systemScheduleTurn } from "../platform/loop-turn.ts";
+import { afterLoopTurn, type ScheduleTurn } from "../platform/loop-turn.ts";
 import { maxLinkMessageBytes } from "../protocol/link/v1/frames.ts";
 import { type AcceptedLink, createAcceptedLink } from "./accepted-link.ts";
 import type { LinkServerHandlers, LinkSession } from "./link-session.ts";
@@ -44,7 +44,7 @@ type Socket<Principal> = Bun.ServerWebSocket<LinkSocketData<Principal>>;
 
 export function createLinkServer<Principal>(options: LinkServerOptions<Principal>): LinkServer<Principal> {
   const { clock, beatMs, handlers, log } = options;
-  const scheduleTurn = options.scheduleTurn ?? systemScheduleTurn;
+  const scheduleTurn = options.scheduleTurn ?? afterLoopTurn;
   const links = new Set<AcceptedLink<Principal>>();
   /** Sockets that were sent a close frame, and when they are cut. */
   const closing = new Map<Socket<Principal>, number>();

@@ -1,7 +1,10 @@
-/** Calls back once, after the events that are waiting in this turn of the event loop were handled. */
+/** Calls back once, at the end of this turn of the event loop. */
 export type ScheduleTurn = (callback: () => void) => void;
 
-/** What the hot paths batch by: frames into one message, writes into one commit. Load itself forms the batch. */
-export const scheduleTurn: ScheduleTurn = (callback) => {
+/**
+ * Calls back once, when the events that are already waiting on this turn of the event loop have been handled. What
+ * gathers work until then forms a batch as large as the load of the moment, without waiting for a timer.
+ */
+export function afterLoopTurn(callback: () => void): void {
   setImmediate(callback);
-};
+}

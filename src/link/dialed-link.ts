@@ -1,0 +1,195 @@
+import type { CancelTimer, Clock } from "../platform/clock.ts";
+import type { ScheduleTurn } from "../platform/loop-turn.ts";
+import {
+  type CoordinatorFrame,
+  closeCodes,
+  type HelloFrame,
+  type NodeFrame,
+  type WelcomeFrame,
+} from "../protocol/link/v1/frames.ts";
+import type { CreateDialSocket, DialTarget } from "./dial-socket.ts";
+import { decodeCoordinatorFrames } from "./frame-codec.ts";
+import { beatIntervalMs, hasSlept, isSilent, sweepIntervalMs, wasStalled } from "./liveness.ts";
+import { createOutbox } from "./outbox.ts";
+
+/** Time to open the WebSocket, and again from there to `welcome`. */
+export const dialLimitMs = 10_000;
+
+/** Bytes in the socket's buffer above which frames stay in the outbox. */
+const highWaterBytes = 1024 * 1024;
+
+/** How often a full socket buffer is looked at; the platform's client socket has no event for it. */
+const drainPollMs = 5;
+
+/** Time the coordinator has to answer a close frame before the socket is cut. */
+const closeLimitMs = 1_000;
+
+/** The codes below are never sent; they say on this side why a dial came to nothing. */
+export const dialFailed = 1006;
+
+export type WorkFrame = Exclude<CoordinatorFrame, { type: "welcome" } | { type: "ping" }>;
+
+export interface DialedLinkDeps {
+  readonly createSocket: CreateDialSocket;
+  readonly target: DialTarget;
+  readonly hello: () => HelloFrame;
+  readonly clock: Clock;
+  readonly scheduleTurn: ScheduleTurn;
+  readonly onWelcome: (welcome: WelcomeFrame) => void;
+  /** All frames of one message but `welcome` and `ping`; only after `onWelcome`. */
+  readonly onFrames: (frames: readonly WorkFrame[]) => void;
+  /** Once, whoever ended it, and not within the call that did. */
+  readonly onClosed: (why: ClosedLink) => void;
+}
+
+export interface ClosedLink {
+  readonly code: number;
+  readonly reason: string;
+  /** Whether the WebSocket was ever open. */
+  readonly hasOpened: boolean;
+  readonly wasWelcomed: boolean;
+}
+
+/** One dialed connection, from the dial to its close; never dials again. */
+export interface DialedLink {
+  /** Does nothing once closed. */
+  readonly send: (frame: NodeFrame) => void;
+  /** Resolves true when little waits to be sent, false when the link is closed. */
+  readonly whenRoom: () => Promise<boolean>;
+  readonly close: (code: number, reason: string) => void;
+}
+
+/** `dialing → open (hello sent) → welcomed → closed`. */
+export function createDialedLink(deps: DialedLinkDeps): DialedLink {
+  const { clock } = deps;
+  const roomWaiters = new Set<(hasRoom: boolean) => void>();
+  const timers = new Map<"limit" | "watch" | "poll", CancelTimer>();
+  let beatMs = beatIntervalMs(0);
+  let lastSeenMs = clock.monotonicMs();
+  let hasOpened = false;
+  let wasWelcomed = false;
+  let isClosed = false;
+
+  const after = (name: "limit" | "watch" | "poll", delayMs: number, callback: () => void) => {
+    timers.get(name)?.();
+    timers.set(name, clock.after(delayMs, callback));
+  };
+
+  const socket = deps.createSocket(deps.target, {
+    onOpen: () => {
+      if (isClosed) return;
+      hasOpened = true;
+      lastSeenMs = clock.monotonicMs();
+      after("limit", dialLimitMs, () => close(closeCodes.silent, "no welcome"));
+      outbox.send(deps.hello());
+    },
+    onMessage: (text) => receive(text),
+    onClose: (code, reason) => {
+      cutTimer();
+      finish(code, reason);
+    },
+  });
+  let cutTimer: CancelTimer = () => {};
+  after("limit", dialLimitMs, () => close(dialFailed, "no connection in time"));
+
+  const outbox = createOutbox<NodeFrame>({
+    scheduleTurn: deps.scheduleTurn,
+    socket: {
+      write: (text) => {
+        if (!socket.isOpen()) return 0;
+        socket.send(text);
+        if (socket.bufferedBytes() <= highWaterBytes) return text.length;
+        after("poll", drainPollMs, poll);
+        return -1;
+      },
+      bufferedBytes: socket.bufferedBytes,
+    },
+    onTooSlow: () => close(closeCodes.tooSlow, "the coordinator reads too slowly"),
+  });
+
+  const poll = () => {
+    if (isClosed) return;
+    if (socket.bufferedBytes() > highWaterBytes / 2) {
+      after("poll", drainPollMs, poll);
+      return;
+    }
+    outbox.resume();
+    if (!outbox.isHeld()) settleRoom(true);
+  };
+
+  const settleRoom = (hasRoom: boolean) => {
+    for (const settle of roomWaiters) settle(hasRoom);
+    roomWaiters.clear();
+  };
+
+  const finish = (code: number, reason: string) => {
+    if (isClosed) return;
+    isClosed = true;
+    for (const cancel of timers.values()) cancel();
+    outbox.close();
+    settleRoom(false);
+    queueMicrotask(() => deps.onClosed({ code, reason, hasOpened, wasWelcomed }));
+  };
+
+  const close = (code: number, reason: string) => {
+    if (isClosed) return;
+    outbox.flush();
+    finish(code, reason);
+    if (!socket.isOpen()) return socket.terminate();
+    socket.close(code === dialFailed ? closeCodes.done : code, reason);
+    cutTimer = clock.after(closeLimitMs, socket.terminate, { unref: true });
+  };
+
+  const receive = (text: string | null) => {
+    if (isClosed) return;
+    lastSeenMs = clock.monotonicMs();
+    const decoded =
+      text === null
+        ? { ok: false as const, reason: "the message is not text" }
+        : decodeCoordinatorFrames(text);
+    if (!decoded.ok) return close(closeCodes.protocolError, decoded.reason.slice(0, 100));
+    const work: WorkFrame[] = [];
+    for (const frame of decoded.frames) {
+      if (frame.type === "ping") outbox.send({ type: "pong" });
+      else if (frame.type !== "welcome") work.push(frame);
+      else if (wasWelcomed || work.length > 0) return close(closeCodes.protocolError, "welcome out of order");
+      else welcome(frame);
+    }
+    if (work.length === 0 || isClosed) return;
+    if (!wasWelcomed) return close(closeCodes.protocolError, "the first frame is not welcome");
+    deps.onFrames(work);
+  };
+
+  const welcome = (frame: WelcomeFrame) => {
+    wasWelcomed = true;
+    beatMs = frame.beat_ms;
+    timers.get("limit")?.();
+    watch();
+    deps.onWelcome(frame);
+  };
+
+  /** The coordinator pings when it has nothing to say; three beats without a word mean that it is gone. */
+  const watch = () => {
+    const delayMs = sweepIntervalMs(beatMs);
+    const startedAt = { wall: clock.nowMs(), monotonic: clock.monotonicMs() };
+    after("watch", delayMs, () => {
+      const nowMs = clock.monotonicMs();
+      if (hasSlept(clock.nowMs() - startedAt.wall, nowMs - startedAt.monotonic, beatMs)) {
+        return close(closeCodes.silent, "this machine slept");
+      }
+      if (wasStalled(startedAt.monotonic + delayMs, nowMs, beatMs)) lastSeenMs = nowMs;
+      if (isSilent(lastSeenMs, nowMs, beatMs)) return close(closeCodes.silent, "no sign of life");
+      watch();
+    });
+  };
+
+  return {
+    send: outbox.send,
+    whenRoom: () => {
+      if (isClosed) return Promise.resolve(false);
+      if (!outbox.isHeld()) return Promise.resolve(true);
+      return new Promise((resolve) => roomWaiters.add(resolve));
+    },
+    close,
+  };
+}

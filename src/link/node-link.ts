@@ -1,0 +1,238 @@
+import type { CancelTimer, Clock } from "../platform/clock.ts";
+import { afterLoopTurn, type ScheduleTurn } from "../platform/loop-turn.ts";
+import type { Random } from "../platform/random.ts";
+import { ErrorCode, MeshError } from "../protocol/errors.ts";
+import {
+  closeCodes,
+  type HelloFrame,
+  linkVersion,
+  type NodeFrame,
+  type WelcomeFrame,
+} from "../protocol/link/v1/frames.ts";
+import { defaultBackoffCapMs, nextBackoffMs } from "./backoff.ts";
+import { type CreateDialSocket, createDialSocket } from "./dial-socket.ts";
+import { type ClosedLink, createDialedLink, type DialedLink, type WorkFrame } from "./dialed-link.ts";
+
+/** Wait between two rounds in which every credential was refused. */
+export const refusedRetryMs = 30_000;
+
+/** A link that held for so long makes the next backoff start from the beginning. */
+const steadyAfterMs = 5_000;
+
+export interface NodeLinkHandlers {
+  /** A link is up. Save what it brings before anything else. */
+  readonly onWelcome: (welcome: WelcomeFrame) => void;
+  /** Frames that followed, in order, one message at a time. */
+  readonly onFrames: (frames: readonly WorkFrame[]) => void;
+  /** A link that was up is gone; another dial follows by itself. */
+  readonly onDown: (why: { readonly code: number; readonly reason: string }) => void;
+  /** The coordinator said that this node must not come back; nothing follows. */
+  readonly onEnded: (error: MeshError) => void;
+  /** Every credential was refused; the next round comes after {@link refusedRetryMs}. */
+  readonly onNotAllowed: (error: MeshError) => void;
+  /** A dial came to nothing; the next follows with backoff. */
+  readonly onUnreachable: (error: MeshError) => void;
+}
+
+export interface NodeLinkOptions {
+  /** `ws://host:port/api/v1/link` or `wss://…`. */
+  readonly url: string;
+  /** Tokens in the order they are tried; asked before every dial. */
+  readonly credentials: () => readonly string[];
+  readonly hello: () => HelloFrame;
+  /** Asks over plain HTTP why the WebSocket did not open; the platform's WebSocket does not tell. */
+  readonly explain: (token: string) => Promise<MeshError>;
+  readonly handlers: NodeLinkHandlers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly proxyUrl?: string | null;
+  readonly ca?: string | null;
+  readonly createSocket?: CreateDialSocket;
+  readonly scheduleTurn?: ScheduleTurn;
+}
+
+/** The dialing end: keeps one link to a coordinator up for ever, until it is stopped or told not to come back. */
+export interface NodeLink {
+  readonly start: () => void;
+  /** Whether frames go out now: welcomed and not lost since. */
+  readonly isUp: () => boolean;
+  /** Does nothing while the link is down: what must not be lost is in the journal. */
+  readonly send: (frame: NodeFrame) => void;
+  /** Resolves true when little waits to be sent, false when the link is or goes down. */
+  readonly whenRoom: () => Promise<boolean>;
+  /** Says goodbye when a reason is given, closes, and dials no more. */
+  readonly stop: (goodbye: string | null) => void;
+}
+
+/** `waiting → dialing → up → waiting …`; `stopped` from anywhere, by us or by the coordinator's word. */
+export function createNodeLink(options: NodeLinkOptions): NodeLink {
+  const { clock, handlers } = options;
+  let link: DialedLink | null = null;
+  let isUp = false;
+  let isStopped = false;
+  let failures = 0;
+  let credentialIndex = 0;
+  let backoffCapMs = defaultBackoffCapMs;
+  let upSinceMs = 0;
+  let cancelDial: CancelTimer = () => {};
+
+  const end = (error: MeshError) => {
+    isStopped = true;
+    handlers.onEnded(error);
+  };
+
+  const dialAfter = (delayMs: number) => {
+    cancelDial = clock.after(delayMs, dial);
+  };
+
+  const retry = () => {
+    failures += 1;
+    dialAfter(nextBackoffMs(failures, backoffCapMs, options.random));
+  };
+
+  const dial = () => {
+    if (isStopped) return;
+    const credentials = options.credentials();
+    const token = credentials[credentialIndex] ?? "";
+    link = createDialedLink({
+      createSocket: options.createSocket ?? createDialSocket,
+      target: { url: options.url, token, proxyUrl: options.proxyUrl ?? null, ca: options.ca ?? null },
+      hello: options.hello,
+      clock,
+      scheduleTurn: options.scheduleTurn ?? afterLoopTurn,
+      onWelcome: (welcome) => {
+        isUp = true;
+        upSinceMs = clock.monotonicMs();
+        credentialIndex = 0;
+        backoffCapMs = welcome.backoff_cap_ms;
+        if (welcome.version === linkVersion) handlers.onWelcome(welcome);
+        else link?.close(closeCodes.versionMismatch, "VERSION_UNSUPPORTED");
+      },
+      onFrames: handlers.onFrames,
+      onClosed: (why) => closed(why, token),
+    });
+  };
+
+  const closed = (why: ClosedLink, token: string) => {
+    link = null;
+    const wasUp = isUp;
+    isUp = false;
+    if (wasUp) {
+      if (clock.monotonicMs() - upSinceMs >= steadyAfterMs) failures = 0;
+      handlers.onDown(why);
+    }
+    if (isStopped) return;
+    if (!why.hasOpened) {
+      explain(token);
+      return;
+    }
+    const error = finalError(why);
+    if (error !== null) return end(error);
+    if (why.code === closeCodes.notAllowed) return refused(toRefusal(why.reason));
+    if (!wasUp) {
+      handlers.onUnreachable(
+        new MeshError(
+          "COORDINATOR_UNREACHABLE",
+          `the coordinator closed the link before its welcome (${why.code} ${why.reason})`,
+        ),
+      );
+    }
+    retry();
+  };
+
+  const explain = (token: string) => {
+    options.explain(token).then(
+      (error) => {
+        if (isStopped) return;
+        if (isRefusal(error)) return refused(error);
+        handlers.onUnreachable(explainNoLink(error));
+        retry();
+      },
+      (fault: unknown) => {
+        if (isStopped) return;
+        handlers.onUnreachable(
+          new MeshError("INTERNAL", "could not find out why the link did not open", { cause: fault }),
+        );
+        retry();
+      },
+    );
+  };
+
+  const refused = (error: MeshError) => {
+    credentialIndex += 1;
+    if (credentialIndex < options.credentials().length) return dial();
+    credentialIndex = 0;
+    handlers.onNotAllowed(error);
+    if (!isStopped) dialAfter(refusedRetryMs);
+  };
+
+  return {
+    start: dial,
+    isUp: () => isUp,
+    send: (frame) => {
+      if (isUp) link?.send(frame);
+    },
+    whenRoom: () => (isUp && link !== null ? link.whenRoom() : Promise.resolve(false)),
+    stop: (goodbye) => {
+      if (isStopped) return;
+      isStopped = true;
+      cancelDial();
+      if (isUp && goodbye !== null) link?.send({ type: "goodbye", reason: goodbye.slice(0, 256) });
+      link?.close(closeCodes.done, "");
+    },
+  };
+}
+
+/** The error of a close after which the node must not come back; null when it may. */
+function finalError(why: ClosedLink): MeshError | null {
+  switch (why.code) {
+    case closeCodes.replaced:
+      return new MeshError("NODE_ALREADY_LINKED", "another link of this node took over");
+    case closeCodes.alreadyLinked:
+      return why.reason === "NAME_TAKEN"
+        ? nameTaken()
+        : new MeshError("NODE_ALREADY_LINKED", "another agent is linked as this node");
+    case closeCodes.removed:
+      return new MeshError("NODE_NOT_FOUND", "this node was removed from the mesh", {
+        hint: "Join again with a new invite: claw-mesh invite",
+      });
+    case closeCodes.versionMismatch:
+      return new MeshError("VERSION_UNSUPPORTED", "coordinator and node share no version of the link");
+    case closeCodes.notAllowed:
+      return why.reason === "NAME_TAKEN" ? nameTaken() : null;
+    default:
+      return null;
+  }
+}
+
+function nameTaken(): MeshError {
+  return new MeshError("NAME_TAKEN", "another node or group has this name already");
+}
+
+function toRefusal(reason: string): MeshError {
+  const code = ErrorCode.safeParse(reason);
+  return new MeshError(
+    code.success ? code.data : "TOKEN_INVALID",
+    "the coordinator does not let this node in",
+  );
+}
+
+/** Whether the credential was refused, not the coordinator out of reach. */
+function isRefusal(error: MeshError): boolean {
+  switch (error.code) {
+    case "TOKEN_MISSING":
+    case "TOKEN_INVALID":
+    case "SCOPE_MISSING":
+    case "INVITE_INVALID":
+      return true;
+    default:
+      return false;
+  }
+}
+
+function explainNoLink(error: MeshError): MeshError {
+  if (error.code !== "ROUTE_NOT_FOUND") return error;
+  return new MeshError("VERSION_UNSUPPORTED", "the coordinator has no link (GET /api/v1/link is 404)", {
+    cause: error,
+  });
+}
