@@ -1,0 +1,53 @@
+import { cpus, totalmem } from "node:os";
+
+/** How busy the machine is, each from 0 to 1. */
+export interface MachineLoad {
+  /** Share of the time of all cores that was used since the last call, or since creation for the first. */
+  readonly cpu: number;
+  /** Share of the memory that is in use; inside a container, of what the container may use. */
+  readonly memory: number;
+}
+
+/** Takes one measurement; costs some microseconds. */
+export type SampleMachineLoad = () => MachineLoad;
+
+/** Core time so far, in any unit. */
+interface CoreTime {
+  readonly busy: number;
+  readonly total: number;
+}
+
+export function createMachineLoad(readCoreTime: () => CoreTime = readMachineCoreTime): SampleMachineLoad {
+  let last = readCoreTime();
+  let cpu = 0;
+  return () => {
+    const now = readCoreTime();
+    const total = now.total - last.total;
+    // The counters move in steps of 10 ms: between two calls in one step the last figure stands.
+    if (total > 0) cpu = clampToShare((now.busy - last.busy) / total);
+    last = total > 0 ? now : last;
+    return { cpu, memory: clampToShare(1 - process.availableMemory() / machineMemoryBytes()) };
+  };
+}
+
+/** Bytes of memory this process may count on: the machine's, or less where a container limits it. */
+export function machineMemoryBytes(): number {
+  const limit = process.constrainedMemory();
+  const total = totalmem();
+  return limit > 0 ? Math.min(limit, total) : total;
+}
+
+function readMachineCoreTime(): CoreTime {
+  let busy = 0;
+  let total = 0;
+  for (const { times } of cpus()) {
+    const used = times.user + times.nice + times.sys + times.irq;
+    busy += used;
+    total += used + times.idle;
+  }
+  return { busy, total };
+}
+
+function clampToShare(value: number): number {
+  return Number.isFinite(value) ? Math.min(1, Math.max(0, value)) : 0;
+}
