@@ -16,6 +16,7 @@ const flags = [
   "--compile",
   "--minify",
   "--bytecode",
+  "--format=esm",
   // A program must not take settings from whatever directory it is started in.
   "--no-compile-autoload-dotenv",
   "--no-compile-autoload-bunfig",
