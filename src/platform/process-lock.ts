@@ -1,0 +1,67 @@
+import { Database } from "bun:sqlite";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { MeshError } from "../protocol/errors.ts";
+import { sqliteFault } from "./sqlite-errors.ts";
+
+export interface ProcessLock {
+  /** Lets the next one have it; calling it again does nothing. */
+  readonly release: () => void;
+}
+
+/** Who has the lock instead; the pid is null when the holder has not written it down yet. */
+export interface LockHolder {
+  readonly heldBy: { readonly pid: number | null };
+}
+
+/**
+ * Takes a lock that one holder at a time can have, in this or any other process, and that the kernel frees when the
+ * process ends in whatever way, `kill -9` included. It is the write lock of an SQLite file that stays empty, because
+ * that works alike on every platform; the holder's pid is beside it in `<file>.pid`. Not for network file systems.
+ *
+ * Never open `file` by other means: on POSIX, closing any handle of it drops the lock of this process.
+ * @throws MeshError DATA_DIR_UNUSABLE when the files cannot be written
+ */
+export function acquireLock(file: string): ProcessLock | LockHolder {
+  const pidFile = `${file}.pid`;
+  let database: Database | null = null;
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    database = new Database(file, { readwrite: true, create: true });
+    database.run("pragma busy_timeout = 0");
+    // Nothing is ever written under the lock; this only keeps SQLite from making a journal file for it.
+    database.run("pragma journal_mode = memory");
+    database.run("begin immediate");
+    writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
+  } catch (error) {
+    database?.close();
+    if (sqliteFault(error) === "busy") return { heldBy: { pid: readPid(pidFile) } };
+    throw new MeshError("DATA_DIR_UNUSABLE", `cannot write the lock ${file}`, { cause: error });
+  }
+  return createHeldLock(database, pidFile);
+}
+
+function createHeldLock(database: Database, pidFile: string): ProcessLock {
+  let isHeld = true;
+  return {
+    release: () => {
+      if (!isHeld) return;
+      isHeld = false;
+      rmSync(pidFile, { force: true });
+      database.run("rollback");
+      database.close(true);
+    },
+  };
+}
+
+function readPid(pidFile: string): number | null {
+  let text: string;
+  try {
+    text = readFileSync(pidFile, "utf8");
+  } catch {
+    // The holder has the lock but has not come to write its pid, or is about to release it.
+    return null;
+  }
+  const pid = Number.parseInt(text, 10);
+  return Number.isInteger(pid) && pid > 0 ? pid : null;
+}

@@ -1,0 +1,4 @@
+import first from "./0001.sql" with { type: "text" };
+
+/** In order; the first is version 1. A released one never changes: add the next number instead. */
+export const migrations: readonly string[] = [first];

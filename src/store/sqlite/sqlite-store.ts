@@ -1,0 +1,59 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { Ids } from "../../platform/ids.ts";
+import { closeDatabase, createWalFlusher, openDatabase } from "../../platform/sqlite.ts";
+import { type Store, syncIntervalMs } from "../store.ts";
+import { type Commit, createCommitter } from "./committer.ts";
+import { createInviteStore } from "./invites.ts";
+import { migrations } from "./migrations/index.ts";
+import { createNodeStore } from "./nodes.ts";
+import { createGroupStore, createRuleStore } from "./rules.ts";
+import { createSessionStore } from "./sessions.ts";
+import { createSharedSync } from "./shared-sync.ts";
+import { loadMeshId } from "./statements/meta.ts";
+import { createTaskStore } from "./tasks.ts";
+
+export interface SqliteStoreOptions {
+  /** The database, usually `<data dir>/mesh.db`. The caller holds the lock of its directory. */
+  readonly file: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Called after every commit, before its callers learn of it. It must not throw. */
+  readonly onCommit?: (commit: Commit) => void;
+}
+
+/**
+ * The store of one coordinator: an SQLite database in this process, on the main thread. A commit holds up the event
+ * loop, the fsync of a full one included, which on two cores was quicker than a worker thread.
+ * @throws MeshError as `openDatabase` does
+ */
+export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { file, clock, ids, onCommit } = options;
+  const database = openDatabase({ file, migrations, clock });
+  const meshId = loadMeshId(database, ids.mesh());
+  const committer = createCommitter({ database, clock, ...(onCommit === undefined ? {} : { onCommit }) });
+  const wal = createWalFlusher(file);
+  const shared = createSharedSync({ flush: wal.flush, clock, intervalMs: syncIntervalMs });
+  let closing: Promise<void> | null = null;
+
+  async function close(): Promise<void> {
+    committer.close();
+    await shared.close();
+    await wal.close();
+    closeDatabase(database);
+  }
+
+  return {
+    meshId,
+    tasks: createTaskStore(database, committer),
+    nodes: createNodeStore(database, committer),
+    rules: createRuleStore(database, committer),
+    groups: createGroupStore(database, committer),
+    sessions: createSessionStore(database, committer, clock),
+    invites: createInviteStore(database, committer),
+    sync: shared.sync,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
