@@ -1,0 +1,242 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { createMeshClient } from "../../src/client/index.ts";
+import { createNodeLink, type NodeLink, type NodeLinkOptions } from "../../src/link/node-link.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import { systemIds } from "../../src/platform/ids.ts";
+import { systemRandom } from "../../src/platform/random.ts";
+import { MeshError } from "../../src/protocol/errors.ts";
+import { contract } from "../../src/protocol/http/contract.ts";
+import { closeCodes, type WelcomeFrame } from "../../src/protocol/link/v1/frames.ts";
+import { startLinkCoordinator } from "../support/link-coordinator.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
+
+const opened: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of opened.splice(0).reverse()) await close();
+});
+
+const track = <T extends { stop: (...args: never[]) => unknown }>(part: T): T => {
+  opened.push(() => (part.stop as (reason: null) => unknown)(null));
+  return part;
+};
+
+/** A node's end that records what happens to it; `until` waits for the next event of a kind. */
+function openLink(port: number, parts: Partial<NodeLinkOptions> = {}) {
+  const events: { readonly type: string; readonly value: unknown }[] = [];
+  const waiters = new Set<{ type: string; resolve: (value: unknown) => void }>();
+  const record = (type: string, value: unknown) => {
+    const waiter = [...waiters].find((candidate) => candidate.type === type);
+    if (waiter === undefined) {
+      events.push({ type, value });
+      return;
+    }
+    waiters.delete(waiter);
+    waiter.resolve(value);
+  };
+  const link: NodeLink = createNodeLink({
+    url: `ws://127.0.0.1:${port}/api/v1/link`,
+    credentials: () => ["invite"],
+    hello: () => ({
+      type: "hello",
+      versions: [1],
+      software: "test",
+      name: "heron",
+      instance: systemIds.instance(),
+      capabilities: { os: "linux", arch: "amd64", gpu: false, memory_gb: 1, tags: [], skills: [] },
+      slots: 1,
+      runtimes: [],
+      running: [],
+      unacknowledged: [],
+    }),
+    explain: async (token) => {
+      const client = createMeshClient({
+        baseUrl: `http://127.0.0.1:${port}`,
+        token,
+        fetch,
+        timeoutMs: 2_000,
+      });
+      return client.call(contract.openLink, {}).then(
+        () => new MeshError("INTERNAL", "it answered"),
+        (error: unknown) => error as MeshError,
+      );
+    },
+    handlers: {
+      onWelcome: (welcome) => record("welcome", welcome),
+      onFrames: (frames) => record("frames", frames),
+      onDown: (why) => record("down", why),
+      onEnded: (error) => record("ended", error),
+      onNotAllowed: (error) => record("notAllowed", error),
+      onUnreachable: (error) => record("unreachable", error),
+    },
+    clock: systemClock,
+    random: systemRandom,
+    ...parts,
+  });
+  track(link);
+  link.start();
+  const until = <T>(type: string): Promise<T> => {
+    const at = events.findIndex((event) => event.type === type);
+    if (at >= 0) return Promise.resolve(events.splice(at, 1)[0]?.value as T);
+    return new Promise<T>((resolve) => waiters.add({ type, resolve: resolve as (value: unknown) => void }));
+  };
+  return { link, until };
+}
+
+describe("the link between node and coordinator", () => {
+  test("says hello, is welcomed, and carries frames both ways", async () => {
+    const coordinator = track(startLinkCoordinator());
+    const node = openLink(coordinator.port);
+    const welcome = await node.until<WelcomeFrame>("welcome");
+    expect(welcome).toMatchObject({ mesh_id: coordinator.meshId, returning: false });
+    const ref = coordinator.offer("hi");
+    expect(await node.until<unknown[]>("frames")).toMatchObject([{ type: "offer", content: "hi", ...ref }]);
+    node.link.send({ type: "started", ...ref });
+    expect(await coordinator.find("started")).toEqual({ type: "started", ...ref });
+  });
+
+  test("answers a ping and does not show it", async () => {
+    const coordinator = track(startLinkCoordinator());
+    const node = openLink(coordinator.port);
+    await node.until("welcome");
+    expect(await coordinator.session()?.isAlive(5_000)).toBe(true);
+  });
+
+  test("is back within 2 s after a coordinator came back on the same address", async () => {
+    const first = startLinkCoordinator();
+    const node = openLink(first.port);
+    await node.until("welcome");
+    await first.stop();
+    await node.until("down");
+    await Bun.sleep(3_000);
+    const startedAtMs = performance.now();
+    const second = track(startLinkCoordinator({ port: first.port, meshId: first.meshId }));
+    await node.until("welcome");
+    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+    expect(second.hellos.length).toBe(1);
+  });
+
+  test("notices a half-open link on both sides and dials again", async () => {
+    const coordinator = track(startLinkCoordinator({ beatMs: 100 }));
+    const proxy = track(await startTcpProxy(coordinator.port));
+    const node = openLink(proxy.port);
+    await node.until("welcome");
+    proxy.goSilent(true);
+    expect(await node.until<{ code: number }>("down")).toMatchObject({ code: closeCodes.silent });
+    expect(await coordinator.nextClose()).toMatchObject({ code: closeCodes.silent });
+    proxy.goSilent(false);
+    await node.until("welcome");
+  });
+
+  test("goes on over a slow network", async () => {
+    const coordinator = track(startLinkCoordinator());
+    const proxy = track(await startTcpProxy(coordinator.port));
+    proxy.delay(30);
+    const node = openLink(proxy.port);
+    await node.until("welcome");
+    const ref = coordinator.offer("slowly");
+    expect(await node.until<unknown[]>("frames")).toMatchObject([{ type: "offer", ...ref }]);
+  });
+
+  test("reconnects after a cut", async () => {
+    const coordinator = track(startLinkCoordinator());
+    const proxy = track(await startTcpProxy(coordinator.port));
+    const node = openLink(proxy.port);
+    await node.until("welcome");
+    proxy.cut();
+    await node.until("down");
+    await node.until("welcome");
+    expect(coordinator.hellos.length).toBe(2);
+  });
+
+  test.each([
+    [closeCodes.replaced, "", "NODE_ALREADY_LINKED"],
+    [closeCodes.alreadyLinked, "NODE_ALREADY_LINKED", "NODE_ALREADY_LINKED"],
+    [closeCodes.removed, "", "NODE_NOT_FOUND"],
+    [closeCodes.versionMismatch, "VERSION_UNSUPPORTED", "VERSION_UNSUPPORTED"],
+    [closeCodes.notAllowed, "NAME_TAKEN", "NAME_TAKEN"],
+  ])("does not come back after close code %d %s", async (code, reason, expected) => {
+    const coordinator = track(startLinkCoordinator());
+    const node = openLink(coordinator.port);
+    await node.until("welcome");
+    coordinator.session()?.close(code, reason);
+    expect((await node.until<MeshError>("ended")).code).toBe(expected as MeshError["code"]);
+    await Bun.sleep(600);
+    expect(coordinator.hellos.length).toBe(1);
+  });
+
+  test("tries the next credential when one is refused, before and after the upgrade", async () => {
+    const coordinator = track(startLinkCoordinator());
+    const node = openLink(coordinator.port, { credentials: () => ["void node token", "invite"] });
+    await node.until("welcome");
+    expect(coordinator.hellos.length).toBe(1);
+  });
+
+  test("reports when every credential is refused, and does not hammer", async () => {
+    const coordinator = track(startLinkCoordinator());
+    const node = openLink(coordinator.port, { credentials: () => ["a", "b"] });
+    expect((await node.until<MeshError>("notAllowed")).code).toBe("TOKEN_INVALID");
+    coordinator.tokens.set("a", null);
+    await Bun.sleep(500);
+    expect(coordinator.hellos.length).toBe(0);
+  });
+
+  test("takes a close with notAllowed as a refusal of the credential", async () => {
+    const coordinator = track(startLinkCoordinator());
+    coordinator.setHelloAnswer({ code: closeCodes.notAllowed, reason: "INVITE_INVALID" });
+    const node = openLink(coordinator.port);
+    expect((await node.until<MeshError>("notAllowed")).code).toBe("INVITE_INVALID");
+  });
+
+  test("says that a coordinator has no link", async () => {
+    const coordinator = track(startLinkCoordinator({ hasLink: false }));
+    const node = openLink(coordinator.port);
+    expect((await node.until<MeshError>("unreachable")).code).toBe("VERSION_UNSUPPORTED");
+  });
+
+  test("says that nobody listens, and keeps trying", async () => {
+    const gone = startLinkCoordinator();
+    await gone.stop();
+    const node = openLink(gone.port);
+    expect((await node.until<MeshError>("unreachable")).code).toBe("COORDINATOR_UNREACHABLE");
+    expect((await node.until<MeshError>("unreachable")).code).toBe("COORDINATOR_UNREACHABLE");
+    track(startLinkCoordinator({ port: gone.port }));
+    await node.until("welcome");
+  });
+
+  test("closes a link on which the coordinator breaks the protocol, and dials again", async () => {
+    const coordinator = track(startLinkCoordinator());
+    const node = openLink(coordinator.port);
+    await node.until("welcome");
+    coordinator.send({ type: "ack", task: "nonsense" as never, attempt: 1 });
+    expect(await node.until<{ code: number }>("down")).toMatchObject({ code: closeCodes.protocolError });
+    await node.until("welcome");
+  });
+
+  test("says goodbye when it is stopped", async () => {
+    const coordinator = track(startLinkCoordinator());
+    const node = openLink(coordinator.port);
+    await node.until("welcome");
+    node.link.stop("test is over");
+    expect(await coordinator.find("goodbye")).toEqual({ type: "goodbye", reason: "test is over" });
+    expect(await coordinator.nextClose()).toMatchObject({ code: closeCodes.done });
+  });
+
+  test("waits for room when the coordinator reads slowly, and loses nothing", async () => {
+    const coordinator = track(startLinkCoordinator());
+    const proxy = track(await startTcpProxy(coordinator.port));
+    const node = openLink(proxy.port);
+    await node.until("welcome");
+    const ref = { task: systemIds.task(), attempt: 1 };
+    const text = "x".repeat(60_000);
+    proxy.goSilent(true);
+    setTimeout(() => proxy.goSilent(false), 300);
+    const pieces = 300;
+    for (let index = 0; index < pieces; index += 1) {
+      expect(await node.link.whenRoom()).toBe(true);
+      node.link.send({ type: "chunk", ...ref, offset: index * text.length, text });
+    }
+    const last = await coordinator.find("chunk", (frame) => frame.offset === (pieces - 1) * text.length);
+    expect(last.text.length).toBe(text.length);
+    expect(coordinator.frames.filter((frame) => frame.type === "chunk").length).toBe(pieces);
+  });
+});
