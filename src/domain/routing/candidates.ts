@@ -1,0 +1,108 @@
+import type { RefusalReason } from "../../protocol/decision.ts";
+import type { NodeId } from "../../protocol/ids.ts";
+import { isRuntimeReady, meetsNeeds, type NodeNeeds } from "./capable.ts";
+import type { MeshIndex, Place } from "./mesh-index.ts";
+import type { NodeView } from "./mesh-snapshot.ts";
+import { notCapable, notTarget, runtimeNotReady, type Scope } from "./scope.ts";
+
+/** In the order in which they are looked for: a node is refused for the first that holds. */
+const orderedReasons = [
+  "offline",
+  "not_ready",
+  "draining",
+  "cordoned",
+  "breaker_open",
+  "not_capable",
+  "not_target",
+  "full",
+  "already_tried",
+] as const satisfies readonly RefusalReason[];
+
+/** 0 for a node that can take the message now, else 1 + the index of the reason. Numbers, because there may be thousands. */
+export type Standing = number;
+
+export const free: Standing = 0;
+export const full: Standing = standingFor("full");
+export const standingCount = orderedReasons.length + 1;
+
+export function standingFor(reason: RefusalReason): Standing {
+  return orderedReasons.indexOf(reason) + 1;
+}
+
+/** null for {@link free}. */
+export function reasonOf(standing: Standing): RefusalReason | null {
+  return orderedReasons[standing - 1] ?? null;
+}
+
+/** Who may take a message: asked of each node in turn. */
+export interface CandidateQuestion {
+  readonly index: MeshIndex;
+  /** What the sender declared; null: nothing. */
+  readonly declared: NodeNeeds | null;
+  /** Where the rule or the target of the message leads; null: any node. */
+  readonly scope: Scope | null;
+  /** The one node that holds the conversation; null: none does. */
+  readonly holder: Place | null;
+  /** Nodes that refused this message or lost it. */
+  readonly excluded: ReadonlySet<NodeId> | null;
+}
+
+const draining = standingFor("draining");
+const cordoned = standingFor("cordoned");
+const offline = standingFor("offline");
+const notReady = standingFor("not_ready");
+const breakerOpen = standingFor("breaker_open");
+const incapable = standingFor("not_capable");
+const elsewhere = standingFor("not_target");
+const alreadyTried = standingFor("already_tried");
+
+export function standingOf(place: Place, question: CandidateQuestion): Standing {
+  const { node } = place;
+  const { declared } = question;
+  if (!node.isOnline) return offline;
+  if (!node.isReady) return notReady;
+  if (node.scheduling !== "active") return node.scheduling === "draining" ? draining : cordoned;
+  if (node.isBreakerOpen) return breakerOpen;
+  if (declared !== null) {
+    if (!meetsNeeds(node, declared, question.index.isGroupMember)) return incapable;
+    if (!isRuntimeReady(node, declared)) return notReady;
+  }
+  if (question.scope !== null) {
+    const tier = question.scope.tiers[place.position] ?? notTarget;
+    if (tier < 0) return standingOutside(tier);
+  }
+  if (question.holder !== null && question.holder !== place) return elsewhere;
+  if (node.inFlight >= node.slots) return full;
+  return question.excluded?.has(node.id) === true ? alreadyTried : free;
+}
+
+/** Whether any node could take the message now or as soon as it has a free slot. */
+export function hasCandidate(question: CandidateQuestion): boolean {
+  for (const place of question.scope?.members ?? question.index.places) {
+    const standing = standingOf(place, question);
+    if (standing === free || standing === full) return true;
+  }
+  return false;
+}
+
+/** Whether a node is one of those asked for and has what is needed, whatever its state is now. */
+export function couldServe(place: Place, question: CandidateQuestion): boolean {
+  const { declared, scope, holder, index } = question;
+  if (holder !== null && holder !== place) return false;
+  if (declared !== null && !meetsNeeds(place.node, declared, index.isGroupMember)) return false;
+  const tier = scope === null ? 0 : (scope.tiers[place.position] ?? notTarget);
+  return tier >= 0 || tier === runtimeNotReady;
+}
+
+/** What makes a node unavailable for the moment, apart from its load; null when nothing does. */
+export function unavailability(node: NodeView): RefusalReason | null {
+  if (!node.isOnline) return "offline";
+  if (!node.isReady) return "not_ready";
+  if (node.scheduling !== "active") return node.scheduling;
+  return node.isBreakerOpen ? "breaker_open" : null;
+}
+
+function standingOutside(tier: number): Standing {
+  if (tier === notCapable) return incapable;
+  return tier === runtimeNotReady ? notReady : elsewhere;
+}

@@ -1,0 +1,89 @@
+import { MeshError } from "../../protocol/errors.ts";
+import { type RuleInput, type RuleMatch, StrategyName } from "../../protocol/rule.ts";
+import { compileContentRegex, toContentPattern } from "./match-content.ts";
+import type { MeshSnapshot } from "./mesh-snapshot.ts";
+import { nearestName } from "./nearest-name.ts";
+
+/** Refuses a rule that cannot mean what its author meant. Throws RULE_INVALID. */
+export function validateRule(rule: RuleInput): void {
+  const criteria = criteriaOf(rule.match);
+  if (criteria.length === 0) {
+    throw new MeshError("RULE_INVALID", "the rule matches nothing", {
+      hint: "Say what it matches, such as gpu:true, or * for every message.",
+    });
+  }
+  if (rule.match.wildcard === true && criteria.length > 1) {
+    const others = criteria.filter((criterion) => criterion !== "wildcard").join(", ");
+    throw new MeshError(
+      "RULE_INVALID",
+      `a wildcard rule matches everything and cannot also have: ${others}`,
+      {
+        hint: "Leave out either the wildcard or the other conditions.",
+      },
+    );
+  }
+  if (rule.target !== undefined && rule.targets !== undefined) {
+    throw new MeshError("RULE_INVALID", "the rule has both target and targets", {
+      hint: "Use target for one, targets for a fallback chain.",
+    });
+  }
+  validateStrategy(rule.strategy);
+  validateContent(rule.match.content);
+}
+
+/** What is odd about a rule and may become right later: targets and groups that are not there (yet). */
+export function ruleWarnings(rule: RuleInput, mesh: MeshSnapshot): readonly string[] {
+  const groups = mesh.groups.map((group) => group.name);
+  const names = [...mesh.nodes.map((node) => node.name), ...groups];
+  const ids = mesh.nodes.map((node) => node.id);
+  const targets = rule.targets ?? (rule.target === undefined ? [] : [rule.target]);
+  const unknown = targets.filter((target) => !includesName([...names, ...ids], target));
+  const warnings = unknown.map(
+    (target) => `no node or group is called "${target}" yet${meant(target, names)}`,
+  );
+  const group = rule.match.requires_group;
+  if (group !== undefined && !includesName(groups, group)) {
+    warnings.push(`no group is called "${group}" yet${meant(group, groups)}`);
+  }
+  return warnings;
+}
+
+/** `requires_gpu: false` asks for nothing and does not count. */
+function criteriaOf(match: RuleMatch): readonly string[] {
+  return Object.entries(match)
+    .filter(([, value]) => value !== undefined && value !== false)
+    .filter(([key]) => key !== "labels" || Object.keys(match.labels ?? {}).length > 0)
+    .map(([key]) => key);
+}
+
+/** Types promise a known strategy; a rule of a file or an old database may still hold another. */
+function validateStrategy(strategy: string | undefined): void {
+  if (strategy === undefined || StrategyName.safeParse(strategy).success) return;
+  const nearest = nearestName(strategy, StrategyName.options);
+  throw new MeshError("RULE_INVALID", `unknown strategy "${strategy}"`, {
+    hint:
+      nearest === null
+        ? `The strategies are: ${StrategyName.options.join(", ")}.`
+        : `Did you mean "${nearest}"?`,
+  });
+}
+
+function validateContent(content: RuleMatch["content"]): void {
+  if (content === undefined) return;
+  const pattern = toContentPattern(content);
+  if (pattern.kind === "regex") {
+    compileContentRegex(pattern.source, pattern.flags);
+  } else if (pattern.words.some((word) => word.trim() === "")) {
+    throw new MeshError("RULE_INVALID", "a content word is empty", { hint: "Leave it out." });
+  }
+}
+
+function includesName(names: readonly string[], wanted: string): boolean {
+  const key = wanted.toLowerCase();
+  return names.some((name) => name.toLowerCase() === key);
+}
+
+function meant(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known);
+  return nearest === null ? "" : `; did you mean "${nearest}"?`;
+}

@@ -1,0 +1,38 @@
+import { isRuntimeReady, meetsNeeds, type NodeNeeds } from "./capable.ts";
+import type { MeshIndex, Place } from "./mesh-index.ts";
+
+/** Tiers of nodes that a scope leaves out. */
+export const notCapable = -1;
+export const notTarget = -2;
+export const runtimeNotReady = -3;
+
+/** Which nodes a rule, or the target of a message, allows; computed once per revision of the mesh. */
+export interface Scope {
+  /** By position: 0 for the first target of a chain, 1 for the next …, or why the node is left out. */
+  readonly tiers: Int16Array;
+  /** The places that are in. */
+  readonly members: readonly Place[];
+}
+
+/** A node that several targets name belongs to the first of them. `targets` null: any node. */
+export function createScope(
+  index: MeshIndex,
+  targets: readonly string[] | null,
+  needs: NodeNeeds | null,
+): Scope {
+  const tiers = new Int16Array(index.places.length).fill(targets === null ? 0 : notTarget);
+  targets?.forEach((target, tier) => {
+    for (const { position } of index.resolve(target)) {
+      if (tiers[position] === notTarget) tiers[position] = tier;
+    }
+  });
+  if (needs !== null) {
+    for (const { node, position } of index.places) {
+      if (!meetsNeeds(node, needs, index.isGroupMember)) tiers[position] = notCapable;
+      else if ((tiers[position] ?? notTarget) >= 0 && !isRuntimeReady(node, needs)) {
+        tiers[position] = runtimeNotReady;
+      }
+    }
+  }
+  return { tiers, members: index.places.filter(({ position }) => (tiers[position] ?? notTarget) >= 0) };
+}

@@ -1,0 +1,151 @@
+import { type Decision, maxNamedNodes, type RefusalReason } from "../../protocol/decision.ts";
+import { couldServe, free, full, reasonOf, standingFor } from "./candidates.ts";
+import { missingNeeds, type NodeNeeds, needTexts } from "./capable.ts";
+import type { CompiledRule } from "./compile-rules.ts";
+import { meetsInferred } from "./infer-requirements.ts";
+import { toIsoTime } from "./iso-time.ts";
+import type { Place } from "./mesh-index.ts";
+import type { RouteDecision, RouteEvidence } from "./route-decision.ts";
+
+const notTarget = standingFor("not_target");
+
+/** The decision as it is stored and shown. Call it in the turn in which the decision was made: it reads the live nodes. */
+export function toDecision(decision: RouteDecision, nowMs: number): Decision {
+  const { message, inferred, strategy, passedOver, ranking } = decision.evidence;
+  const { session } = decision;
+  return {
+    decided_at: toIsoTime(nowMs),
+    outcome: decision.outcome,
+    rule: decision.rule === null ? null : toDecidingRule(decision.rule),
+    passed_over: passedOver.map(({ rule, position, text }) => ({ id: rule.id, position, text })),
+    strategy: strategy.name,
+    target: message.target,
+    session:
+      session === null ? null : { name: session.name, binding: session.binding, node_id: session.nodeId },
+    declared: message.requires,
+    inferred: inferred.map(({ need, because }) => ({ need: need.text, because })),
+    candidate_count: ranking.count,
+    ranking: toRanking(decision),
+    refused: toRefused(decision),
+    unblock: decision.outcome === "assigned" ? [] : [toUnblock(decision)],
+  };
+}
+
+function toDecidingRule({ rule, position, text, targetText }: CompiledRule): NonNullable<Decision["rule"]> {
+  return { id: rule.id, origin: rule.origin, position, text, target: targetText };
+}
+
+function toRanking({ evidence, session }: RouteDecision): Decision["ranking"] {
+  const { ranking, strategy, inferred, question } = evidence;
+  return ranking.places.map((place, rank) => {
+    const { node } = place;
+    const lacks = inferred.filter(({ need }) => !meetsInferred(node, need, question.index.isGroupMember));
+    const why = [
+      question.holder === place && session !== null ? `holds the conversation ${session.name}` : null,
+      strategy.why(place),
+      lacks.length === 0 ? null : `lacks ${lacks.map(({ need }) => need.text).join(", ")}`,
+    ];
+    return {
+      node_id: node.id,
+      name: node.name,
+      score: Math.round((ranking.scores[rank] ?? 0) * 1000) / 1000,
+      why: why.filter((part) => part !== null).join("; "),
+    };
+  });
+}
+
+function toRefused(decision: RouteDecision): Decision["refused"] {
+  const counts: Decision["refused"]["counts"] = {};
+  for (const [standing, count] of decision.evidence.counts.entries()) {
+    const reason = reasonOf(standing);
+    if (reason !== null && count > 0) counts[reason] = count;
+  }
+  return { counts, named: placesToName(decision.evidence).map((place) => toRefusedNode(place, decision)) };
+}
+
+/** Those that were meant and could not come first: with a thousand nodes, "was not the target" explains nothing. */
+function placesToName({ question, standings }: RouteEvidence): readonly Place[] {
+  const named: Place[] = [];
+  for (const isTargetPass of [true, false]) {
+    for (const place of question.index.places) {
+      if (named.length === maxNamedNodes) return named;
+      const standing = standings[place.position] ?? free;
+      if (standing !== free && (standing !== notTarget) === isTargetPass) named.push(place);
+    }
+  }
+  return named;
+}
+
+function toRefusedNode(place: Place, decision: RouteDecision): Decision["refused"]["named"][number] {
+  const { node, position } = place;
+  const reason = reasonOf(decision.evidence.standings[position] ?? free) ?? "not_target";
+  const detail = refusalDetail(reason, place, decision);
+  return { node_id: node.id, name: node.name, reason, ...(detail !== null && { detail }) };
+}
+
+function refusalDetail(reason: RefusalReason, { node }: Place, decision: RouteDecision): string | null {
+  const { question } = decision.evidence;
+  switch (reason) {
+    case "offline":
+      return node.offlineSinceMs === null ? null : `offline since ${toIsoTime(node.offlineSinceMs)}`;
+    case "not_ready":
+      return node.reason ?? runtimeDetail(wantedNeeds(decision));
+    case "not_capable":
+      return wantedNeeds(decision)
+        .flatMap((needs) => missingNeeds(node, needs, question.index.isGroupMember))
+        .join(", ");
+    case "not_target":
+      return question.holder === null ? null : `the conversation is on ${question.holder.node.name}`;
+    case "full":
+      return `${node.inFlight} of ${node.slots} slots in use`;
+    default:
+      return null;
+  }
+}
+
+function runtimeDetail(wanted: readonly NodeNeeds[]): string | null {
+  const kind = wanted.find(({ runtime }) => runtime !== null)?.runtime;
+  return kind === undefined ? null : `its runtime ${kind} is not ready`;
+}
+
+/** What the sender declared and what the rule adds. */
+function wantedNeeds({ rule, evidence }: RouteDecision): readonly NodeNeeds[] {
+  return [evidence.question.declared, rule?.needs ?? null].filter((needs) => needs !== null);
+}
+
+/** What would let the message go on, and who has that and cannot serve now. */
+function toUnblock(decision: RouteDecision): Decision["unblock"][number] {
+  const { question, counts, standings } = decision.evidence;
+  const isFull = (counts[full] ?? 0) > 0;
+  const blocked = question.index.places.filter((place) =>
+    isFull ? standings[place.position] === full : couldServe(place, question),
+  );
+  return {
+    needs: isFull
+      ? "a free slot"
+      : question.holder === null
+        ? wantedText(decision)
+        : "the node of the conversation",
+    nodes: blocked.slice(0, maxNamedNodes).map((place) => toBlockedNode(place, decision)),
+  };
+}
+
+function toBlockedNode(place: Place, decision: RouteDecision): Decision["unblock"][number]["nodes"][number] {
+  const { node, position } = place;
+  const reason = reasonOf(decision.evidence.standings[position] ?? free) ?? "already_tried";
+  const isOffline = reason === "offline" && node.offlineSinceMs !== null;
+  return {
+    node_id: node.id,
+    name: node.name,
+    reason,
+    ...(isOffline && { since: toIsoTime(node.offlineSinceMs ?? 0) }),
+  };
+}
+
+/** `a node with os=darwin, skill=docker`, `the target mac-nodes with os=darwin`. */
+function wantedText(decision: RouteDecision): string {
+  const needs = [...new Set(wantedNeeds(decision).flatMap(needTexts))];
+  const target = decision.evidence.message.target ?? decision.rule?.targetText ?? null;
+  const who = target === null ? "a node" : `the target ${target}`;
+  return needs.length === 0 ? who : `${who} with ${needs.join(", ")}`;
+}
