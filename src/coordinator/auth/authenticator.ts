@@ -26,7 +26,10 @@ interface AuthenticatorOptions {
  * of a guess, which says nothing about the token. Invite codes pass here unchecked and open only the link, where
  * the store redeems them.
  */
-export function createAuthenticator({ adminToken, findNodeByTokenHash }: AuthenticatorOptions): Authenticator {
+export function createAuthenticator({
+  adminToken,
+  findNodeByTokenHash,
+}: AuthenticatorOptions): Authenticator {
   const adminHash = sha256Hex(adminToken);
   return {
     authenticate: (authorization) => {

@@ -1,4 +1,4 @@
-import { toIsoTime, type Clock } from "../../platform/clock.ts";
+import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import { createSecret, type Ids } from "../../platform/ids.ts";
 import type { Invite } from "../../protocol/http/contract.ts";
@@ -17,7 +17,10 @@ interface InviteOptions {
 }
 
 /** Makes a one-use, expiring right to join. The code is shown once; only its hash is stored. */
-export async function createInvite(options: InviteOptions, ttlS: number = defaultInviteTtlS): Promise<Invite> {
+export async function createInvite(
+  options: InviteOptions,
+  ttlS: number = defaultInviteTtlS,
+): Promise<Invite> {
   const code = invitePrefix + createSecret();
   const nowMs = options.clock.nowMs();
   const expiresAtMs = nowMs + ttlS * 1000;

@@ -12,7 +12,12 @@ export interface Principal {
   readonly inviteHash: string | null;
 }
 
-export const anonymous: Principal = { subject: "anonymous", scopes: new Set(["none"]), nodeId: null, inviteHash: null };
+export const anonymous: Principal = {
+  subject: "anonymous",
+  scopes: new Set(["none"]),
+  nodeId: null,
+  inviteHash: null,
+};
 
 /** admin ⊃ operate ⊃ read, admin ⊃ send. */
 export const adminPrincipal: Principal = {

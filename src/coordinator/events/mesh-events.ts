@@ -8,7 +8,11 @@ import type { TaskState } from "../../protocol/task.ts";
  * the live view and tests listen; nothing else couples the features.
  */
 export interface MeshEvents {
-  readonly "node.registered": { readonly nodeId: NodeId; readonly name: string; readonly isReturning: boolean };
+  readonly "node.registered": {
+    readonly nodeId: NodeId;
+    readonly name: string;
+    readonly isReturning: boolean;
+  };
   readonly "node.online": { readonly nodeId: NodeId; readonly name: string };
   readonly "node.offline": { readonly nodeId: NodeId; readonly name: string; readonly reason: string };
   /** Readiness, scheduling, slots, tags or capabilities changed. */
@@ -20,14 +24,22 @@ export interface MeshEvents {
 
   readonly "task.accepted": { readonly taskId: TaskId };
   readonly "task.waiting": { readonly taskId: TaskId };
-  readonly "task.offered": { readonly taskId: TaskId; readonly attempt: AttemptNumber; readonly nodeId: NodeId };
+  readonly "task.offered": {
+    readonly taskId: TaskId;
+    readonly attempt: AttemptNumber;
+    readonly nodeId: NodeId;
+  };
   readonly "attempt.ended": {
     readonly taskId: TaskId;
     readonly attempt: AttemptNumber;
     readonly nodeId: NodeId;
     readonly failure: Failure | null;
   };
-  readonly "task.ended": { readonly taskId: TaskId; readonly state: TaskState; readonly failure: Failure | null };
+  readonly "task.ended": {
+    readonly taskId: TaskId;
+    readonly state: TaskState;
+    readonly failure: Failure | null;
+  };
 
   /** A conversation moved to another node because its own can serve no more. */
   readonly "session.moved": { readonly session: string; readonly from: NodeId; readonly to: NodeId };

@@ -1,9 +1,9 @@
 import type { NodeView } from "../../domain/routing/mesh-snapshot.ts";
+import type { LinkSession } from "../../link/link-session.ts";
 import { toIsoTime } from "../../platform/clock.ts";
 import type { Capabilities } from "../../protocol/capability.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import type { NodeInfo, NodeLoad, RuntimeStatus, Scheduling } from "../../protocol/node.ts";
-import type { LinkSession } from "../../link/link-session.ts";
 import type { NodeRecord } from "../../store/nodes.ts";
 import type { Principal } from "../auth/principal.ts";
 
@@ -66,7 +66,10 @@ export class MeshNode implements NodeView {
     );
     this.capabilities = { ...record.capabilities, tags };
     this.tagKeys = new Set(tags.map((tag) => tag.toLowerCase()));
-    this.abilities = new Set([...this.tagKeys, ...record.capabilities.skills.map((skill) => skill.toLowerCase())]);
+    this.abilities = new Set([
+      ...this.tagKeys,
+      ...record.capabilities.skills.map((skill) => skill.toLowerCase()),
+    ]);
   }
 
   /** Takes over what the node says of its runtimes: ready when any of them is. */
@@ -78,7 +81,8 @@ export class MeshNode implements NodeView {
   }
 
   recordLatency(latencyMs: number): void {
-    this.latencyMs = this.latencyMs === 0 ? latencyMs : this.latencyMs + latencyShare * (latencyMs - this.latencyMs);
+    this.latencyMs =
+      this.latencyMs === 0 ? latencyMs : this.latencyMs + latencyShare * (latencyMs - this.latencyMs);
   }
 }
 

@@ -227,7 +227,8 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
 function patched(record: NodeRecord, patch: NodePatch): NodeRecord {
   const add = patch.add_tags ?? [];
   const remove = patch.remove_tags ?? [];
-  const has = (tags: readonly string[], tag: string) => tags.some((other) => other.toLowerCase() === tag.toLowerCase());
+  const has = (tags: readonly string[], tag: string) =>
+    tags.some((other) => other.toLowerCase() === tag.toLowerCase());
   return {
     ...record,
     scheduling: patch.scheduling ?? record.scheduling,

@@ -1,0 +1,25 @@
+import { chmod } from "node:fs/promises";
+import { readTextIfExists, writeFileAtomic } from "../../platform/atomic-file.ts";
+import { createSecret } from "../../platform/ids.ts";
+import { tokenPath } from "../../platform/paths.ts";
+import { MeshError } from "../../protocol/errors.ts";
+
+/** Only its owner may read a file with a secret. */
+const secretMode = 0o600;
+
+/**
+ * The admin token: the one given, else the one in `<data dir>/token`, else a new one. It is always left in that file, so
+ * that the commands on this machine find it unasked.
+ */
+export async function loadAdminToken(dataDir: string, given: string | null): Promise<string> {
+  const path = tokenPath(dataDir);
+  try {
+    const stored = (await readTextIfExists(path))?.trim() ?? "";
+    const token = given ?? (stored === "" ? createSecret() : stored);
+    if (token === stored) await chmod(path, secretMode);
+    else await writeFileAtomic(path, `${token}\n`, { mode: secretMode, overwrite: true });
+    return token;
+  } catch (cause) {
+    throw new MeshError("DATA_DIR_UNUSABLE", `The token file ${path} cannot be read or written.`, { cause });
+  }
+}

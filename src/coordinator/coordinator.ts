@@ -1,0 +1,240 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { createLinkServer } from "../link/link-server.ts";
+import { reachableAddresses } from "../platform/addresses.ts";
+import { errorCodeOf } from "../platform/atomic-file.ts";
+import { systemClock } from "../platform/clock.ts";
+import { createDeadlines } from "../platform/deadlines.ts";
+import { createEventEmitter } from "../platform/event-emitter.ts";
+import { systemIds } from "../platform/ids.ts";
+import type { Log } from "../platform/log.ts";
+import { acquireLock, type ProcessLock } from "../platform/process-lock.ts";
+import { systemRandom } from "../platform/random.ts";
+import { MeshError } from "../protocol/errors.ts";
+import type { Invite } from "../protocol/http/contract.ts";
+import type { MeshId } from "../protocol/ids.ts";
+import { closeCodes } from "../protocol/link/v1/frames.ts";
+import type { GroupInput, RuleInput } from "../protocol/rule.ts";
+import { createSqliteStore } from "../store/sqlite/sqlite-store.ts";
+import type { Store } from "../store/store.ts";
+import { loadAdminToken } from "./auth/admin-token.ts";
+import { createAuthenticator } from "./auth/authenticator.ts";
+import { createInvite } from "./auth/invites.ts";
+import type { Principal } from "./auth/principal.ts";
+import { createAckQueue } from "./dispatch/ack-queue.ts";
+import { createAttemptReports } from "./dispatch/attempt-reports.ts";
+import { createAttemptSender } from "./dispatch/attempt-sender.ts";
+import { beatIntervalMs, createNodeLinks } from "./dispatch/node-links.ts";
+import type { MeshEvents } from "./events/mesh-events.ts";
+import { type HttpServer, startHttpServer } from "./http/http-server.ts";
+import { defaultMaxBodyBytes } from "./http/read-body.ts";
+import { createServiceRoutes } from "./http/service-routes.ts";
+import { createNodeRegistry } from "./nodes/registry.ts";
+import { createNodeRoutes } from "./nodes/routes.ts";
+import { createGroups, type Groups } from "./routing/groups.ts";
+import { createRouter } from "./routing/router.ts";
+import { createRoutingRoutes } from "./routing/routes.ts";
+import { createRules } from "./routing/rules.ts";
+import { createTaskRoutes } from "./tasks/routes.ts";
+import { createTaskEngine } from "./tasks/task-engine.ts";
+
+export interface CoordinatorOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** null: the one in `<data dir>/token`, made when there is none. */
+  readonly token: string | null;
+  readonly dataDir: string;
+  /** Direct endpoints may have private addresses. */
+  readonly allowPrivate: boolean;
+  readonly rules: readonly RuleInput[];
+  readonly groups: Readonly<Record<string, GroupInput>>;
+  readonly version: string;
+  readonly log: Log;
+}
+
+export interface RunningCoordinator {
+  readonly meshId: MeshId;
+  readonly port: number;
+  readonly token: string;
+  /** Addresses another machine may be able to reach, best first. */
+  readonly urls: readonly string[];
+  readonly createInvite: () => Promise<Invite>;
+  /** Takes no new work, lets answers finish for up to `deadlineMs`, then closes everything. */
+  readonly stop: (deadlineMs?: number) => Promise<void>;
+}
+
+/** How long running answers may take when the coordinator stops. */
+const stopDeadlineMs = 5000;
+
+/**
+ * Builds one coordinator out of its parts and starts it: lock, store, registry, routing, tasks, links, HTTP. What was
+ * started before a failing part is undone.
+ * @throws MeshError DATA_DIR_UNUSABLE, DATA_DIR_LOCKED, PORT_IN_USE, RULE_INVALID or one of the store's
+ */
+export async function startCoordinator(options: CoordinatorOptions): Promise<RunningCoordinator> {
+  await using undo = new AsyncDisposableStack();
+  await makeDataDir(options.dataDir);
+  const lock = holdLock(options.dataDir);
+  undo.defer(() => lock.release());
+  const token = await loadAdminToken(options.dataDir, options.token);
+  const store = await createSqliteStore({
+    file: join(options.dataDir, "mesh.db"),
+    clock: systemClock,
+    ids: systemIds,
+  });
+  undo.defer(() => store.close());
+  const running = await assemble(options, store, token);
+  const parts = undo.move();
+  let stopping: Promise<void> | null = null;
+  return {
+    meshId: store.meshId,
+    port: running.server.port,
+    token,
+    urls: running.urls(),
+    createInvite: running.createInvite,
+    stop: (deadlineMs = stopDeadlineMs) => {
+      stopping ??= running.stop(deadlineMs).finally(() => parts.disposeAsync());
+      return stopping;
+    },
+  };
+}
+
+interface Assembly {
+  readonly server: HttpServer;
+  readonly urls: () => readonly string[];
+  readonly createInvite: () => Promise<Invite>;
+  readonly stop: (deadlineMs: number) => Promise<void>;
+}
+
+async function assemble(options: CoordinatorOptions, store: Store, token: string): Promise<Assembly> {
+  const { log, version } = options;
+  const clock = systemClock;
+  const ids = systemIds;
+  const random = systemRandom;
+  const deadlines = createDeadlines(clock);
+  const events = createEventEmitter<MeshEvents>();
+
+  // Node and group names share one namespace, so each has to ask the other.
+  let groups: Groups | null = null;
+  const isGroupName = (name: string) => groups?.has(name) === true;
+  const registry = await createNodeRegistry({ store: store.nodes, clock, ids, events, isGroupName });
+  const madeGroups = await createGroups({
+    store: store.groups,
+    configured: options.groups,
+    isNodeName: registry.isNameTaken,
+    events,
+  });
+  groups = madeGroups;
+  const router = await createRouter({
+    registry,
+    groups: madeGroups,
+    sessions: store.sessions,
+    clock,
+    random,
+    events,
+    log,
+  });
+  const rules = await createRules({
+    store: store.rules,
+    configured: options.rules,
+    ids,
+    events,
+    onChange: router.setRules,
+  });
+  const engine = createTaskEngine({
+    store: store.tasks,
+    registry,
+    router,
+    sender: createAttemptSender(clock),
+    events,
+    clock,
+    deadlines,
+    random,
+    log,
+  });
+  await engine.recover();
+
+  const acks = createAckQueue(store.sync, log);
+  const reports = createAttemptReports({ engine, store: store.tasks, registry, acks, log });
+  const links = createLinkServer<Principal>({
+    clock,
+    log,
+    beatMs: () => beatIntervalMs(registry.nodes.length),
+    handlers: createNodeLinks({
+      registry,
+      engine,
+      reports,
+      invites: store.invites,
+      clock,
+      log,
+      meshId: store.meshId,
+      version,
+    }),
+  });
+
+  let isStopping = false;
+  const makeInvite = (ttlS?: number) => createInvite({ store: store.invites, clock, ids, urls }, ttlS);
+  const server = startHttpServer({
+    host: options.host,
+    port: options.port,
+    maxBodyBytes: defaultMaxBodyBytes,
+    authenticator: createAuthenticator({ adminToken: token, findNodeByTokenHash: registry.findByTokenHash }),
+    links,
+    isInviteOpen: (hash) => store.invites.isOpen(hash, clock.nowMs()),
+    log,
+    handlers: {
+      ...createServiceRoutes({
+        meshId: store.meshId,
+        version,
+        isReady: () => !isStopping,
+        createInvite: makeInvite,
+      }),
+      ...createTaskRoutes({ engine, store: store.tasks, router, clock, deadlines, ids, log }),
+      ...createNodeRoutes({ registry, groupsOf: madeGroups.of }),
+      ...createRoutingRoutes({ router, rules, groups: madeGroups, clock }),
+    },
+  });
+  links.start();
+  log.info(`coordinator listening on :${server.port}`, { version, mesh: store.meshId });
+
+  function urls(): readonly string[] {
+    const isAnyHost = ["0.0.0.0", "::", ""].includes(options.host);
+    const hosts = isAnyHost ? [...reachableAddresses(), "127.0.0.1"] : [options.host];
+    return hosts.map((host) => `http://${host}:${server.port}`);
+  }
+
+  return {
+    server,
+    urls,
+    createInvite: () => makeInvite(),
+    stop: async (deadlineMs) => {
+      isStopping = true;
+      await engine.drain(deadlineMs);
+      links.closeAll(closeCodes.goingAway, "the coordinator stops");
+      links.stop();
+      deadlines.stop();
+      await server.stop(true);
+      log.info("coordinator stopped");
+    },
+  };
+}
+
+async function makeDataDir(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const why = errorCodeOf(cause) ?? "unknown error";
+    throw new MeshError("DATA_DIR_UNUSABLE", `The data directory ${dataDir} cannot be made (${why}).`, {
+      cause,
+    });
+  }
+}
+
+function holdLock(dataDir: string): ProcessLock {
+  const lock = acquireLock(join(dataDir, "lock"));
+  if ("release" in lock) return lock;
+  const { pid } = lock.heldBy;
+  const who = pid === null ? "Another coordinator" : `Another coordinator (pid ${pid})`;
+  throw new MeshError("DATA_DIR_LOCKED", `${who} uses the data directory ${dataDir}.`);
+}

@@ -1,0 +1,169 @@
+import type { Attempt, Task } from "../../domain/tasks/task.ts";
+import { currentAttempt } from "../../domain/tasks/task-machine.ts";
+import { sha256Hex } from "../../platform/hash.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Failure } from "../../protocol/failure.ts";
+import type {
+  AttemptRef,
+  CancelledFrame,
+  ChunkFrame,
+  FailedFrame,
+  LostFrame,
+  RefuseFrame,
+  ResultFrame,
+  StartedFrame,
+} from "../../protocol/link/v1/frames.ts";
+import { maxAnswerBytes } from "../../protocol/task.ts";
+import type { TaskStore } from "../../store/tasks.ts";
+import type { MeshNode, NodeSession } from "../nodes/mesh-node.ts";
+import type { NodeRegistry } from "../nodes/registry.ts";
+import { type LiveTask, notify } from "../tasks/live-task.ts";
+import type { TaskEngine } from "../tasks/task-engine.ts";
+import type { AckQueue } from "./ack-queue.ts";
+
+/** What a node says about one attempt. */
+export type AttemptFrame =
+  | RefuseFrame
+  | StartedFrame
+  | ChunkFrame
+  | ResultFrame
+  | FailedFrame
+  | CancelledFrame
+  | LostFrame;
+
+interface ReportOptions {
+  readonly engine: TaskEngine;
+  readonly store: TaskStore;
+  readonly registry: NodeRegistry;
+  readonly acks: AckQueue;
+  readonly log: Log;
+}
+
+/** Takes the nodes' frames about attempts to the task engine. A node is heard only about its own attempts. */
+export interface AttemptReports {
+  readonly take: (node: MeshNode, session: NodeSession, frame: AttemptFrame) => void;
+}
+
+export function createAttemptReports(options: ReportOptions): AttemptReports {
+  const { engine, store, registry, acks, log } = options;
+
+  function take(node: MeshNode, session: NodeSession, frame: AttemptFrame): void {
+    const live = engine.find(frame.task);
+    const current = live === null ? null : currentAttempt(live.task);
+    if (live === null || current === null || current.number !== frame.attempt || current.nodeId !== node.id) {
+      if (isOutcome(frame)) void takeLate(node, session, frame);
+      return;
+    }
+    switch (frame.type) {
+      case "started":
+        void engine.report(live, { kind: "started", attempt: frame.attempt });
+        return;
+      case "chunk":
+        takeChunk(live, frame);
+        return;
+      case "refuse":
+        takeRefusal(live, node, frame);
+        return;
+      case "result":
+        settle(live, session, takeAnswer(live, frame));
+        return;
+      case "failed":
+        settle(live, session, { kind: "failed", attempt: frame.attempt, failure: frame.failure });
+        return;
+      case "cancelled":
+        settle(live, session, { kind: "stopped", attempt: frame.attempt });
+        return;
+      case "lost":
+        settle(live, session, {
+          kind: "lost",
+          attempt: frame.attempt,
+          started: frame.started,
+          fenced: frame.fenced,
+          reason: frame.reason,
+        });
+        return;
+      default:
+        frame satisfies never;
+    }
+  }
+
+  type Outcome = Parameters<TaskEngine["report"]>[1] & { readonly attempt: number };
+
+  function settle(live: LiveTask, session: NodeSession, event: Outcome): void {
+    const ref: AttemptRef = { task: live.id, attempt: event.attempt };
+    void engine.report(live, event).then(() => acks.add(session, ref));
+  }
+
+  function takeRefusal(live: LiveTask, node: MeshNode, frame: RefuseFrame): void {
+    if (frame.reason !== "full" && frame.reason !== "no_such_runtime")
+      registry.setNotReady(node, frame.message);
+    void engine.report(live, { kind: "refused", attempt: frame.attempt, message: frame.message });
+  }
+
+  function takeChunk(live: LiveTask, frame: ChunkFrame): void {
+    if (frame.final === true) {
+      if (frame.offset === 0) {
+        live.answerParts = [];
+        live.answerLength = 0;
+      }
+      // A part out of order, or too much of it, spoils the answer: the check of its length and hash finds that.
+      if (frame.offset !== live.answerLength || live.answerLength > maxAnswerBytes) return;
+      live.answerParts.push(frame.text);
+      live.answerLength += frame.text.length;
+      return;
+    }
+    live.preview.append(frame.offset, frame.text);
+    notify(live);
+  }
+
+  function takeAnswer(live: LiveTask, frame: ResultFrame): Outcome {
+    const text = frame.text ?? live.answerParts.join("");
+    const isWhole =
+      text.length === frame.length && (frame.sha256 === undefined || sha256Hex(text) === frame.sha256);
+    if (isWhole) return { kind: "succeeded", attempt: frame.attempt, text };
+    log.error("an answer arrived damaged", { task: live.id, attempt: frame.attempt });
+    const failure: Failure = {
+      class: "runtime_error",
+      kind: "internal",
+      message: "The answer arrived damaged: its length or checksum does not match.",
+    };
+    return { kind: "failed", attempt: frame.attempt, failure };
+  }
+
+  /** An outcome for a task that has ended or moved on: kept in the history of its own attempt, never the result. */
+  async function takeLate(node: MeshNode, session: NodeSession, frame: AttemptFrame): Promise<void> {
+    const task = engine.find(frame.task)?.task ?? (await store.get(frame.task));
+    const attempt = task?.attempts.find((one) => one.number === frame.attempt && one.nodeId === node.id);
+    if (attempt === undefined) {
+      session.send({ type: "ack", task: frame.task, attempt: frame.attempt, unknown: true });
+      return;
+    }
+    if (isNews(attempt, task)) await store.recordLate(frame.task, { ...attempt, isLateResult: true });
+    acks.add(session, { task: frame.task, attempt: frame.attempt });
+  }
+
+  return {
+    take: (node, session, frame) => {
+      try {
+        take(node, session, frame);
+      } catch (error) {
+        log.error("report not taken", { task: frame.task, error: String(error) });
+      }
+    },
+  };
+}
+
+/** A repeat of an outcome that is recorded already is no news. */
+function isNews(attempt: Attempt, task: Task | null | undefined): boolean {
+  if (attempt.isLateResult) return false;
+  return (
+    attempt.state === "lost" ||
+    (attempt.state === "finished" && attempt.failure !== null && task?.state !== "succeeded")
+  );
+}
+
+function isOutcome(frame: AttemptFrame): boolean {
+  return (
+    frame.type === "result" || frame.type === "failed" || frame.type === "cancelled" || frame.type === "lost"
+  );
+}

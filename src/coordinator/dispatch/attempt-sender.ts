@@ -1,0 +1,44 @@
+import type { Clock } from "../../platform/clock.ts";
+import { sha256Hex } from "../../platform/hash.ts";
+import type { OfferFrame } from "../../protocol/link/v1/frames.ts";
+import type { LiveTask } from "../tasks/live-task.ts";
+import type { AttemptSender } from "../tasks/task-engine.ts";
+
+/** Length of a session key on the wire: half a SHA-256. */
+const sessionKeyLength = 32;
+
+/** Writes attempts to the links of their nodes. */
+export function createAttemptSender(clock: Clock): AttemptSender {
+  return {
+    offer: (live, attempt) => {
+      const session = live.node?.session;
+      if (session === null || session === undefined || !session.isOpen) return false;
+      session.send(toOffer(live, attempt.number, clock.nowMs()));
+      return true;
+    },
+    stop: (node, task, attempt, reason) => node.session?.send({ type: "cancel", task, attempt, reason }),
+  };
+}
+
+function toOffer(live: LiveTask, attempt: number, nowMs: number): OfferFrame {
+  const { message } = live.task;
+  return {
+    type: "offer",
+    task: message.id,
+    attempt,
+    content: message.content,
+    source: message.source,
+    effects: message.effects,
+    timeout_ms: Math.max(1, message.createdAtMs + message.timeoutMs - nowMs),
+    ...(message.session === null
+      ? {}
+      : { session: { key: sessionKey(message.subject, message.session), name: message.session } }),
+    ...(Object.keys(message.labels).length === 0 ? {} : { labels: message.labels }),
+    ...(message.requires.runtime === undefined ? {} : { runtime: message.requires.runtime }),
+  };
+}
+
+/** Differs between the owners of equal session names, and tells a node neither. */
+function sessionKey(subject: string, session: string): string {
+  return sha256Hex(`${subject}\n${session}`).slice(0, sessionKeyLength);
+}

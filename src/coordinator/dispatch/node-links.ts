@@ -1,0 +1,229 @@
+import { currentAttempt } from "../../domain/tasks/task-machine.ts";
+import type { LinkServerHandlers } from "../../link/link-session.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Log } from "../../platform/log.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { MeshId } from "../../protocol/ids.ts";
+import {
+  type CoordinatorFrame,
+  closeCodes,
+  type HelloFrame,
+  linkVersion,
+  type NodeFrame,
+} from "../../protocol/link/v1/frames.ts";
+import type { InviteStore } from "../../store/invites.ts";
+import type { Principal } from "../auth/principal.ts";
+import type { MeshNode, NodeSession } from "../nodes/mesh-node.ts";
+import type { NodeRegistry } from "../nodes/registry.ts";
+import type { TaskEngine } from "../tasks/task-engine.ts";
+import type { AttemptReports } from "./attempt-reports.ts";
+
+/** How long an older link of the same node, of another agent process, has to show that it is alive. */
+const aliveCheckMs = 1000;
+
+/** Cap of the nodes' reconnect backoff, by the size of the mesh. */
+const smallMeshNodes = 500;
+const smallBackoffCapMs = 2000;
+const largeBackoffCapMs = 15_000;
+
+/** Nodes beat every max(5 s, nodes/500 s). */
+export function beatIntervalMs(nodeCount: number): number {
+  return Math.max(5000, Math.round((nodeCount / 500) * 1000));
+}
+
+interface NodeLinksOptions {
+  readonly registry: NodeRegistry;
+  readonly engine: TaskEngine;
+  readonly reports: AttemptReports;
+  readonly invites: InviteStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meshId: MeshId;
+  readonly version: string;
+}
+
+/** What the coordinator does with its links: lets nodes in, keeps the registry true, takes reports to the engine. */
+export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<Principal> {
+  const { registry, engine, reports, log } = options;
+  const nodeOf = new WeakMap<NodeSession, MeshNode>();
+
+  function onFrames(session: NodeSession, frames: readonly NodeFrame[]): void {
+    for (const frame of frames) {
+      if (frame.type === "hello") {
+        void greet(session, frame);
+        continue;
+      }
+      const node = nodeOf.get(session);
+      // Before the welcome a node has nothing to say, and a link that was replaced has no node any more.
+      if (node?.session === session) onFrame(node, session, frame);
+    }
+  }
+
+  function onFrame(node: MeshNode, session: NodeSession, frame: Exclude<NodeFrame, HelloFrame>): void {
+    switch (frame.type) {
+      case "status":
+        registry.setStatus(node, frame);
+        return;
+      case "capabilities":
+        registry.setCapabilities(node, frame.capabilities).catch((error: unknown) => {
+          log.warn("capabilities not stored", { node: node.id, error: String(error) });
+        });
+        return;
+      case "goodbye":
+        void leave(node, session, frame.reason);
+        return;
+      case "pong":
+        return;
+      default:
+        reports.take(node, session, frame);
+    }
+  }
+
+  async function leave(node: MeshNode, session: NodeSession, reason: string): Promise<void> {
+    log.info(`node deregistered: ${node.id}`, { name: node.name, reason });
+    try {
+      await registry.hide(node, false);
+    } catch (error) {
+      log.warn("goodbye not stored", { node: node.id, error: String(error) });
+    }
+    session.close(closeCodes.done, "goodbye");
+  }
+
+  // ---- letting a node in ----
+
+  async function greet(session: NodeSession, hello: HelloFrame): Promise<void> {
+    try {
+      if (!hello.versions.includes(linkVersion)) {
+        throw new MeshError(
+          "VERSION_UNSUPPORTED",
+          `This coordinator speaks link version ${linkVersion} only.`,
+        );
+      }
+      await assertNotHeld(session, hello);
+      await redeemInvite(session, hello);
+      await welcome(session, hello);
+    } catch (error) {
+      const known =
+        error instanceof MeshError ? error : new MeshError("INTERNAL", "The link could not be opened.");
+      log.warn("node not let in", {
+        name: hello.name,
+        address: session.remoteAddress,
+        code: known.code,
+        error: String(error),
+      });
+      session.close(closeCodeOf(known), `${known.code}: ${known.message}`.slice(0, 120));
+    }
+  }
+
+  /** A second link of the same agent process takes over; of another one, only when the first is dead. */
+  async function assertNotHeld(session: NodeSession, hello: HelloFrame): Promise<void> {
+    const id =
+      session.principal.nodeId ?? (session.principal.scopes.has("admin") ? hello.node_id : undefined);
+    const holder = id === undefined ? null : registry.find(id);
+    const old = holder?.session ?? null;
+    if (holder === null || old === null || !old.isOpen) return;
+    if (holder.instance !== hello.instance && (await old.isAlive(aliveCheckMs))) {
+      throw new MeshError(
+        "NODE_ALREADY_LINKED",
+        `Another agent runs node ${holder.name} from ${old.remoteAddress}.`,
+      );
+    }
+    old.close(closeCodes.replaced, "a newer link of this node took over");
+  }
+
+  async function redeemInvite(session: NodeSession, hello: HelloFrame): Promise<void> {
+    const { inviteHash } = session.principal;
+    if (inviteHash === null) return;
+    if (registry.isNameTaken(hello.name)) return; // admission refuses it; the invite stays good for another name
+    if (!(await options.invites.redeem(inviteHash, hello.instance, options.clock.nowMs()))) {
+      throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
+    }
+  }
+
+  async function welcome(session: NodeSession, hello: HelloFrame): Promise<void> {
+    const { node, token, isReturning } = await registry.admit(hello, session.principal);
+    if (!session.isOpen) return;
+    nodeOf.set(session, node);
+    const held = engine.onNode(node.id);
+    session.send({
+      type: "welcome",
+      version: linkVersion,
+      mesh_id: options.meshId,
+      node_id: node.id,
+      name: node.name as HelloFrame["name"],
+      ...(token === null ? {} : { token }),
+      software: options.version,
+      returning: isReturning,
+      beat_ms: beatIntervalMs(registry.nodes.length),
+      backoff_cap_ms: registry.nodes.length <= smallMeshNodes ? smallBackoffCapMs : largeBackoffCapMs,
+      resume: held.flatMap((live) => {
+        const attempt = currentAttempt(live.task);
+        return attempt === null
+          ? []
+          : [{ task: live.id, attempt: attempt.number, offset: live.preview.length() }];
+      }),
+    });
+    registry.setOnline(node, session, hello);
+    log.info(`node ${isReturning ? "returned" : "registered"}: ${node.id} (${node.name})`, {
+      address: session.remoteAddress,
+    });
+    reconcile(node, session, hello);
+  }
+
+  /** Brings what the node runs and what the tasks say together. Attempts the node has not heard of it reports as lost. */
+  function reconcile(node: MeshNode, session: NodeSession, hello: HelloFrame): void {
+    for (const running of hello.running) {
+      const live = engine.find(running.task);
+      const current = live === null ? null : currentAttempt(live.task);
+      if (live !== null && current?.number === running.attempt && current.nodeId === node.id)
+        engine.resume(live);
+      else
+        session.send({ type: "cancel", task: running.task, attempt: running.attempt, reason: "superseded" });
+    }
+  }
+
+  function onClosed(
+    session: NodeSession,
+    why: { readonly code: number; readonly reason: string },
+    unsent: readonly CoordinatorFrame[],
+  ): void {
+    const node = nodeOf.get(session);
+    if (node === undefined || node.session !== session) return;
+    registry.setOffline(node, why.reason);
+    log.info(`node offline: ${node.id} (${node.name})`, { code: why.code, reason: why.reason });
+    const unwritten = new Set(unsent.flatMap((frame) => (frame.type === "offer" ? [frame.task] : [])));
+    for (const live of engine.onNode(node.id)) {
+      const attempt = currentAttempt(live.task);
+      if (attempt === null) continue;
+      if (unwritten.has(live.id)) {
+        const reason = "The link to the node closed before the message was written to it.";
+        void engine.report(live, {
+          kind: "lost",
+          attempt: attempt.number,
+          started: false,
+          fenced: true,
+          reason,
+        });
+      } else {
+        void engine.report(live, { kind: "link_lost", attempt: attempt.number });
+      }
+    }
+  }
+
+  return { onFrames, onClosed };
+}
+
+function closeCodeOf(error: MeshError): number {
+  switch (error.code) {
+    case "NODE_ALREADY_LINKED":
+    case "NAME_TAKEN":
+      return closeCodes.alreadyLinked;
+    case "VERSION_UNSUPPORTED":
+      return closeCodes.versionMismatch;
+    case "INVITE_INVALID":
+    case "TOKEN_INVALID":
+      return closeCodes.notAllowed;
+    default:
+      return closeCodes.goingAway;
+  }
+}

@@ -1,0 +1,36 @@
+import { MeshError } from "../../protocol/errors.ts";
+
+/** Bytes of a request body when nothing else is configured. */
+export const defaultMaxBodyBytes = 1024 * 1024;
+
+/** Reads the body as text, refusing it as soon as it is known to be longer than the limit. */
+export async function readBody(request: Request, maxBytes: number): Promise<string> {
+  const declared = request.headers.get("content-length");
+  if (declared === null) return request.body === null ? "" : readChunked(request.body, maxBytes);
+  if (Number(declared) > maxBytes) throw tooLarge(maxBytes);
+  return request.text();
+}
+
+async function readChunked(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of body) {
+    bytes += part.byteLength;
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+function tooLarge(maxBytes: number): MeshError {
+  return new MeshError("BODY_TOO_LARGE", `The body is longer than ${maxBytes} bytes.`);
+}
+
+export function parseJson(text: string): unknown {
+  if (text === "") throw new MeshError("BODY_NOT_JSON", "The request has no body.");
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new MeshError("BODY_NOT_JSON", "The body is not valid JSON.", { cause });
+  }
+}

@@ -1,0 +1,30 @@
+import { MeshError } from "../../protocol/errors.ts";
+import type { Invite } from "../../protocol/http/contract.ts";
+import { toOpenApi } from "../../protocol/http/openapi.ts";
+import type { MeshId } from "../../protocol/ids.ts";
+import type { Handlers } from "./http-server.ts";
+
+interface ServiceRouteOptions {
+  readonly meshId: MeshId;
+  readonly version: string;
+  readonly isReady: () => boolean;
+  readonly createInvite: (ttlS: number | undefined) => Promise<Invite>;
+}
+
+type ServiceHandlers = Pick<Handlers, "getHealth" | "getReadiness" | "getOpenApi" | "createInvite">;
+
+export function createServiceRoutes(options: ServiceRouteOptions): ServiceHandlers {
+  let openApi: Record<string, unknown> | null = null;
+  return {
+    getHealth: () => ({ status: "ok", mesh_id: options.meshId, version: options.version }),
+    getReadiness: () => {
+      if (!options.isReady()) throw new MeshError("COORDINATOR_STOPPING", "The coordinator is stopping.");
+      return { ready: true, reason: null };
+    },
+    getOpenApi: () => {
+      openApi ??= toOpenApi({ version: options.version }) as Record<string, unknown>;
+      return openApi;
+    },
+    createInvite: ({ body }) => options.createInvite(body.ttl_s),
+  };
+}

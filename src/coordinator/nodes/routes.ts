@@ -1,0 +1,65 @@
+import { MeshError } from "../../protocol/errors.ts";
+import { apiPrefix } from "../../protocol/http/contract.ts";
+import { closeCodes } from "../../protocol/link/v1/frames.ts";
+import type { Principal } from "../auth/principal.ts";
+import { jsonAnswer } from "../http/answers.ts";
+import type { Handlers } from "../http/http-server.ts";
+import { type MeshNode, toNodeInfo } from "./mesh-node.ts";
+import type { NodeRegistry } from "./registry.ts";
+
+/** How long a node may go on with what runs when it is drained. */
+const drainDeadlineMs = 5 * 60_000;
+
+interface NodeRouteOptions {
+  readonly registry: NodeRegistry;
+  /** Names of the groups a node is in. */
+  readonly groupsOf: (node: MeshNode) => readonly string[];
+}
+
+type NodeHandlers = Pick<Handlers, "listNodes" | "getNode" | "patchNode" | "removeNode">;
+
+export function createNodeRoutes({ registry, groupsOf }: NodeRouteOptions): NodeHandlers {
+  function find(idOrName: string, principal: Principal): MeshNode {
+    const node = registry.find(idOrName);
+    if (node === null) throw new MeshError("NODE_NOT_FOUND", `There is no node "${idOrName}".`);
+    if (principal.nodeId !== null && principal.nodeId !== node.id) {
+      throw new MeshError("SCOPE_MISSING", "A node's token opens that node's own routes only.");
+    }
+    return node;
+  }
+
+  const toInfo = (node: MeshNode) => toNodeInfo(node, groupsOf(node));
+
+  return {
+    listNodes: ({ query }) => {
+      const sorted = registry.nodes.toSorted((a, b) => (a.nameKey < b.nameKey ? -1 : 1));
+      const { cursor, limit } = query;
+      const rest = cursor === undefined ? sorted : sorted.filter((node) => node.nameKey > cursor);
+      const page = rest.slice(0, limit ?? rest.length);
+      const last = page.at(-1);
+      if (last === undefined || page.length === rest.length) return page.map(toInfo);
+      const next = `${apiPrefix}/nodes?limit=${limit}&cursor=${encodeURIComponent(last.nameKey)}`;
+      return jsonAnswer(200, page.map(toInfo), { link: `<${next}>; rel="next"` });
+    },
+    getNode: ({ params, principal }) => toInfo(find(params.id, principal)),
+    patchNode: async ({ params, body, principal }) => {
+      const node = find(params.id, principal);
+      await registry.patch(node, body);
+      if (body.scheduling === "draining") {
+        node.session?.send({ type: "drain", deadline_ms: drainDeadlineMs, reason: "drained by an operator" });
+      }
+      return toInfo(node);
+    },
+    removeNode: async ({ params, principal }) => {
+      const node = find(params.id, principal);
+      const isOwn = principal.nodeId === node.id;
+      const { session } = node;
+      await registry.hide(node, !isOwn);
+      session?.close(
+        isOwn ? closeCodes.done : closeCodes.removed,
+        isOwn ? "goodbye" : "removed by an operator",
+      );
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import {
+  type CompiledRules,
+  compileRules,
+  createRoutingMemo,
+  decideRoute,
+  type RouteDecision,
+  type RoutingMessage,
+  type SessionBinding,
+} from "../../domain/routing/index.ts";
+import type { TaskMessage } from "../../domain/tasks/task.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Random } from "../../platform/random.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { NodeId, RuleId } from "../../protocol/ids.ts";
+import type { Rule } from "../../protocol/rule.ts";
+import type { SessionStore } from "../../store/sessions.ts";
+import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import type { NodeRegistry } from "../nodes/registry.ts";
+import type { Groups } from "./groups.ts";
+
+/** Applies the pure routing of domain/routing to the mesh as it is now, and keeps what it remembers between messages. */
+export interface Router {
+  /** @param waitingSinceMs epoch; null: the message does not wait yet */
+  readonly decide: (
+    message: RoutingMessage & { readonly subject: string },
+    excluded: ReadonlySet<NodeId> | null,
+    waitingSinceMs: number | null,
+  ) => RouteDecision;
+  /** The decision is acted on: remembers where the conversation lives and where a round-robin rule stands. */
+  readonly bind: (message: TaskMessage, decided: RouteDecision) => void;
+  readonly setRules: (rules: readonly Rule[]) => void;
+  /** Throws NODE_NOT_FOUND or NODE_OFFLINE when a message cannot be sent to what its sender named. */
+  readonly assertTarget: (target: string) => void;
+}
+
+/** A binding is written again only when its last use is this much newer than what is stored. */
+const rewriteAfterMs = 60_000;
+
+interface RouterOptions {
+  readonly registry: NodeRegistry;
+  readonly groups: Groups;
+  readonly sessions: SessionStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: MeshEventEmitter;
+  readonly log: Log;
+}
+
+export async function createRouter(options: RouterOptions): Promise<Router> {
+  const { registry, groups, clock, random, events, log } = options;
+  const memo = createRoutingMemo();
+  const cursors = new Map<RuleId, NodeId>();
+  const bindings = new Map<string, SessionBinding>();
+  let rules: CompiledRules = compileRules([]);
+
+  for (const { subject, session, ...binding } of await options.sessions.list()) {
+    bindings.set(bindingKey(subject, session), binding);
+  }
+
+  function decide(
+    message: RoutingMessage & { readonly subject: string },
+    excluded: ReadonlySet<NodeId> | null,
+    waitingSinceMs: number | null,
+  ): RouteDecision {
+    const binding =
+      message.session === null ? null : bindings.get(bindingKey(message.subject, message.session));
+    const mesh = {
+      nodes: registry.nodes,
+      groups: groups.list(),
+      revision: registry.revision() + groups.revision(),
+    };
+    const context = {
+      nowMs: clock.nowMs(),
+      random,
+      binding: binding ?? null,
+      waitingSinceMs,
+      cursors,
+      excluded,
+      memo,
+    };
+    return decideRoute(message, mesh, rules, context);
+  }
+
+  function rememberSession(message: TaskMessage, decided: RouteDecision, nowMs: number): void {
+    const node = decided.order[0];
+    if (message.session === null || decided.session === null || node === undefined) return;
+    const key = bindingKey(message.subject, message.session);
+    const before = bindings.get(key);
+    if (decided.session.binding === "kept" && before?.nodeId !== node.id) return; // this message alone went elsewhere
+    if (before?.nodeId === node.id && nowMs - before.lastUsedAtMs < rewriteAfterMs) return;
+    const binding: SessionBinding = {
+      nodeId: node.id,
+      boundAtMs: before?.nodeId === node.id ? before.boundAtMs : nowMs,
+      lastUsedAtMs: nowMs,
+    };
+    bindings.set(key, binding);
+    if (before !== undefined && before.nodeId !== node.id) {
+      events.emit("session.moved", { session: message.session, from: before.nodeId, to: node.id });
+      log.info("session moved", { session: message.session, from: before.nodeId, to: node.id });
+    }
+    options.sessions.bind(message.subject, message.session, binding).catch((error: unknown) => {
+      log.warn("session binding not stored", { session: message.session, error: String(error) });
+    });
+  }
+
+  return {
+    decide,
+    bind: (message, decided) => {
+      if (decided.nextCursor !== null) cursors.set(decided.nextCursor.ruleId, decided.nextCursor.nodeId);
+      rememberSession(message, decided, clock.nowMs());
+    },
+    setRules: (next) => {
+      rules = compileRules(next);
+    },
+    assertTarget: (target) => {
+      if (groups.has(target)) return;
+      const node = registry.find(target);
+      if (node === null) throw new MeshError("NODE_NOT_FOUND", `There is no node or group "${target}".`);
+      if (!node.isOnline) throw new MeshError("NODE_OFFLINE", `Node ${node.name} is offline.`);
+    },
+  };
+}
+
+function bindingKey(subject: string, session: string): string {
+  return `${subject}\n${session}`;
+}

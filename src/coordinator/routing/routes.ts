@@ -1,0 +1,59 @@
+import { toDecision } from "../../domain/routing/index.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Handlers } from "../http/http-server.ts";
+import type { Groups } from "./groups.ts";
+import type { Router } from "./router.ts";
+import type { Rules } from "./rules.ts";
+
+interface RoutingRouteOptions {
+  readonly router: Router;
+  readonly rules: Rules;
+  readonly groups: Groups;
+  readonly clock: Clock;
+}
+
+type RoutingHandlers = Pick<
+  Handlers,
+  | "explainRoute"
+  | "listRules"
+  | "addRule"
+  | "replaceRule"
+  | "removeRule"
+  | "orderRules"
+  | "listGroups"
+  | "putGroup"
+  | "removeGroup"
+>;
+
+export function createRoutingRoutes({ router, rules, groups, clock }: RoutingRouteOptions): RoutingHandlers {
+  return {
+    explainRoute: ({ body, principal }) => {
+      if (body.target !== undefined) router.assertTarget(body.target);
+      const message = {
+        subject: principal.subject,
+        content: body.content,
+        source: body.source,
+        session: body.session ?? null,
+        requires: body.requires ?? {},
+        labels: body.labels ?? {},
+        target: body.target ?? null,
+        infer: body.infer ?? true,
+      };
+      return toDecision(router.decide(message, null, null), clock.nowMs());
+    },
+    listRules: () => [...rules.list()],
+    addRule: ({ body }) => rules.add(body),
+    replaceRule: ({ params, body }) => rules.replace(params.id, body),
+    removeRule: async ({ params }) => {
+      await rules.remove(params.id);
+      return undefined;
+    },
+    orderRules: async ({ body }) => [...(await rules.order(body.ids))],
+    listGroups: () => [...groups.list()],
+    putGroup: ({ params, body }) => groups.put(params.name, body),
+    removeGroup: async ({ params }) => {
+      await groups.remove(params.name);
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import type { Task } from "../../domain/tasks/task.ts";
+import type { NodeId, TaskId } from "../../protocol/ids.ts";
+import type { MeshNode } from "../nodes/mesh-node.ts";
+import { createPreviewText, type PreviewText } from "./preview-text.ts";
+
+/** Monotonic times of one message, for its headers and the metrics; 0: not yet. */
+export interface TaskTimes {
+  acceptedMs: number;
+  /** Of the current attempt. */
+  offeredMs: number;
+  answeredMs: number;
+}
+
+/** A task that has not ended, and what this process knows of it beyond the record. Only the task engine changes it. */
+export interface LiveTask {
+  readonly id: TaskId;
+  task: Task;
+  /** Where the current attempt holds a slot. */
+  node: MeshNode | null;
+  /** Nodes that refused or surely never started it since it was last put on a node that did. */
+  readonly passedOver: Set<NodeId>;
+  /** The node whose attempt failed last: it is tried again only when no other fits. */
+  avoid: NodeId | null;
+  /** Epoch since when it waits for a slot; null while it does not. */
+  waitingSinceMs: number | null;
+  readonly preview: PreviewText;
+  /** Final chunks of the answer that is arriving. */
+  answerParts: string[];
+  answerLength: number;
+  readonly times: TaskTimes;
+  /** Called whenever there is more to read or the task has moved. */
+  readonly listeners: Set<() => void>;
+  /** Resolves with the terminal task after its commit. */
+  readonly ended: PromiseWithResolvers<Task>;
+  forgetTimeout: () => void;
+  /** Of the grace, a delayed retry or an unconfirmed cancel: never more than one is wanted at a time. */
+  forgetTimer: () => void;
+}
+
+function nothingToForget(): void {}
+
+export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
+  const ended = Promise.withResolvers<Task>();
+  // A failure to commit reaches those who wait; with nobody waiting it is not an unhandled rejection.
+  ended.promise.catch(nothingToForget);
+  return {
+    id: task.message.id,
+    task,
+    node: null,
+    passedOver: new Set(),
+    avoid: null,
+    waitingSinceMs: null,
+    preview: createPreviewText(),
+    answerParts: [],
+    answerLength: 0,
+    times: { acceptedMs, offeredMs: 0, answeredMs: 0 },
+    listeners: new Set(),
+    ended,
+    forgetTimeout: nothingToForget,
+    forgetTimer: nothingToForget,
+  };
+}
+
+export function setTimer(live: LiveTask, forget: () => void): void {
+  live.forgetTimer();
+  live.forgetTimer = forget;
+}
+
+export function notify(live: LiveTask): void {
+  for (const listener of live.listeners) listener();
+}

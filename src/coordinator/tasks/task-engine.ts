@@ -1,0 +1,475 @@
+import type { RouteDecision } from "../../domain/routing/index.ts";
+import { toDecision } from "../../domain/routing/index.ts";
+import type { Attempt, Task, TaskMessage } from "../../domain/tasks/task.ts";
+import {
+  applyChange,
+  currentAttempt,
+  isTerminal,
+  type NextStep,
+  nextTaskState,
+  type TaskEvent,
+} from "../../domain/tasks/task-machine.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Deadlines } from "../../platform/deadlines.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Random } from "../../platform/random.ts";
+import type { Decision } from "../../protocol/decision.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { Failure } from "../../protocol/failure.ts";
+import type { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
+import type { CancelFrame } from "../../protocol/link/v1/frames.ts";
+import type { TaskStore } from "../../store/tasks.ts";
+import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import type { MeshNode } from "../nodes/mesh-node.ts";
+import type { NodeRegistry } from "../nodes/registry.ts";
+import type { Router } from "../routing/router.ts";
+import { createLiveTask, type LiveTask, notify, setTimer } from "./live-task.ts";
+import { createTaskWriter } from "./task-writer.ts";
+import { createWaitingRoom, maxWaiting } from "./waiting-room.ts";
+
+/** Writes to the links; see dispatch/dispatch.ts. */
+export interface AttemptSender {
+  /** @returns false when the node's link is not open: the attempt was never written */
+  readonly offer: (live: LiveTask, attempt: Attempt) => boolean;
+  readonly stop: (
+    node: MeshNode,
+    task: TaskId,
+    attempt: AttemptNumber,
+    reason: CancelFrame["reason"],
+  ) => void;
+}
+
+/**
+ * The life of every message of this coordinator: accept, decide, offer, record. The transitions themselves are in
+ * domain/tasks/task-machine.ts; the engine commits each before anything that depends on it becomes visible.
+ */
+export interface TaskEngine {
+  /**
+   * Accepts a message; resolves after its commit. Rejects with QUEUE_FULL, COORDINATOR_STOPPING, STORE_UNAVAILABLE or
+   * IDEMPOTENCY_CONFLICT. A repeat of a key joins the task that has it.
+   */
+  readonly submit: (message: TaskMessage) => Promise<LiveTask>;
+  readonly find: (id: TaskId) => LiveTask | null;
+  /** Asks for the end of a task; without effect on one that has ended. */
+  readonly cancel: (live: LiveTask) => void;
+  /**
+   * Something happened to an attempt. Resolves after the commit, with false when the report belongs to the history only.
+   */
+  readonly report: (live: LiveTask, event: TaskEvent) => Promise<boolean>;
+  /** The node has reported that it runs the current attempt: nothing has to be waited for any more. */
+  readonly resume: (live: LiveTask) => void;
+  /** Tasks whose current attempt is on this node. */
+  readonly onNode: (nodeId: NodeId) => readonly LiveTask[];
+  /** Takes up what a former process left unfinished. */
+  readonly recover: () => Promise<void>;
+  readonly size: () => number;
+  /** Takes no new work; resolves when all has ended or the time is over. */
+  readonly drain: (deadlineMs: number) => Promise<void>;
+}
+
+interface EngineOptions {
+  readonly store: TaskStore;
+  readonly registry: NodeRegistry;
+  readonly router: Router;
+  readonly sender: AttemptSender;
+  readonly events: MeshEventEmitter;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** How long a task of a former process may stay unreported: its nodes have to find the way back first. */
+const recoveryGraceMs = 30_000;
+
+export function createTaskEngine(options: EngineOptions): TaskEngine {
+  const { store, registry, router, sender, events, clock, deadlines, random, log } = options;
+  const live = new Map<TaskId, LiveTask>();
+  const byKey = new Map<string, Promise<LiveTask>>();
+  const room = createWaitingRoom();
+  const writer = createTaskWriter(store, deadlines, log);
+  let isStopping = false;
+  let onEmpty: (() => void) | null = null;
+
+  // ---- accepting ----
+
+  async function submit(message: TaskMessage): Promise<LiveTask> {
+    if (isStopping)
+      throw new MeshError("COORDINATOR_STOPPING", "The coordinator is stopping and takes no new messages.");
+    if (message.idempotencyKey === null) return accept(message);
+    const key = `${message.subject}\n${message.idempotencyKey}`;
+    const known = byKey.get(key);
+    if (known !== undefined) return sameBody(await known, message);
+    const accepted = accept(message);
+    byKey.set(key, accepted);
+    try {
+      return await accepted;
+    } finally {
+      byKey.delete(key);
+    }
+  }
+
+  async function accept(message: TaskMessage): Promise<LiveTask> {
+    const decision = router.decide(message, null, null);
+    if (decision.outcome === "waiting" && room.size() >= maxWaiting) {
+      throw new MeshError("QUEUE_FULL", `${maxWaiting} messages wait for a slot already.`);
+    }
+    const one = createLiveTask(firstTask(message), clock.monotonicMs());
+    live.set(one.id, one);
+    const follow = apply(one, decision);
+    let existing: Task | null;
+    try {
+      existing = await store.accept(one.task, message.idempotencyKey === null ? "process" : "full");
+    } catch (error) {
+      drop(one);
+      throw error;
+    }
+    if (existing !== null) {
+      drop(one);
+      return sameBody(live.get(existing.message.id) ?? endedTask(existing), message);
+    }
+    events.emit("task.accepted", { taskId: one.id });
+    one.forgetTimeout = deadlines.in(message.timeoutMs, () => void report(one, { kind: "timed_out" }));
+    follow();
+    return one;
+  }
+
+  /** Puts a decision into the task before its first commit. @returns what to do after that commit */
+  function apply(one: LiveTask, decided: RouteDecision): () => void {
+    if (decided.outcome === "waiting") {
+      one.task = applyChange(one.task, { decision: toDecision(decided, clock.nowMs()) });
+      return () => waitInRoom(one, decided);
+    }
+    const event = toEvent(one, decided);
+    const step = nextTaskState(one.task, event, { nowMs: clock.nowMs(), random: random.next() });
+    if (step.change !== null) one.task = applyChange(one.task, step.change);
+    if (event.kind !== "offered") return () => finish(one);
+    hold(one, decided);
+    return () => sendOffer(one);
+  }
+
+  function toEvent(
+    one: LiveTask,
+    decided: RouteDecision,
+  ): Extract<TaskEvent, { kind: "offered" | "unroutable" }> {
+    const decision = toDecision(decided, clock.nowMs());
+    const best = decided.order[0];
+    if (decided.outcome !== "assigned" || best === undefined) {
+      return { kind: "unroutable", failure: unroutableFailure(one, decision), decision };
+    }
+    return { kind: "offered", nodeId: best.id, nodeName: best.name, decision };
+  }
+
+  /** Reserves the slot, before the commit, so that decisions in between see it. */
+  function hold(one: LiveTask, decided: RouteDecision): void {
+    const best = decided.order[0];
+    const node = best === undefined ? null : registry.find(best.id);
+    one.node = node;
+    if (node !== null) registry.reserve(node);
+    router.bind(one.task.message, decided);
+  }
+
+  function release(one: LiveTask): void {
+    const node = one.node;
+    one.node = null;
+    if (node !== null) registry.release(node);
+  }
+
+  function drop(one: LiveTask): void {
+    live.delete(one.id);
+    room.remove(one.id);
+    one.forgetTimeout();
+    one.forgetTimer();
+    release(one);
+    if (live.size === 0) onEmpty?.();
+  }
+
+  // ---- transitions ----
+
+  async function report(one: LiveTask, event: TaskEvent): Promise<boolean> {
+    const step = nextTaskState(one.task, event, { nowMs: clock.nowMs(), random: random.next() });
+    if (step.next.kind === "late") return false;
+    if (step.change !== null) {
+      const fence = { attempt: one.task.attempts.at(-1)?.number ?? 0 };
+      one.task = applyChange(one.task, step.change);
+      if (event.kind === "started") {
+        // Known to the node's journal; it becomes durable here together with the outcome.
+        notify(one);
+        return true;
+      }
+      if (currentAttempt(one.task) === null) closeAttempt(one, event);
+      await writer.write(one.id, { fence, change: step.change }, () => {
+        // Those who wait for the end are told at once: what was done was done.
+        if (isTerminal(one.task.state)) one.ended.resolve(one.task);
+      });
+    }
+    follow(one, step.next, event);
+    return true;
+  }
+
+  function closeAttempt(one: LiveTask, event: TaskEvent): void {
+    one.forgetTimer();
+    one.times.answeredMs = clock.monotonicMs();
+    if (event.kind === "succeeded") one.node?.recordLatency(one.times.answeredMs - one.times.offeredMs);
+    const attempt = one.task.attempts.at(-1);
+    if (attempt !== undefined && one.node !== null) {
+      events.emit("attempt.ended", {
+        taskId: one.id,
+        attempt: attempt.number,
+        nodeId: attempt.nodeId,
+        failure: attempt.failure,
+      });
+    }
+    if (event.kind !== "succeeded") one.preview.clear();
+    one.answerParts = [];
+    one.answerLength = 0;
+  }
+
+  function follow(one: LiveTask, next: NextStep, event: TaskEvent): void {
+    if (isTerminal(one.task.state)) {
+      if (next.kind === "stop") stopRun(one, next.attempt, next.reason);
+      finish(one);
+      return;
+    }
+    switch (next.kind) {
+      case "none":
+      case "late":
+        return;
+      case "route":
+        release(one);
+        if (event.kind === "refused" || event.kind === "lost") passOver(one);
+        one.avoid = next.avoid;
+        if (next.afterMs === 0) route(one);
+        else
+          setTimer(
+            one,
+            deadlines.in(next.afterMs, () => route(one)),
+          );
+        return;
+      case "await_report":
+        setTimer(
+          one,
+          deadlines.in(next.forMs, () => void report(one, { kind: "grace_ended", attempt: next.attempt })),
+        );
+        return;
+      case "stop":
+        stopRun(one, next.attempt, next.reason);
+        if (next.confirmMs !== null) {
+          setTimer(
+            one,
+            deadlines.in(next.confirmMs, () => void report(one, { kind: "cancel_unconfirmed" })),
+          );
+        }
+        return;
+      default:
+        next satisfies never;
+    }
+  }
+
+  function passOver(one: LiveTask): void {
+    const last = one.task.attempts.at(-1);
+    if (last !== undefined) one.passedOver.add(last.nodeId);
+  }
+
+  function stopRun(one: LiveTask, attempt: AttemptNumber, reason: CancelFrame["reason"]): void {
+    if (one.node !== null) sender.stop(one.node, one.id, attempt, reason);
+  }
+
+  function finish(one: LiveTask): void {
+    drop(one);
+    events.emit("task.ended", { taskId: one.id, state: one.task.state, failure: one.task.failure });
+    one.ended.resolve(one.task);
+    notify(one);
+  }
+
+  // ---- routing again ----
+
+  function route(one: LiveTask): void {
+    if (isTerminal(one.task.state) || currentAttempt(one.task) !== null) return;
+    const decided = decideAgain(one);
+    if (decided.outcome === "waiting") {
+      waitInRoom(one, decided);
+      return;
+    }
+    room.remove(one.id);
+    one.waitingSinceMs = null;
+    const event = toEvent(one, decided);
+    if (event.kind === "offered") hold(one, decided);
+    void report(one, event).then(() => {
+      if (event.kind === "offered") sendOffer(one);
+    });
+  }
+
+  /** Nodes that failed it come last: first without them, then with the one to avoid. */
+  function decideAgain(one: LiveTask): RouteDecision {
+    const { passedOver, avoid, waitingSinceMs } = one;
+    const { message } = one.task;
+    if (avoid !== null && !passedOver.has(avoid)) {
+      const elsewhere = router.decide(message, new Set([...passedOver, avoid]), waitingSinceMs);
+      if (elsewhere.outcome === "assigned") return elsewhere;
+    }
+    return router.decide(message, passedOver.size === 0 ? null : passedOver, waitingSinceMs);
+  }
+
+  function waitInRoom(one: LiveTask, decided: RouteDecision): void {
+    if (isTerminal(one.task.state)) return;
+    if (one.waitingSinceMs === null) {
+      one.waitingSinceMs = clock.nowMs();
+      events.emit("task.waiting", { taskId: one.id });
+    }
+    room.wait(
+      one.id,
+      decided.waitFor.map((node) => node.id),
+    );
+    if (decided.recheckAtMs !== null) {
+      setTimer(
+        one,
+        deadlines.in(decided.recheckAtMs - clock.nowMs(), () => route(one)),
+      );
+    }
+    notify(one);
+  }
+
+  function sendOffer(one: LiveTask): void {
+    const attempt = currentAttempt(one.task);
+    if (attempt === null) return;
+    one.times.offeredMs = clock.monotonicMs();
+    if (one.node === null || !sender.offer(one, attempt)) {
+      const reason = "The link to the node closed before the message was written to it.";
+      void report(one, { kind: "lost", attempt: attempt.number, started: false, fenced: true, reason });
+      return;
+    }
+    events.emit("task.offered", { taskId: one.id, attempt: attempt.number, nodeId: attempt.nodeId });
+    notify(one);
+  }
+
+  /** A slot of the node is free: the oldest message that waits for it and can have it goes. */
+  function offerSlotsOf(node: MeshNode): void {
+    for (const id of [...room.waitingFor(node.id)]) {
+      if (node.inFlight >= node.slots) return;
+      const one = live.get(id);
+      if (one !== undefined) route(one);
+    }
+  }
+
+  function reconsiderAll(): void {
+    for (const id of [...room.all()]) {
+      const one = live.get(id);
+      if (one !== undefined) route(one);
+    }
+  }
+
+  events.on("node.freed", ({ nodeId }) => {
+    if (room.size() === 0) return;
+    const node = registry.find(nodeId);
+    if (node !== null) offerSlotsOf(node);
+  });
+  for (const type of [
+    "node.online",
+    "node.changed",
+    "node.left",
+    "node.offline",
+    "rules.changed",
+    "groups.changed",
+  ] as const) {
+    events.on(type, () => {
+      if (room.size() > 0) reconsiderAll();
+    });
+  }
+
+  return {
+    submit,
+    find: (id) => live.get(id) ?? null,
+    cancel: (one) => void report(one, { kind: "cancel_requested" }),
+    report,
+    resume: (one) => {
+      const attempt = currentAttempt(one.task);
+      if (attempt === null) return;
+      if (one.task.isCancelRequested) stopRun(one, attempt.number, "cancelled");
+      else one.forgetTimer();
+      if (attempt.state === "offered") void report(one, { kind: "started", attempt: attempt.number });
+    },
+    onNode: (nodeId) => [...live.values()].filter((one) => currentAttempt(one.task)?.nodeId === nodeId),
+    recover: async () => {
+      for (const task of await store.listUnfinished()) takeUp(task);
+    },
+    size: () => live.size,
+    drain: async (deadlineMs) => {
+      isStopping = true;
+      if (live.size === 0) return;
+      await new Promise<void>((resolve) => {
+        const forget = deadlines.in(deadlineMs, resolve);
+        onEmpty = () => {
+          forget();
+          resolve();
+        };
+      });
+    },
+  };
+
+  /** A task of a former process: its client is gone, so it goes on only when it carries an idempotency key. */
+  function takeUp(task: Task): void {
+    const one = createLiveTask(task, clock.monotonicMs());
+    live.set(one.id, one);
+    const leftMs = task.message.createdAtMs + task.message.timeoutMs - clock.nowMs();
+    one.forgetTimeout = deadlines.in(leftMs, () => void report(one, { kind: "timed_out" }));
+    const attempt = currentAttempt(task);
+    if (attempt !== null) {
+      one.node = registry.find(attempt.nodeId);
+      if (one.node !== null) registry.reserve(one.node);
+    }
+    if (task.message.idempotencyKey === null && !task.isCancelRequested) {
+      void report(one, { kind: "cancel_requested" });
+    } else if (attempt === null) {
+      route(one);
+    }
+    if (attempt !== null) {
+      const event = { kind: "grace_ended", attempt: attempt.number } as const;
+      setTimer(
+        one,
+        deadlines.in(recoveryGraceMs, () => void report(one, event)),
+      );
+    }
+  }
+}
+
+function firstTask(message: TaskMessage): Task {
+  return {
+    message,
+    state: "queued",
+    isCancelRequested: false,
+    endedAtMs: null,
+    nodeId: null,
+    response: null,
+    failure: null,
+    decision: null,
+    attempts: [],
+  };
+}
+
+/** A task that had ended before it was asked for again. */
+export function endedTask(task: Task): LiveTask {
+  const one = createLiveTask(task, 0);
+  one.ended.resolve(task);
+  return one;
+}
+
+function sameBody(one: LiveTask, message: TaskMessage): LiveTask {
+  if (one.task.message.bodyHash === message.bodyHash) return one;
+  throw new MeshError("IDEMPOTENCY_CONFLICT", "This Idempotency-Key was used for another message.");
+}
+
+function unroutableFailure(one: LiveTask, decision: Decision): Failure {
+  const tried = one.task.attempts.length;
+  if (tried > 0) {
+    return {
+      class: "refused",
+      message: `No other node fits after ${tried} ${tried === 1 ? "try" : "tries"}.`,
+    };
+  }
+  const needs = decision.unblock[0]?.needs;
+  return {
+    class: "unroutable",
+    message: needs === undefined ? "No node fits this message." : `It needs ${needs}.`,
+  };
+}
