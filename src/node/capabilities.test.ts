@@ -87,7 +87,7 @@ describe("the GPU of a machine", () => {
   });
 
   test("is not waited for when the driver's tool hangs", async () => {
-    await addFile("opt/bin/nvidia-smi", "#!/bin/sh\nsleep 30\n");
+    await addFile("opt/bin/nvidia-smi", "#!/bin/sh\nexec /bin/sleep 30\n");
     const hurried = {
       ...systemClock,
       after: (_: number, callback: () => void) => systemClock.after(50, callback),

@@ -27,7 +27,7 @@ function createSubject(
   return {
     kind: "openai",
     open: async () => {
-      server = startOpenaiServer({ apiKey, ...serverOptions });
+      server = await startOpenaiServer({ apiKey, ...serverOptions });
     },
     close: async () => await server?.stop(),
     createRuntime: create,

@@ -68,7 +68,7 @@ export function createOpenaiRuntime(options: OpenaiOptions): Runtime {
         method: "POST",
         ...request,
         signal: run.signal,
-        // A kept connection that turns out dead would make the platform send the request again, and run it twice.
+        // A kept connection may have died unnoticed, and nobody could tell whether the message still got through.
         keepalive: false,
         // An agent may think in silence for long; the attempt's own deadline bounds it.
         timeout: false,
