@@ -36,12 +36,7 @@ export async function probeGatewayKind(
 ): Promise<RuntimeKind> {
   const address = parseGatewayAddress(endpoint);
   const stop = new AbortController();
-  const inTime = (answer: Promise<Finding>) =>
-    waitAtMost<Finding>(
-      // Whatever goes wrong on the way means that nothing useful answers.
-      answer.catch(() => "silent"),
-      { clock: deps.clock, limitMs: questionLimitMs, otherwise: "silent" },
-    );
+  const inTime = (answer: Promise<Finding>) => waitForFinding(answer, deps.clock);
   const questions: readonly (readonly [RuntimeKind, Promise<Finding>])[] = [
     ["openclaw", inTime(hasOpenclawChallenge(address, deps, stop.signal))],
     ["zeroclaw", inTime(hasZeroclawHealth(address, deps.fetch, stop.signal))],
@@ -57,6 +52,21 @@ export async function probeGatewayKind(
   } finally {
     stop.abort();
   }
+}
+
+/** Whether an OpenClaw gateway greets at the address; false as well when it does not within 3 s. */
+export async function isOpenclawGateway(endpoint: string, deps: GatewayProbeDeps): Promise<boolean> {
+  const stop = new AbortController();
+  const challenge = hasOpenclawChallenge(parseGatewayAddress(endpoint), deps, stop.signal);
+  const finding = await waitForFinding(challenge, deps.clock);
+  stop.abort();
+  return finding === "yes";
+}
+
+function waitForFinding(answer: Promise<Finding>, clock: Clock): Promise<Finding> {
+  // Whatever goes wrong on the way means that nothing useful answers.
+  const orSilent = answer.catch((): Finding => "silent");
+  return waitAtMost(orSilent, { clock, limitMs: questionLimitMs, otherwise: "silent" });
 }
 
 function nothingKnown({ httpUrl }: GatewayAddress, findings: readonly Finding[]): MeshError {

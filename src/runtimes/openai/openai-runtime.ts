@@ -6,7 +6,7 @@ import { parseGatewayAddress } from "../gateway-address.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
 import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
 import { type AnswerEnd, readChatAnswer } from "./chat-answer.ts";
-import { toChatRequest } from "./chat-request.ts";
+import { type ChatRequest, toChatRequest } from "./chat-request.ts";
 import {
   matchConnectionOutcome,
   matchEmptyAnswer,
@@ -17,7 +17,12 @@ import {
 import { fetchModels, isOpenclawModel, matchChatModel, type ServerAccess, toRequestInit } from "./models.ts";
 import { errorCode, probeServer } from "./probe.ts";
 import { readServerError } from "./server-error.ts";
-import { createSessionHistory, defaultHistoryLimits, type HistoryLimits } from "./session-history.ts";
+import {
+  createSessionHistory,
+  defaultHistoryLimits,
+  type HistoryLimits,
+  type SessionHistory,
+} from "./session-history.ts";
 
 export interface OpenaiOptions {
   /** `host:port` or a URL, with or without `/v1`. */
@@ -44,87 +49,49 @@ const closedReason = "closed";
  * @throws MeshError USAGE when the endpoint cannot be read
  */
 export function createOpenaiRuntime(options: OpenaiOptions): Runtime {
-  const address = parseGatewayAddress(options.endpoint);
-  const access: ServerAccess = { fetch: options.fetch, address, apiKey: options.apiKey };
-  const location = address.httpUrl;
-  const history = createSessionHistory(options.historyLimits ?? defaultHistoryLimits);
-  const running = new Set<AbortController>();
-  const secrets = options.apiKey === null ? [] : [options.apiKey];
-  let model = options.model;
-  let isClosed = false;
-
-  const answer = async (attempt: RuntimeAttempt, control: RunControl, run: Run): Promise<RunOutcome> => {
-    if (model === null) {
-      const choice = await chooseModel(access, run.signal);
-      if (choice.kind === "none") return { kind: "failed", failure: choice.failure };
-      model = choice.model;
-    }
-    const sessionKey = isOpenclawModel(model) ? null : (attempt.session?.key ?? null);
-    const request = toChatRequest(attempt, model, sessionKey === null ? [] : history.messagesOf(sessionKey));
-    run.phase = "submitted";
-    const response = await access.fetch(
-      `${location}/v1/chat/completions`,
-      toRequestInit(access, {
-        method: "POST",
-        ...request,
-        signal: run.signal,
-        // A kept connection may have died unnoticed, and nobody could tell whether the message still got through.
-        keepalive: false,
-        // An agent may think in silence for long; the attempt's own deadline bounds it.
-        timeout: false,
-      }),
-    );
-    run.phase = "answering";
-    if (!response.ok) {
-      // The model chosen before may be gone from the server; the next run looks again.
-      if (response.status === 404) model = options.model;
-      return { kind: "failed", failure: await readFailure(response, location) };
-    }
-    const end = await readChatAnswer(response, (offset, text) => {
-      if (!run.signal.aborted) control.onChunk({ offset, text });
-    });
-    const outcome = toOutcome(end, location);
-    if (outcome.kind === "succeeded" && sessionKey !== null) {
-      history.append(sessionKey, attempt.content, outcome.text);
-    }
-    return outcome;
+  const access = {
+    fetch: options.fetch,
+    address: parseGatewayAddress(options.endpoint),
+    apiKey: options.apiKey,
   };
-
-  const run = async (attempt: RuntimeAttempt, control: RunControl): Promise<RunOutcome> => {
-    if (isClosed) return closedOutcome;
-    if (control.signal.aborted) return toStopOutcome(control.signal.reason);
-    const stop = new AbortController();
-    const state: Run = { signal: stop.signal, phase: "preparing" };
-    const onAbort = () => stop.abort(control.signal.reason);
-    const cancelDeadline = options.clock.after(attempt.timeoutMs, () => stop.abort("timeout"));
-    control.signal.addEventListener("abort", onAbort, { once: true });
-    running.add(stop);
-    try {
-      return tidyOutcome(await answer(attempt, control, state), secrets);
-    } catch (error) {
-      if (stop.signal.aborted) return toStoppedOutcome(stop.signal.reason, state.phase);
-      return toLostOutcome(error, state.phase, location);
-    } finally {
-      running.delete(stop);
-      cancelDeadline();
-      control.signal.removeEventListener("abort", onAbort);
-    }
+  const adapter: Adapter = {
+    options,
+    access,
+    location: access.address.httpUrl,
+    secrets: options.apiKey === null ? [] : [options.apiKey],
+    history: createSessionHistory(options.historyLimits ?? defaultHistoryLimits),
+    running: new Set(),
+    model: options.model,
+    isClosed: false,
   };
-
   return {
     kind: "openai",
-    location,
-    probe: () => probeServer(access, { model: options.model, clock: options.clock, secrets }),
-    run,
+    location: adapter.location,
+    probe: () =>
+      probeServer(access, { model: options.model, clock: options.clock, secrets: adapter.secrets }),
+    run: (attempt, control) => runAttempt(adapter, attempt, control),
     reattach: () => Promise.resolve(null),
     // A server that noticed the cut connection has stopped; nothing tells whether it did.
     fence: () => Promise.resolve(false),
     close: () => {
-      isClosed = true;
-      for (const stop of running) stop.abort(closedReason);
+      adapter.isClosed = true;
+      for (const stop of adapter.running) stop.abort(closedReason);
       return Promise.resolve();
     },
   };
+}
+
+interface Adapter {
+  readonly options: OpenaiOptions;
+  readonly access: ServerAccess;
+  readonly location: string;
+  /** Texts that may appear in no message. */
+  readonly secrets: readonly string[];
+  readonly history: SessionHistory;
+  readonly running: Set<AbortController>;
+  /** null until the server's list has been asked. */
+  model: string | null;
+  isClosed: boolean;
 }
 
 interface Run {
@@ -133,20 +100,93 @@ interface Run {
   phase: "preparing" | "submitted" | "answering";
 }
 
+/** Bounds the attempt in time, and turns every way in which its request can end into an outcome. */
+async function runAttempt(
+  adapter: Adapter,
+  attempt: RuntimeAttempt,
+  control: RunControl,
+): Promise<RunOutcome> {
+  if (adapter.isClosed) return closedOutcome;
+  if (control.signal.aborted) return toStopOutcome(control.signal.reason);
+  const stop = new AbortController();
+  const run: Run = { signal: stop.signal, phase: "preparing" };
+  const onAbort = () => stop.abort(control.signal.reason);
+  const cancelDeadline = adapter.options.clock.after(attempt.timeoutMs, () => stop.abort("timeout"));
+  control.signal.addEventListener("abort", onAbort, { once: true });
+  adapter.running.add(stop);
+  try {
+    return tidyOutcome(await answerAttempt(adapter, attempt, { control, run }), adapter.secrets);
+  } catch (error) {
+    if (stop.signal.aborted) return toStoppedOutcome(stop.signal.reason, run.phase);
+    return toLostOutcome(error, run.phase, adapter.location);
+  } finally {
+    adapter.running.delete(stop);
+    cancelDeadline();
+    control.signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Rejects when the connection is lost or the run was stopped. */
+async function answerAttempt(
+  adapter: Adapter,
+  attempt: RuntimeAttempt,
+  { control, run }: { readonly control: RunControl; readonly run: Run },
+): Promise<RunOutcome> {
+  const { access, history, location } = adapter;
+  const choice = await chooseModel(adapter, run.signal);
+  if (choice.kind === "none") return { kind: "failed", failure: choice.failure };
+  const sessionKey = isOpenclawModel(choice.model) ? null : (attempt.session?.key ?? null);
+  const earlier = sessionKey === null ? [] : history.messagesOf(sessionKey);
+  run.phase = "submitted";
+  const response = await sendChat(access, toChatRequest(attempt, choice.model, earlier), run.signal);
+  run.phase = "answering";
+  if (!response.ok) {
+    // The model chosen before may be gone from the server; the next run looks again.
+    if (response.status === 404) adapter.model = adapter.options.model;
+    return { kind: "failed", failure: await readFailure(response, location) };
+  }
+  const end = await readChatAnswer(response, (offset, text) => {
+    if (!run.signal.aborted) control.onChunk({ offset, text });
+  });
+  const outcome = toOutcome(end, location);
+  if (outcome.kind === "succeeded" && sessionKey !== null) {
+    history.append(sessionKey, attempt.content, outcome.text);
+  }
+  return outcome;
+}
+
+function sendChat(access: ServerAccess, request: ChatRequest, signal: AbortSignal): Promise<Response> {
+  const init = toRequestInit(access, {
+    method: "POST",
+    ...request,
+    signal,
+    // A kept connection may have died unnoticed, and nobody could tell whether the message still got through.
+    keepalive: false,
+    // An agent may think in silence for long; the attempt's own deadline bounds it.
+    timeout: false,
+  });
+  return access.fetch(`${access.address.httpUrl}/v1/chat/completions`, init);
+}
+
 type ModelChoice =
   | { readonly kind: "chosen"; readonly model: string }
   | { readonly kind: "none"; readonly failure: Failure };
 
-async function chooseModel(access: ServerAccess, signal: AbortSignal): Promise<ModelChoice> {
-  const location = access.address.httpUrl;
-  const list = await fetchModels(access, signal);
-  const model = list.kind === "listed" ? matchChatModel(list.ids) : null;
-  if (model !== null) return { kind: "chosen", model };
+async function chooseModel(adapter: Adapter, signal: AbortSignal): Promise<ModelChoice> {
+  if (adapter.model !== null) return { kind: "chosen", model: adapter.model };
+  const list = await fetchModels(adapter.access, signal);
   if (list.kind === "refused" && list.status !== 404) {
-    return { kind: "none", failure: matchStatusFailure(list.status, list.error, location) };
+    const failure = matchStatusFailure(list.status, list.error, adapter.location);
+    // The message itself has not been sent yet.
+    return { kind: "none", failure: { ...failure, nothing_done: true } };
   }
-  const message = `${location} lists no models; name one in the configuration`;
-  return { kind: "none", failure: { class: "refused", message } };
+  const model = list.kind === "listed" ? matchChatModel(list.ids) : null;
+  if (model === null) {
+    const message = `${adapter.location} lists no models; name one in the configuration`;
+    return { kind: "none", failure: { class: "refused", message } };
+  }
+  adapter.model = model;
+  return { kind: "chosen", model };
 }
 
 /** What a run settles with when its request failed for another reason than being stopped. */
