@@ -1,0 +1,43 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { copyFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import packageFile from "../../package.json" with { type: "json" };
+import { e2eTimeoutMs } from "../support/mesh-process.ts";
+import { executable, runProgram } from "../support/program.ts";
+import { createTempDir } from "../support/temp-dir.ts";
+
+setDefaultTimeout(e2eTimeoutMs);
+
+const maxSizeBytes = 130e6;
+
+describe("the executable", () => {
+  test(`is smaller than ${maxSizeBytes / 1e6} MB`, async () => {
+    expect((await stat(executable)).size).toBeLessThan(maxSizeBytes);
+  });
+
+  test("works alone, copied away from the sources, without any variable", async () => {
+    await using directory = await createTempDir();
+    const copy = join(directory.path, "claw-mesh");
+    await copyFile(executable, copy);
+    const child = Bun.spawn([copy, "--version"], { cwd: directory.path, env: {}, stdout: "pipe" });
+    expect((await child.stdout.text()).trim()).toContain(packageFile.version);
+    expect(await child.exited).toBe(0);
+  });
+
+  test("takes nothing from .env and bunfig.toml of the directory it is started in", async () => {
+    await using directory = await createTempDir();
+    await Bun.write(
+      join(directory.path, ".env"),
+      "CLAW_MESH_COORDINATOR=http://planted.invalid:1\nCLAW_MESH_TOKEN=planted\n",
+    );
+    await Bun.write(join(directory.path, "bunfig.toml"), `preload = ["./planted.ts"]\n`);
+    await Bun.write(join(directory.path, "planted.ts"), `console.log("planted");\n`);
+    const result = await runProgram({
+      args: ["status"],
+      cwd: directory.path,
+      env: { HOME: directory.path, PATH: "/usr/bin:/bin" },
+    });
+    expect(result.stdout + result.stderr).not.toContain("planted");
+    expect(result.exitCode).toBe(3);
+  });
+});

@@ -1,0 +1,20 @@
+import { createParser } from "eventsource-parser";
+
+export interface StreamedEvent {
+  readonly event: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at fields of events that they then compare.
+  readonly data: any;
+}
+
+/** The events of a streamed answer, as they come. */
+export async function* readEvents(response: Response): AsyncGenerator<StreamedEvent, void, void> {
+  const ready: StreamedEvent[] = [];
+  const parser = createParser({
+    onEvent: ({ event = "message", data }) => ready.push({ event, data: JSON.parse(data) }),
+  });
+  const decoder = new TextDecoder();
+  for await (const piece of response.body ?? []) {
+    parser.feed(decoder.decode(piece, { stream: true }));
+    yield* ready.splice(0);
+  }
+}
