@@ -11,7 +11,10 @@ import type {
   StopReason,
 } from "../../src/runtimes/runtime.ts";
 
-/** A message that makes the provider or gateway behind the runtime fail, and what must become of it. */
+/**
+ * A message that makes the provider or gateway behind the runtime fail, and what must become of it. The subject has to
+ * work again for the next message.
+ */
 export interface FailingMessage {
   /** Continues the sentence "fails when …". */
   readonly when: string;
