@@ -151,7 +151,7 @@ describe("the source tree", () => {
   });
 
   test("names files in kebab-case after their one idea", () => {
-    const kebab = /^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.tsx?$/;
+    const kebab = /^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)?(\.test|\.d)?\.tsx?$/;
     expect(files.map((file) => file.path).filter((path) => !kebab.test(path))).toEqual([]);
     expect(files.map((file) => file.path).filter((path) => forbiddenNames.test(path))).toEqual([]);
   });
