@@ -43,22 +43,26 @@ export function durationText(durationMs: number): string {
 
 function outcomeText(decision: Decision, nowMs: number): string {
   const first = decision.ranking[0];
+  const byWhat = byWhatText(decision);
   if (decision.outcome === "assigned" && first !== undefined) {
-    return `Goes to ${first.name} ${byWhatText(decision)}: ${first.why}.`;
+    return `Goes to ${first.name} ${byWhat ?? `by default (${decision.strategy})`}: ${first.why}.`;
   }
   const missing = unblockText(decision, nowMs) ?? "a node";
+  const how = byWhat === null ? "" : ` ${byWhat}`;
   return decision.outcome === "waiting"
-    ? `Waits ${byWhatText(decision)} for ${missing}.`
-    : `No node fits ${byWhatText(decision)}. It needs ${missing}.`;
+    ? `Waits${how} for ${missing}.`
+    : `No node fits${how}. It needs ${missing}.`;
 }
 
-function byWhatText({ rule, session, target, strategy, ranking }: Decision): string {
-  const isHeld = session?.binding === "kept" && ranking[0]?.node_id === session.node_id;
-  if (isHeld || session?.binding === "waiting") return `as part of the conversation ${session.name}`;
-  if (target !== null) return `as its sender asked (${target})`;
-  if (rule === null) return `by default (${strategy})`;
-  const where = rule.target === null ? "" : ` to ${rule.target}`;
-  return `by rule ${rule.position} (${rule.text}${where}, ${strategy})`;
+/** null: nothing but the default. */
+function byWhatText({ rule, session, target, strategy }: Decision): string | null {
+  if (rule !== null) {
+    const where = rule.target === null ? "" : ` to ${rule.target}`;
+    return `by rule ${rule.position} (${rule.text}${where}, ${strategy})`;
+  }
+  // Without a rule only the node of a conversation is chosen so.
+  if (session !== null && strategy === "sticky") return `as part of the conversation ${session.name}`;
+  return target === null ? null : `as its sender asked (${target})`;
 }
 
 function inferredText({ inferred }: Decision): string | null {
@@ -92,13 +96,20 @@ function refusedText({ refused }: Decision): string | null {
 
 function unblockEntryText({ needs, nodes }: Decision["unblock"][number], nowMs: number): string {
   if (nodes.length === 0) return `${needs}; none is there`;
-  const areFull = nodes.every(({ reason }) => reason === "full");
+  if (nodes.every(({ reason }) => reason === "full")) {
+    const names = nodes.slice(0, maxListed).map(({ name }) => name);
+    return `${needs} on ${joinSome(names, nodes.length)}`;
+  }
   const states = nodes.slice(0, maxListed).map(({ name, reason, since }) => {
-    if (areFull) return name;
     const duration = since === undefined ? "" : ` for ${durationText(nowMs - fromIsoTime(since))}`;
-    return `${name} has it, ${reasonTexts[reason]}${duration}`;
+    return { name, state: `${reasonTexts[reason]}${duration}` };
   });
-  return `${needs}${areFull ? " on " : "; "}${joinSome(states, nodes.length)}`;
+  const [only] = states;
+  if (only !== undefined && nodes.length === 1 && needs.includes(only.name)) return `${needs}, ${only.state}`;
+  return `${needs}; ${joinSome(
+    states.map(({ name, state }) => `${name} has it, ${state}`),
+    nodes.length,
+  )}`;
 }
 
 function joinSome(shown: readonly string[], total: number): string {

@@ -6,6 +6,7 @@ import { meetsInferred } from "./infer-requirements.ts";
 import { toIsoTime } from "./iso-time.ts";
 import type { Place } from "./mesh-index.ts";
 import type { RouteDecision, RouteEvidence } from "./route-decision.ts";
+import { slotsText } from "./strategies/strategy.ts";
 
 const notTarget = standingFor("not_target");
 
@@ -35,21 +36,20 @@ function toDecidingRule({ rule, position, text, targetText }: CompiledRule): Non
   return { id: rule.id, origin: rule.origin, position, text, target: targetText };
 }
 
-function toRanking({ evidence, session }: RouteDecision): Decision["ranking"] {
-  const { ranking, strategy, inferred, question } = evidence;
+function toRanking({ evidence }: RouteDecision): Decision["ranking"] {
+  const { ranking, question, inferred, strategy } = evidence;
   return ranking.places.map((place, rank) => {
     const { node } = place;
-    const lacks = inferred.filter(({ need }) => !meetsInferred(node, need, question.index.isGroupMember));
-    const why = [
-      question.holder === place && session !== null ? `holds the conversation ${session.name}` : null,
-      strategy.why(place),
-      lacks.length === 0 ? null : `lacks ${lacks.map(({ need }) => need.text).join(", ")}`,
-    ];
+    const isHolder = question.holder === place;
+    const standing = isHolder ? `holds the conversation, ${slotsText(place)}` : strategy.why(place);
+    const lacks = inferred
+      .filter(({ need }) => !meetsInferred(node, need, question.index.isGroupMember))
+      .map(({ need }) => need.text);
     return {
       node_id: node.id,
       name: node.name,
       score: Math.round((ranking.scores[rank] ?? 0) * 1000) / 1000,
-      why: why.filter((part) => part !== null).join("; "),
+      why: lacks.length === 0 ? standing : `${standing}; lacks ${lacks.join(", ")}`,
     };
   });
 }
@@ -121,11 +121,7 @@ function toUnblock(decision: RouteDecision): Decision["unblock"][number] {
     isFull ? standings[place.position] === full : couldServe(place, question),
   );
   return {
-    needs: isFull
-      ? "a free slot"
-      : question.holder === null
-        ? wantedText(decision)
-        : "the node of the conversation",
+    needs: isFull ? "a free slot" : wantedText(decision),
     nodes: blocked.slice(0, maxNamedNodes).map((place) => toBlockedNode(place, decision)),
   };
 }
@@ -144,6 +140,8 @@ function toBlockedNode(place: Place, decision: RouteDecision): Decision["unblock
 
 /** `a node with os=darwin, skill=docker`, `the target mac-nodes with os=darwin`. */
 function wantedText(decision: RouteDecision): string {
+  const { holder } = decision.evidence.question;
+  if (holder !== null) return `${holder.node.name}, the node of the conversation`;
   const needs = [...new Set(wantedNeeds(decision).flatMap(needTexts))];
   const target = decision.evidence.message.target ?? decision.rule?.targetText ?? null;
   const who = target === null ? "a node" : `the target ${target}`;

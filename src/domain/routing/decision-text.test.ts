@@ -1,0 +1,117 @@
+import { describe, expect, test } from "bun:test";
+import type { RuleInput } from "../../protocol/rule.ts";
+import { decideRoute, type RoutingContext } from "./decide-route.ts";
+import { durationText, summarizeDecision, unblockText } from "./decision-text.ts";
+import { contextOf, fixtureNowMs, meshOf, messageOf, nodeIdOf, nodeOf, rulesOf } from "./mesh-fixture.ts";
+import type { NodeView } from "./mesh-snapshot.ts";
+import { toDecision } from "./to-decision.ts";
+
+const linux = nodeOf({ name: "linux-gpu", gpu: true, inFlight: 1, latencyMs: 812.4 });
+const asleep = nodeOf({
+  name: "mac-mini",
+  os: "darwin",
+  isOnline: false,
+  offlineSinceMs: fixtureNowMs - 14 * 60_000,
+});
+
+function decide(
+  message: ReturnType<typeof messageOf>,
+  nodes: readonly NodeView[],
+  { rules = [], ...context }: Partial<RoutingContext> & { readonly rules?: readonly RuleInput[] } = {},
+) {
+  return toDecision(decideRoute(message, meshOf(nodes), rulesOf(...rules), contextOf(context)), fixtureNowMs);
+}
+
+describe("a decision in words", () => {
+  test("says by which rule a message goes where, and what the text hinted at", () => {
+    const rules: readonly RuleInput[] = [
+      { match: { requires_gpu: true, requires_os: "linux" }, target: "linux-gpu" },
+      { match: { requires_gpu: true }, target: "away" },
+      { match: { requires_gpu: true }, target: "linux-gpu" },
+    ];
+    expect(summarizeDecision(decide(messageOf("run cuda"), [linux, asleep], { rules }), fixtureNowMs)).toBe(
+      "Goes to linux-gpu by rule 3 (gpu:true to linux-gpu, least-busy): 1 of 4 slots in use, answers in 812 ms. " +
+        'The text hints at gpu because of "cuda". ' +
+        "Rule 2 (gpu:true) applied too, without a node that can serve. " +
+        "Refused: mac-mini (offline).",
+    );
+  });
+
+  test("says what a node lacks", () => {
+    const decision = decide(messageOf("hi", { requires: { gpu: true } }), [linux, nodeOf({ name: "vps" })]);
+    expect(decision.refused.named).toEqual([
+      { node_id: nodeIdOf("vps"), name: "vps", reason: "not_capable", detail: "gpu" },
+    ]);
+    expect(summarizeDecision(decision, fixtureNowMs)).toEndWith("Refused: vps (lacks gpu).");
+  });
+
+  test("says what would unblock a message that no node fits", () => {
+    const decision = decide(messageOf("hi", { requires: { os: "darwin" } }), [linux, asleep]);
+    expect(unblockText(decision, fixtureNowMs)).toBe(
+      "a node with os=darwin; mac-mini has it, offline for 14 min",
+    );
+    expect(summarizeDecision(decision, fixtureNowMs)).toStartWith("No node fits. It needs a node with");
+  });
+
+  test.each<[string, ReturnType<typeof messageOf>, string]>([
+    [
+      "nobody has it",
+      messageOf("hi", { requires: { skills: ["cobol"] } }),
+      "a node with skill=cobol; none is there",
+    ],
+    ["the target sleeps", messageOf("hi", { target: "mac-mini" }), "the target mac-mini, offline for 14 min"],
+  ])("says so when %s", (_what, message, expected) => {
+    expect(unblockText(decide(message, [linux, asleep]), fixtureNowMs)).toBe(expected);
+  });
+
+  test("names a few full nodes and counts the rest", () => {
+    const busy = ["a", "b", "c", "d", "e"].map((name) => nodeOf({ name, inFlight: 4 }));
+    const decision = decide(messageOf("hi"), busy);
+    expect(decision.outcome).toBe("waiting");
+    expect(summarizeDecision(decision, fixtureNowMs)).toBe(
+      "Waits for a free slot on a, b, c and 2 more. Refused: 5 full.",
+    );
+  });
+
+  test("speaks of the conversation when that decides", () => {
+    const binding = { nodeId: linux.id, boundAtMs: 0, lastUsedAtMs: 0 };
+    const message = messageOf("and then?", { session: "trip" });
+    expect(summarizeDecision(decide(message, [linux], { binding }), fixtureNowMs)).toBe(
+      "Goes to linux-gpu as part of the conversation trip: holds the conversation, 1 of 4 slots in use.",
+    );
+    const waiting = decide(message, [asleep], {
+      binding: { ...binding, nodeId: asleep.id },
+      nowMs: fixtureNowMs - 14 * 60_000 + 5000,
+    });
+    expect(waiting.outcome).toBe("waiting");
+    expect(unblockText(waiting, fixtureNowMs)).toBe(
+      "mac-mini, the node of the conversation, offline for 14 min",
+    );
+  });
+
+  test("says nothing is missing when a node was found", () => {
+    expect(unblockText(decide(messageOf("hi"), [linux]), fixtureNowMs)).toBeNull();
+  });
+});
+
+test("with many nodes, names those that were meant before those that were not", () => {
+  const others = Array.from({ length: 60 }, (_, index) => nodeOf({ name: `n${index}` }));
+  const meant = ["x", "y"].map((name) => nodeOf({ name, isReady: false, reason: "gateway down" }));
+  const decision = decide(messageOf("hi", { target: "x" }), [...others, ...meant]);
+  expect(decision.refused.named).toHaveLength(20);
+  expect(decision.refused.named.slice(0, 2)).toMatchObject([
+    { name: "x", reason: "not_ready", detail: "gateway down" },
+    { name: "y", reason: "not_ready" },
+  ]);
+  expect(decision.refused.counts).toEqual({ not_ready: 2, not_target: 60 });
+});
+
+test.each([
+  [0, "0 s"],
+  [59_999, "59 s"],
+  [60_000, "1 min"],
+  [3 * 3_600_000, "3 h"],
+  [50 * 3_600_000, "2 d"],
+])("%d ms is %s", (durationMs, expected) => {
+  expect(durationText(durationMs)).toBe(expected);
+});

@@ -1,0 +1,54 @@
+import { describe, expect, test } from "bun:test";
+import type { RuleInput } from "../../protocol/rule.ts";
+import { groupOf, meshOf, nodeIdOf, nodeOf } from "./mesh-fixture.ts";
+import { ruleWarnings, validateRule } from "./rule-check.ts";
+
+describe("a rule is refused", () => {
+  test.each<[string, unknown, string]>([
+    ["that matches nothing", { match: {} }, "matches nothing"],
+    ["that asks for nothing", { match: { requires_gpu: false } }, "matches nothing"],
+    ["with empty labels alone", { match: { labels: {} } }, "matches nothing"],
+    ["with a wildcard and more", { match: { wildcard: true, requires_os: "linux" } }, "requires_os"],
+    ["with target and targets", { match: { wildcard: true }, target: "a", targets: ["b"] }, "both"],
+    ["with an unknown strategy", { match: { wildcard: true }, strategy: "fastes" }, "fastes"],
+    ["with a bad pattern", { match: { content: "/a(/" } }, "not valid"],
+    ["with an unknown flag", { match: { content: "/a/g" } }, "flag"],
+    ["with an empty word", { match: { content: ["a", " "] } }, "empty"],
+  ])("%s", (_what, rule, message) => {
+    expect(() => validateRule(rule as RuleInput)).toThrow(
+      expect.objectContaining({
+        code: "RULE_INVALID",
+        status: 400,
+        message: expect.stringContaining(message),
+      }),
+    );
+  });
+
+  test("and told the strategy that was meant", () => {
+    const rule = { match: { wildcard: true }, strategy: "fastes" } as unknown as RuleInput;
+    expect(() => validateRule(rule)).toThrow(expect.objectContaining({ hint: 'Did you mean "fastest"?' }));
+  });
+});
+
+test.each<RuleInput>([
+  { match: { wildcard: true }, strategy: "sticky" },
+  { match: { wildcard: true, requires_gpu: false } },
+  { match: { content: "/a|b/ims", labels: { a: "b" } }, targets: ["a", "b"], otherwise: "queue" },
+])("accepts %j", (rule) => {
+  expect(() => validateRule(rule)).not.toThrow();
+});
+
+test("warns of targets and groups that nobody is called, and says what may have been meant", () => {
+  const mesh = meshOf([nodeOf({ name: "linux-gpu" })], [groupOf("macs", { nodes: ["mac"] })]);
+  const warnings = ruleWarnings(
+    {
+      match: { requires_group: "linux-gpu" },
+      targets: ["LINUX-GPU", nodeIdOf("linux-gpu"), "Macs", "linux-gpo"],
+    },
+    mesh,
+  );
+  expect(warnings).toEqual([
+    'no node or group is called "linux-gpo" yet; did you mean "linux-gpu"?',
+    'no group is called "linux-gpu" yet',
+  ]);
+});
