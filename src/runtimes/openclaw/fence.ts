@@ -1,0 +1,63 @@
+import type { RuntimeAttempt } from "../runtime.ts";
+import type { GatewayConnection } from "./connection.ts";
+import { fetchHistory, fetchRunEnd, fetchSessionExists, sendAbort } from "./gateway.ts";
+import type { GatewayAccess } from "./run-context.ts";
+import { matchRunInHistory } from "./run-in-history.ts";
+import { toSessionKey } from "./session-key.ts";
+import { waitConnected } from "./wait-connected.ts";
+
+const connectWaitMs = 2_000;
+/** After an abort, for the run to end. */
+const endWaitMs = 1_000;
+
+/**
+ * Makes sure that a run does nothing more, also not after the next start of the gateway, which takes interrupted work
+ * up again by itself. The session of a single task may be reset for that; a conversation never is.
+ * @returns whether that is certain
+ */
+export async function fenceAttempt(access: GatewayAccess, attempt: RuntimeAttempt): Promise<boolean> {
+  const { connection, clock } = access;
+  if ((await waitConnected(connection, { clock, withinMs: connectWaitMs })) === null) return false;
+  const sessionKey = toSessionKey(attempt);
+  const history = await fetchHistory(connection, sessionKey);
+  if (history === null) return false;
+  const found = matchRunInHistory(history, attempt.key);
+  switch (found.kind) {
+    case "absent":
+    case "answered":
+      return true;
+    case "pending":
+      if (found.isInterrupted || (await abortRun(connection, sessionKey, attempt.key))) return true;
+      break;
+    case "recovering":
+      if (await abortRun(connection, sessionKey, found.runId)) return true;
+      break;
+    case "open":
+      if (await abortRun(connection, sessionKey, attempt.key)) return true;
+      break;
+    case "dropped":
+      break;
+  }
+  return attempt.session === null && (await resetSession(access, sessionKey));
+}
+
+/** @returns whether the run has ended, now or before */
+async function abortRun(connection: GatewayConnection, sessionKey: string, runId: string): Promise<boolean> {
+  await sendAbort(connection, sessionKey, runId);
+  return (await fetchRunEnd(connection, runId, endWaitMs))?.endedAt !== undefined;
+}
+
+async function resetSession(access: GatewayAccess, sessionKey: string): Promise<boolean> {
+  // Resetting what is not there would make it.
+  const isThere = await fetchSessionExists(access.connection, sessionKey);
+  if (isThere !== true) return isThere === false;
+  const admin = await access.openAdmin();
+  if (admin === null) return false;
+  try {
+    const reply = await admin.request("sessions.reset", { key: sessionKey, reason: "reset" });
+    if (reply.kind !== "ok") access.log.warn("openclaw refused to reset a session", { session: sessionKey });
+    return reply.kind === "ok";
+  } finally {
+    admin.close();
+  }
+}

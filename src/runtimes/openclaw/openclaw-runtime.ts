@@ -1,0 +1,105 @@
+import type { Clock } from "../../platform/clock.ts";
+import { type Log, silentLog } from "../../platform/log.ts";
+import type { Random } from "../../platform/random.ts";
+import { parseGatewayAddress } from "../gateway-address.ts";
+import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
+import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
+import { type ConnectionOptions, createConnection, type GatewayConnection } from "./connection.ts";
+import { fenceAttempt } from "./fence.ts";
+import { probeGateway } from "./probe.ts";
+import { reattachAttempt, runAttempt } from "./run.ts";
+import type { GatewayAccess } from "./run-context.ts";
+import { startSessionSweep } from "./session-sweep.ts";
+import { createStopSignal, type StopSignal } from "./stop-signal.ts";
+import { waitConnected } from "./wait-connected.ts";
+
+export interface OpenclawOptions {
+  /** `ws://127.0.0.1:18789`, or `host:port`. */
+  readonly url: string;
+  /** The gateway's shared token (or password); null where it asks for none. */
+  readonly token: string | null;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log?: Log;
+  /** UTF-8; default 8 MiB. */
+  readonly maxAnswerBytes?: number;
+}
+
+const defaultMaxAnswerBytes = 8 * 1024 * 1024;
+const adminConnectWaitMs = 3_000;
+
+/**
+ * An OpenClaw gateway on this machine, by its WebSocket protocol. One connection for all runs; the attempt key is the
+ * run id, so that a run is found again after anything that may happen to us, to the connection or to the gateway.
+ * Connects with the first call.
+ * @throws MeshError USAGE when the address cannot be read
+ */
+export function createOpenclawRuntime(options: OpenclawOptions): Runtime {
+  const { clock, random, log = silentLog } = options;
+  const url = parseGatewayAddress(options.url).wsUrl;
+  const base: Omit<ConnectionOptions, "scopes"> = { url, token: options.token, clock, random, log };
+  const connection = createConnection({ ...base, scopes: ["operator.read", "operator.write"] });
+  const openAdmin = async (): Promise<GatewayConnection | null> => {
+    const admin = createConnection({ ...base, scopes: ["operator.admin"] });
+    const withinMs = adminConnectWaitMs;
+    if ((await waitConnected(admin, { clock, withinMs, isHopeless: () => true })) !== null) return admin;
+    admin.close();
+    return null;
+  };
+  const maxAnswerBytes = options.maxAnswerBytes ?? defaultMaxAnswerBytes;
+  const access: GatewayAccess = { connection, openAdmin, clock, log, maxAnswerBytes };
+  const running = new Set<StopSignal>();
+  let stopSweep: (() => void) | null = null;
+  let isClosed = false;
+
+  const begin = () => {
+    connection.start();
+    stopSweep ??= startSessionSweep(access);
+  };
+
+  const attend = async <T>(
+    attempt: RuntimeAttempt,
+    control: RunControl,
+    work: (how: { readonly control: RunControl; readonly stop: StopSignal }) => Promise<T>,
+  ): Promise<T> => {
+    begin();
+    const stop = createStopSignal(clock, control.signal, attempt.timeoutMs);
+    running.add(stop);
+    try {
+      return await work({ control, stop });
+    } finally {
+      running.delete(stop);
+      stop.dispose();
+    }
+  };
+
+  return {
+    kind: "openclaw",
+    location: url,
+    probe: () => {
+      if (!isClosed) begin();
+      return probeGateway(connection, clock);
+    },
+    run: async (attempt, control): Promise<RunOutcome> => {
+      if (isClosed) return closedOutcome;
+      if (control.signal.aborted) return toStopOutcome(control.signal.reason);
+      return attend(attempt, control, (how) => runAttempt(access, attempt, how));
+    },
+    reattach: async (attempt, control): Promise<RunOutcome | null> => {
+      if (isClosed) return null;
+      return attend(attempt, control, (how) => reattachAttempt(access, attempt, how));
+    },
+    fence: async (attempt): Promise<boolean> => {
+      if (isClosed) return false;
+      begin();
+      return fenceAttempt(access, attempt);
+    },
+    close: () => {
+      isClosed = true;
+      stopSweep?.();
+      for (const stop of [...running]) stop.stop("closed");
+      connection.close();
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import type { RunControl, RunOutcome, RuntimeAttempt } from "../runtime.ts";
+import { toStopOutcome } from "../stop-outcome.ts";
+import type { ConnectionState } from "./connection.ts";
+import { isLasting } from "./connection-problem.ts";
+import { followRound } from "./follow-round.ts";
+import { type GatewayAccess, type NextRound, notStarted, type RunContext, settleRun } from "./run-context.ts";
+import { watchRun } from "./run-watch.ts";
+import { toSessionKey } from "./session-key.ts";
+import { stopRun } from "./stop-run.ts";
+import { type StopSignal, stopped } from "./stop-signal.ts";
+import { submitRound } from "./submit-round.ts";
+import { waitConnected } from "./wait-connected.ts";
+
+/** A lost connection is usually back in less; a gateway that starts takes longer, and another node may be free. */
+const connectWaitMs = 2_000;
+
+/** Submits an attempt and sees it to its end. */
+export async function runAttempt(
+  access: GatewayAccess,
+  attempt: RuntimeAttempt,
+  { control, stop }: { readonly control: RunControl; readonly stop: StopSignal },
+): Promise<RunOutcome> {
+  const gateway = await waitConnected(access.connection, {
+    clock: access.clock,
+    withinMs: Math.min(connectWaitMs, stop.leftMs()),
+    signal: stop.signal,
+    isHopeless: isLasting,
+  });
+  const cause = stop.cause();
+  if (cause === "closed") return notStarted("the node agent is stopping");
+  if (cause !== null) return toStopOutcome(cause);
+  if (gateway === null) return toNotReadyOutcome(access.connection.state());
+  return withRun({ access, attempt, control, stop, bootId: gateway.bootId }, "submit");
+}
+
+/** Takes up an attempt that a former node agent process may have submitted; null: the gateway knows nothing of it. */
+export async function reattachAttempt(
+  access: GatewayAccess,
+  attempt: RuntimeAttempt,
+  { control, stop }: { readonly control: RunControl; readonly stop: StopSignal },
+): Promise<RunOutcome | null> {
+  const outcome = await withRun({ access, attempt, control, stop, bootId: null }, "follow");
+  return outcome.kind === "lost" && !outcome.started ? null : outcome;
+}
+
+interface RunParts extends Pick<RunContext, "access" | "attempt" | "control" | "stop"> {
+  readonly bootId: string | null;
+}
+
+async function withRun({ bootId, ...parts }: RunParts, first: NextRound): Promise<RunOutcome> {
+  const { access, attempt, control, stop } = parts;
+  const run: RunContext = {
+    ...parts,
+    sessionKey: toSessionKey(attempt),
+    watch: watchRun(
+      {
+        connection: access.connection,
+        control,
+        maxAnswerBytes: access.maxAnswerBytes,
+        onTooLarge: () => stop.stop("too_large"),
+      },
+      attempt.key,
+    ),
+    progress: {
+      bootId,
+      runId: attempt.key,
+      isAccepted: false,
+      final: null,
+      lostAtMs: null,
+      isRecovering: false,
+      isOver: false,
+    },
+  };
+  const stopWatching = access.connection.watchClosely();
+  try {
+    return settleRun(run, await seeThrough(run, first));
+  } finally {
+    run.progress.isOver = true;
+    run.watch.end();
+    stopWatching();
+  }
+}
+
+/** Round after round, until the outcome is known or somebody wants the run to stop. */
+async function seeThrough(run: RunContext, first: NextRound): Promise<RunOutcome> {
+  let round = first;
+  for (;;) {
+    const result = await run.stop.orStopped(round === "submit" ? submitRound(run) : followRound(run));
+    if (result === stopped) return stopRun(run);
+    if (typeof result === "object") return result;
+    round = result;
+  }
+}
+
+/** Nothing was submitted, and nothing will be. */
+function toNotReadyOutcome(state: ConnectionState): RunOutcome {
+  if (state.kind === "closed") return notStarted("the node agent is stopping");
+  const problem = state.kind === "connecting" ? state.problem : null;
+  const message = problem?.message ?? "the OpenClaw gateway did not answer in time";
+  if (problem?.kind === "unauthorized") {
+    return { kind: "failed", failure: { class: "runtime_error", kind: "auth", message, nothing_done: true } };
+  }
+  return { kind: "failed", failure: { class: "refused", message } };
+}

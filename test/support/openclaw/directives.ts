@@ -1,0 +1,48 @@
+/**
+ * What a test may ask of the fake provider, written into the message itself between double brackets:
+ *
+ * - `[[sleep 500]]`: wait so many milliseconds before the first byte
+ * - `[[chunks 5 100]]`: five pieces, 100 ms apart, `part1 part2 …` before the usual answer
+ * - `[[status 500]]`: answer with this HTTP status and an OpenAI-style error
+ * - `[[hang]]`: never answer
+ * - `[[drop before]]`, `[[drop after]]`: cut the connection before or after the first piece
+ * - `[[tool echo hi]]`: ask for the shell command `echo hi` first, then answer with what it printed
+ * - `[[recall]]`: answer with the earlier messages of the conversation
+ * - `[[size 9000000]]`: an answer of so many characters
+ */
+export interface Directives {
+  readonly sleepMs: number;
+  readonly chunks: { readonly count: number; readonly gapMs: number } | null;
+  readonly status: number | null;
+  readonly hangs: boolean;
+  readonly drop: "before" | "after" | null;
+  readonly tool: string | null;
+  readonly recalls: boolean;
+  readonly size: number | null;
+}
+
+const directivePattern = /\[\[([a-z]+)((?:\s[^\]]*)?)\]\]/g;
+
+/** The message without its directives: the name under which the provider counts. */
+export function toTaskText(message: string): string {
+  return message.replace(directivePattern, "").replace(/\s+/g, " ").trim();
+}
+
+export function parseDirectives(message: string): Directives {
+  const found = new Map<string, string>();
+  for (const [, name, rest] of message.matchAll(directivePattern)) found.set(name ?? "", (rest ?? "").trim());
+  const chunks = found.get("chunks")?.split(/\s+/).map(Number);
+  const drop = found.get("drop");
+  const status = found.get("status");
+  const size = found.get("size");
+  return {
+    sleepMs: Number(found.get("sleep") ?? 0),
+    chunks: chunks === undefined ? null : { count: chunks[0] ?? 1, gapMs: chunks[1] ?? 0 },
+    status: status === undefined ? null : Number(status),
+    hangs: found.has("hang"),
+    drop: drop === "before" || drop === "after" ? drop : null,
+    tool: found.get("tool") ?? null,
+    recalls: found.has("recall"),
+    size: size === undefined ? null : Number(size),
+  };
+}
