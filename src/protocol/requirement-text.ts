@@ -1,6 +1,7 @@
 import { Requirements } from "./capability.ts";
 import { type Criterion, escapeText, splitCriteria, splitUnescaped, unescapeText } from "./criteria-text.ts";
 import { issueLines, MeshError } from "./errors.ts";
+import { nearestName } from "./nearest-name.ts";
 
 export const requirementTextKeys = [
   "gpu",
@@ -87,9 +88,7 @@ function readCriterion(criterion: Criterion): readonly [field: keyof Requirement
         criterion.text === ""
           ? "requirements must not be empty"
           : `"${criterion.text}" is not a requirement; known are ${requirementTextKeys.join(", ")}`,
-        criterion.value === null && criterion.text !== ""
-          ? `Did you mean skill=${criterion.text}?`
-          : undefined,
+        hintForKey(criterion),
       );
   }
 }
@@ -111,6 +110,13 @@ function readMemory(criterion: Criterion): number {
   );
   if (Number.isNaN(gigabytes)) throw invalid(`"${criterion.text}" must be like memory>=32 (GiB)`);
   return gigabytes;
+}
+
+/** A mistyped key, or a skill without its key. */
+function hintForKey({ key, value, text }: Criterion): string | undefined {
+  const nearest = nearestName(key, requirementTextKeys);
+  if (nearest !== null) return `Did you mean ${nearest}?`;
+  return value === null && text !== "" ? `Did you mean skill=${text}?` : undefined;
 }
 
 function invalid(message: string, hint = requirementTextHint): MeshError {

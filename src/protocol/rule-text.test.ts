@@ -49,8 +49,18 @@ describe("rule text", () => {
     "os:a,os:b",
     "runtime:x",
     "wildcard:false",
+    "content:/open",
   ])("refuses %p with RULE_INVALID", (text) => {
     expect(codeOf(() => parseRuleMatch(text))).toBe("RULE_INVALID");
+  });
+
+  test.each([
+    ["skil:docker", "Did you mean skill?"],
+    ["colour:blue", "For example"],
+  ])("has a hint for %s", (text, hint) => {
+    expect(() => parseRuleMatch(text)).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining(hint) }),
+    );
   });
 
   test("printing is the inverse of reading", () => {
@@ -84,6 +94,9 @@ describe("requirement text", () => {
     } catch (error) {
       expect((error as MeshError).hint).toContain("skill=docker");
     }
+  });
+  test("suggests the key that was meant", () => {
+    expect(() => parseRequirements("gppu")).toThrow(expect.objectContaining({ hint: "Did you mean gpu?" }));
   });
   test.each(["", "gpu=false", "memory>=x", "os", "os=linux,os=darwin"])("refuses %p with USAGE", (text) => {
     expect(codeOf(() => parseRequirements(text))).toBe("USAGE");

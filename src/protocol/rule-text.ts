@@ -1,5 +1,6 @@
 import { type Criterion, escapeText, splitCriteria, splitUnescaped, unescapeText } from "./criteria-text.ts";
 import { issueLines, MeshError } from "./errors.ts";
+import { nearestName } from "./nearest-name.ts";
 import { RuleMatch } from "./rule.ts";
 
 /** Keys of {@link parseRuleMatch}, in the order {@link printRuleMatch} writes them. */
@@ -113,6 +114,7 @@ function readCriterion(criterion: Criterion): readonly [field: keyof RuleMatch, 
         criterion.text === ""
           ? "a rule needs at least one criterion, and none between two commas may be empty"
           : `"${criterion.text}" is not a criterion; known are ${ruleTextKeys.join(", ")} and *`,
+        hintForKey(criterion.key),
       );
   }
 }
@@ -152,7 +154,9 @@ function readLabel(criterion: Criterion): readonly [key: string, value: string] 
 
 function readContent(criterion: Criterion): string | readonly string[] {
   const value = criterion.value ?? "";
-  return /^\/[\s\S]+\/[a-z]*$/i.test(value) ? value : readWords(criterion);
+  if (/^\/[\s\S]+\/[a-z]*$/i.test(value)) return value;
+  if (value.startsWith("/")) throw invalid(`"${criterion.text}" lacks the closing slash of its pattern`);
+  return readWords(criterion);
 }
 
 function printContent(content: string | readonly string[]): string {
@@ -169,6 +173,11 @@ function printWords(words: readonly string[], alsoSpecial = ""): string {
   return words.map((word) => escapeText(word, `,+${alsoSpecial}`)).join("+");
 }
 
-function invalid(message: string): MeshError {
-  return new MeshError("RULE_INVALID", message, { hint: ruleTextHint });
+function hintForKey(key: string): string {
+  const nearest = nearestName(key, ruleTextKeys);
+  return nearest === null ? ruleTextHint : `Did you mean ${nearest}?`;
+}
+
+function invalid(message: string, hint = ruleTextHint): MeshError {
+  return new MeshError("RULE_INVALID", message, { hint });
 }

@@ -1,8 +1,8 @@
 import type { Rule } from "../../protocol/rule.ts";
+import { printRuleMatch } from "../../protocol/rule-text.ts";
 import { type NodeNeeds, toRuleNeeds } from "./capable.ts";
 import type { RuleWords } from "./infer-requirements.ts";
 import { compileContentRegex, toContentPattern } from "./match-content.ts";
-import { printRuleMatch } from "./rule-text.ts";
 import { strategyNamed } from "./strategies/index.ts";
 import type { Strategy } from "./strategies/strategy.ts";
 import { createTermMatcher, type TermMatcher } from "./term-matcher.ts";

@@ -7,12 +7,10 @@ export {
 } from "./groups.ts";
 export type { MeshSnapshot, NodeView } from "./mesh-snapshot.ts";
 export type { Random } from "./random.ts";
-export { parseRequirements, printRequirements } from "./requirement-text.ts";
 export type { RoundRobinCursors, RouteDecision, SessionOutcome } from "./route-decision.ts";
 export { createRoutingMemo, type RoutingMemo } from "./routing-memo.ts";
 export type { RoutingMessage } from "./routing-message.ts";
 export { ruleWarnings, validateRule } from "./rule-check.ts";
-export { parseRuleMatch, printRuleMatch } from "./rule-text.ts";
 export { type SessionBinding, sessionGraceMs, sessionWaitMs } from "./session-affinity.ts";
 export { maxScannedLength } from "./term-matcher.ts";
 export { toDecision } from "./to-decision.ts";

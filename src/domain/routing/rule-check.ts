@@ -1,8 +1,8 @@
 import { MeshError } from "../../protocol/errors.ts";
+import { nearestName } from "../../protocol/nearest-name.ts";
 import { type RuleInput, type RuleMatch, StrategyName } from "../../protocol/rule.ts";
 import { compileContentRegex, toContentPattern } from "./match-content.ts";
 import type { MeshSnapshot } from "./mesh-snapshot.ts";
-import { nearestName } from "./nearest-name.ts";
 
 /** Refuses a rule that cannot mean what its author meant. Throws RULE_INVALID. */
 export function validateRule(rule: RuleInput): void {
