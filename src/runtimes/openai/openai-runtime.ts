@@ -1,3 +1,4 @@
+import { errorCodeOf } from "../../platform/atomic-file.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { HttpFetch } from "../../platform/http-fetch.ts";
 import type { Failure } from "../../protocol/failure.ts";
@@ -15,7 +16,7 @@ import {
   tidyMessage,
 } from "./failure-map.ts";
 import { fetchModels, isOpenclawModel, matchChatModel, type ServerAccess, toRequestInit } from "./models.ts";
-import { errorCode, probeServer } from "./probe.ts";
+import { probeServer } from "./probe.ts";
 import { readServerError } from "./server-error.ts";
 import {
   createSessionHistory,
@@ -191,7 +192,7 @@ async function chooseModel(adapter: Adapter, signal: AbortSignal): Promise<Model
 
 /** What a run settles with when its request failed for another reason than being stopped. */
 function toLostOutcome(error: unknown, phase: Run["phase"], location: string): RunOutcome {
-  const code = errorCode(error);
+  const code = errorCodeOf(error);
   const outcome = matchConnectionOutcome(phase === "answering" ? null : code, location);
   if (phase !== "preparing" || outcome.kind !== "lost") return outcome;
   return { kind: "failed", failure: { class: "refused", message: outcome.reason } };

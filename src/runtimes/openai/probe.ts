@@ -1,3 +1,4 @@
+import { errorCodeOf } from "../../platform/atomic-file.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import type { RuntimeProbe } from "../runtime.ts";
@@ -38,7 +39,7 @@ export async function probeServer(
   } catch (error) {
     const where = access.address.httpUrl;
     if (stop.signal.aborted) return toProbe(`${where} did not answer within ${probeLimitMs} ms`);
-    const code = errorCode(error);
+    const code = errorCodeOf(error);
     return toProbe(`nothing answers at ${where}${code === null ? "" : ` (${code})`}`);
   } finally {
     cancelLimit();
@@ -77,9 +78,4 @@ function toProbe(reason: string | null): RuntimeProbe {
     queued: null,
   };
   return { status, slots: null };
-}
-
-/** The code of a platform error such as ECONNREFUSED; null when it has none. */
-export function errorCode(error: unknown): string | null {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
 }
