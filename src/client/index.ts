@@ -6,6 +6,6 @@ export {
   type MeshClient,
   type MeshClientOptions,
   type MeshFetch,
+  type RouteEvent,
   type RouteRequest,
 } from "./mesh-client.ts";
-export type { StreamEvent } from "./route-stream.ts";

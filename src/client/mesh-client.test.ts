@@ -1,8 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { MeshError } from "../protocol/errors.ts";
 import { contract } from "../protocol/http/contract.ts";
-import { createMeshClient, type MeshClientOptions } from "./mesh-client.ts";
-import type { StreamEvent } from "./route-stream.ts";
+import { createMeshClient, type MeshClientOptions, type RouteEvent } from "./mesh-client.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 let handle: Handler = () => new Response("no handler", { status: 500 });
@@ -15,20 +14,13 @@ beforeEach(() => {
 const baseUrl = `http://127.0.0.1:${server.port}`;
 const messageId = `task_${"0".repeat(32)}`;
 const nodeId = `node_${"1".repeat(32)}`;
-const decision = {
-  decided_at: "2026-11-22T10:00:00.000Z",
-  outcome: "assigned",
-  rule: null,
-  strategy: "least-busy",
-  target: null,
-  session: null,
-  declared: {},
-  inferred: [],
-  candidate_count: 0,
-  ranking: [],
-  refused: { counts: {}, named: [] },
-  unblock: [],
-};
+/** A route with a body whose answer is as small as that of getHealth. */
+const writing = {
+  method: "POST",
+  path: contract.createInvite.path,
+  status: 201,
+  body: contract.createInvite.body,
+} as const;
 const answer = {
   message_id: messageId,
   node_id: nodeId,
@@ -59,11 +51,15 @@ describe("a call", () => {
     handle = async (request) => {
       const { method, url, headers } = request;
       seen.push(method, new URL(url).pathname, headers.get("authorization"), await request.json());
-      return Response.json(decision);
+      return Response.json(
+        { status: "ok", mesh_id: `mesh_${"2".repeat(32)}`, version: "1.2.3" },
+        { status: 201 },
+      );
     };
-    const result = await client().call(contract.explainRoute, { body: { content: "hi" } });
-    expect(result.strategy).toBe("least-busy");
-    expect(seen).toEqual(["POST", "/api/v1/route/explain", "Bearer secret", { content: "hi" }]);
+    const route = { ...contract.getHealth, ...writing };
+    const result = await client().call(route, { body: { ttl_s: 60 } });
+    expect(result.version).toBe("1.2.3");
+    expect(seen).toEqual(["POST", "/api/v1/invites", "Bearer secret", { ttl_s: 60 }]);
   });
 
   test("escapes path parameters", async () => {
@@ -180,8 +176,8 @@ describe("a streamed route", () => {
     new Response(text, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
   const chunk = { attempt: 1, offset: 0, text: "你" };
 
-  async function collect(options: { target?: string; key?: string } = {}): Promise<StreamEvent[]> {
-    const events: StreamEvent[] = [];
+  async function collect(options: { target?: string; key?: string } = {}): Promise<RouteEvent[]> {
+    const events: RouteEvent[] = [];
     const stream = client().streamRoute({
       target: options.target ?? null,
       message: { content: "hi" },
@@ -234,6 +230,15 @@ describe("a streamed route", () => {
     handle = () =>
       Response.json({ error: "no online nodes available", code: "NO_NODE_FITS" }, { status: 503 });
     expect(await failureOf(collect())).toMatchObject({ code: "NO_NODE_FITS", exitCode: 6 });
+  });
+
+  test("throws the error event of a stream", async () => {
+    const body = { error: "no answer within 5 s", code: "MESSAGE_TIMEOUT", hint: "", request_id: "r" };
+    handle = () => eventStream(sse(["chunk", chunk], ["error", body]));
+    expect(await failureOf(collect())).toMatchObject({
+      code: "MESSAGE_TIMEOUT",
+      details: { request_id: "r" },
+    });
   });
 
   test("tells a stream that was cut from one that ended", async () => {

@@ -4,7 +4,14 @@ import { contract } from "../protocol/http/contract.ts";
 import type { RouteContract } from "../protocol/http/route.ts";
 import type { MessageInput } from "../protocol/message.ts";
 import type { NodeInfo } from "../protocol/node.ts";
-import { type Exchange, parseJson, toForeignError, toMeshError, toUnreachableError } from "./error-answer.ts";
+import {
+  type Exchange,
+  fromErrorBody,
+  parseJson,
+  toForeignError,
+  toMeshError,
+  toUnreachableError,
+} from "./error-answer.ts";
 import { readRouteStream, type StreamEvent } from "./route-stream.ts";
 
 /** The part of `fetch` that is used; a browser's own fits. */
@@ -54,6 +61,9 @@ export interface RouteRequest {
   readonly signal?: AbortSignal;
 }
 
+/** An event of a streamed answer; the `error` of the wire is thrown instead. */
+export type RouteEvent = Exclude<StreamEvent, { readonly event: "error" }>;
+
 /**
  * The HTTP API as typed calls. All methods throw MeshError: with the coordinator's own code when it refused,
  * COORDINATOR_UNREACHABLE, PROXY_IN_THE_WAY or NOT_A_COORDINATOR when it was not reached. An abort of the caller's
@@ -74,8 +84,8 @@ export interface MeshClient {
   ): Promise<{ readonly answer: AnswerOf<Route>; readonly headers: Headers }>;
   /** All nodes, page by page. */
   listNodes(options?: CallOptions): Promise<readonly NodeInfo[]>;
-  /** Sends a message and yields the answer as it comes; the last event is `result`, refusals are thrown. */
-  streamRoute(request: RouteRequest): AsyncGenerator<StreamEvent, void, void>;
+  /** Sends a message and yields the answer as it comes; the last event is `result`, errors are thrown. */
+  streamRoute(request: RouteRequest): AsyncGenerator<RouteEvent, void, void>;
 }
 
 const defaultTimeoutMs = 30_000;
@@ -138,7 +148,7 @@ export function createMeshClient(options: MeshClientOptions): MeshClient {
     streamRoute: (routeRequest) => streamRoute(routeRequest),
   };
 
-  async function* streamRoute(routeRequest: RouteRequest): AsyncGenerator<StreamEvent, void, void> {
+  async function* streamRoute(routeRequest: RouteRequest): AsyncGenerator<RouteEvent, void, void> {
     const { target, message, idempotencyKey, signal } = routeRequest;
     const path =
       target === null
@@ -171,24 +181,22 @@ export function createMeshClient(options: MeshClientOptions): MeshClient {
   async function* untilResult(
     events: AsyncGenerator<StreamEvent, void, void>,
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<StreamEvent, void, void> {
-    let isFinished = false;
+  ): AsyncGenerator<RouteEvent, void, void> {
     try {
       for await (const event of events) {
-        isFinished = event.event === "result" || event.event === "error";
+        if (event.event === "error") throw fromErrorBody(event.data, null);
         yield event;
+        if (event.event === "result") return;
       }
     } catch (cause) {
       if (signal?.aborted === true) throw signal.reason;
       if (cause instanceof MeshError) throw cause;
       throw toUnreachableError(cause, exchange);
     }
-    if (!isFinished) {
-      throw new MeshError(
-        "COORDINATOR_UNREACHABLE",
-        `the connection to ${baseUrl} ended before the answer did`,
-      );
-    }
+    throw new MeshError(
+      "COORDINATOR_UNREACHABLE",
+      `the connection to ${baseUrl} ended before the answer did`,
+    );
   }
 }
 

@@ -9,6 +9,17 @@ export interface Output {
   readonly hasColour: boolean;
 }
 
+/** Standard input. */
+export interface Input {
+  readonly isTerminal: boolean;
+  /** The whole text, or null when it is longer than `maxBytes` bytes of UTF-8. */
+  readonly readText: (maxBytes: number) => Promise<string | null>;
+}
+
+interface InputStream extends AsyncIterable<Uint8Array | string> {
+  readonly isTTY?: boolean | undefined;
+}
+
 interface OutputStream {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
@@ -43,4 +54,21 @@ function wantsColour(isTerminal: boolean, env: Environment): boolean {
 function readColumns(text: string | undefined): number | null {
   const columns = Number(text);
   return Number.isInteger(columns) && columns >= 20 ? columns : null;
+}
+
+export function createInput(stream: InputStream): Input {
+  return {
+    isTerminal: stream.isTTY === true,
+    readText: async (maxBytes) => {
+      const parts: Uint8Array[] = [];
+      let length = 0;
+      for await (const part of stream) {
+        const bytes = typeof part === "string" ? new TextEncoder().encode(part) : part;
+        length += bytes.byteLength;
+        if (length > maxBytes) return null;
+        parts.push(bytes);
+      }
+      return new TextDecoder().decode(Buffer.concat(parts));
+    },
+  };
 }

@@ -1,0 +1,126 @@
+import { toNodeName } from "../../config/initial-config.ts";
+import type { ConfigFlag, LoadedConfig } from "../../config/load-config.ts";
+import type { RunningNodeAgent } from "../../node/index.ts";
+import { readTextIfExists } from "../../platform/atomic-file.ts";
+import { isLoopbackHost } from "../../platform/http-fetch.ts";
+import { createLog } from "../../platform/log.ts";
+import { tokenPath } from "../../platform/paths.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { RuntimeStatus } from "../../protocol/node.ts";
+import { invitePrefix } from "../../protocol/token-prefix.ts";
+import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
+import type { CliContext } from "../context.ts";
+import { printResult } from "../print.ts";
+import { runtimeText } from "../render/nodes.ts";
+import { toSafeLine } from "../render/safe-text.ts";
+import { untilAborted } from "../until-aborted.ts";
+
+export interface JoinFlags {
+  readonly name?: string;
+  readonly tags?: readonly string[];
+  readonly slots?: number;
+  readonly noGateway?: boolean;
+  readonly runtime?: string;
+  readonly gatewayEndpoint?: string;
+  readonly gatewayToken?: string;
+  readonly gatewayTimeout?: number;
+  readonly dataDir?: string;
+  readonly logJson?: boolean;
+  readonly listen?: string;
+  readonly endpoint?: string;
+  readonly noSyncConfig?: boolean;
+}
+
+export async function runJoin(this: CliContext, flags: JoinFlags, address: string): Promise<void> {
+  const { texts } = this;
+  if (flags.listen !== undefined || flags.endpoint !== undefined) {
+    throw new MeshError("USAGE", texts.join.directNotYet, { hint: texts.join.directHint });
+  }
+  const url = parseCoordinatorUrl(this, address);
+  const config = await loadCliConfig(this, configFlags(flags));
+  const { node, log: logSettings } = config.value;
+  const log = createLog({ write: this.stderr.write, format: logSettings.format, level: logSettings.level });
+  const secret = await findSecret(config, url);
+  const isInvite = secret?.startsWith(invitePrefix) === true;
+  const name = node.name ?? toNodeName(this.hostName);
+
+  const { startNodeAgent } = await import("../../node/index.ts");
+  const agent = await startNodeAgent({
+    coordinatorUrl: url,
+    token: isInvite ? null : secret,
+    invite: isInvite ? secret : null,
+    name,
+    tags: [...node.tags],
+    slots: node.slots,
+    dataDir: config.dataDir,
+    runtime: {
+      kind: node.runtime,
+      endpoint: node.runtime === "echo" ? null : node.gateway.endpoint,
+      token: node.gateway.token,
+      timeoutMs: node.gateway.timeout === null ? null : node.gateway.timeout * 1000,
+    },
+    version: this.version,
+    log,
+    env: this.env,
+  });
+  const { selfTest } = agent;
+  printResult(this, { url, name: agent.name, ...toSelfTestJson(selfTest) }, () =>
+    selfTestLine(this, url, agent),
+  );
+  const ended = await Promise.race([untilAborted(this.interrupt), agent.done]);
+  await agent.stop("the node is stopped");
+  if (ended !== undefined) throw new MeshError("NODE_ALREADY_LINKED", texts.join.ended(ended.reason));
+}
+
+function configFlags(flags: JoinFlags): readonly ConfigFlag[] {
+  if (flags.noGateway === true && flags.runtime !== undefined && flags.runtime !== "echo") {
+    throw new MeshError("USAGE", "--no-gateway and --runtime exclude each other");
+  }
+  return [
+    { path: "node.name", flag: "--name", value: flags.name },
+    { path: "node.tags", flag: "--tags", value: flags.tags },
+    { path: "node.slots", flag: "--slots", value: flags.slots },
+    { path: "node.runtime", flag: "--runtime", value: flags.noGateway === true ? "echo" : flags.runtime },
+    { path: "node.gateway.endpoint", flag: "--gateway-endpoint", value: flags.gatewayEndpoint },
+    { path: "node.gateway.token", flag: "--gateway-token", value: flags.gatewayToken },
+    { path: "node.gateway.timeout", flag: "--gateway-timeout", value: flags.gatewayTimeout },
+    { path: "coordinator.data_dir", flag: "--data-dir", value: flags.dataDir },
+    { path: "log.format", flag: "--log-json", value: flags.logJson === true ? "json" : undefined },
+  ].filter(({ value }) => value !== undefined);
+}
+
+/** A token or an invite; null when the node has to do with its own token from an earlier join. */
+async function findSecret(config: LoadedConfig, url: string): Promise<string | null> {
+  if (config.value.coordinator.token !== null) return config.value.coordinator.token;
+  if (!isLoopbackHost(new URL(url).hostname)) return null;
+  const text = (await readTextIfExists(tokenPath(config.dataDir)))?.trim() ?? "";
+  return text === "" ? null : text;
+}
+
+function toSelfTestJson({ reached, authenticated, runtimes, slots, nodeId }: RunningNodeAgent["selfTest"]) {
+  return { node_id: nodeId, reached, authenticated, runtimes, slots };
+}
+
+/** `Joined http://… as "mac" (node_…): coordinator reached, token accepted, runtime echo ready, 4 slots` */
+function selfTestLine(context: CliContext, url: string, agent: RunningNodeAgent): string {
+  const { join } = context.texts;
+  const { reached, authenticated, runtimes, slots } = agent.selfTest;
+  const head =
+    reached && authenticated
+      ? join.joined(url, agent.name, agent.selfTest.nodeId ?? "")
+      : join.notYet(url, agent.name);
+  const parts = [
+    join.reached(reached),
+    ...(reached ? [join.authenticated(authenticated)] : []),
+    ...(runtimes.length === 0 ? [join.noRuntime] : runtimes.map((runtime) => runtimeLine(context, runtime))),
+    join.slots(slots),
+  ];
+  return `${toSafeLine(head)}: ${toSafeLine(parts.join(", "))}`;
+}
+
+function runtimeLine(context: CliContext, runtime: RuntimeStatus): string {
+  const { join } = context.texts;
+  return runtime.ready
+    ? join.runtimeReady(runtimeText(runtime))
+    : join.runtimeNotReady(runtimeText(runtime), runtime.reason ?? "");
+}

@@ -1,0 +1,52 @@
+import { contract } from "../../protocol/http/contract.ts";
+import { connect } from "../connection.ts";
+import type { CliContext } from "../context.ts";
+import { printResult } from "../print.ts";
+import { countByStatus, renderNodes } from "../render/nodes.ts";
+import { toSafeLine } from "../render/safe-text.ts";
+
+export async function showStatus(this: CliContext): Promise<void> {
+  const { client, url } = await connect(this);
+  const nodes = await client.listNodes({ signal: this.interrupt });
+  const counts = { total: nodes.length, ...countByStatus(nodes) };
+  printResult(this, { mesh: url, counts, nodes }, () =>
+    [
+      this.texts.nodes.mesh(url),
+      this.texts.nodes.counts(counts.total, counts.online, counts.busy, counts.offline),
+      "",
+      renderNodes(nodes, this.texts, this.stdout),
+    ].join("\n"),
+  );
+}
+
+export async function listNodes(this: CliContext): Promise<void> {
+  const { client } = await connect(this);
+  const nodes = await client.listNodes({ signal: this.interrupt });
+  printResult(this, nodes, () => renderNodes(nodes, this.texts, this.stdout));
+}
+
+/** The action that gives a node this scheduling. */
+function schedule(scheduling: "active" | "cordoned" | "draining") {
+  return async function (this: CliContext, _flags: object, id: string): Promise<void> {
+    const { client } = await connect(this);
+    const node = await client.call(contract.patchNode, { params: { id }, body: { scheduling } });
+    const name = toSafeLine(node.name);
+    const texts = this.texts.node;
+    const lines = {
+      active: () => texts.uncordoned(name),
+      cordoned: () => texts.cordoned(name),
+      draining: () => texts.draining(name, node.in_flight),
+    };
+    printResult(this, node, lines[scheduling]);
+  };
+}
+
+export const cordonNode = schedule("cordoned");
+export const uncordonNode = schedule("active");
+export const drainNode = schedule("draining");
+
+export async function removeNode(this: CliContext, _flags: object, id: string): Promise<void> {
+  const { client } = await connect(this);
+  await client.call(contract.removeNode, { params: { id } });
+  printResult(this, { removed: id }, () => this.texts.node.removed(toSafeLine(id)));
+}

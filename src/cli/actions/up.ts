@@ -1,0 +1,191 @@
+import { toNodeName } from "../../config/initial-config.ts";
+import type { ConfigFlag, LoadedConfig } from "../../config/load-config.ts";
+import { RuntimeChoice } from "../../config/schema.ts";
+import type { RunningCoordinator } from "../../coordinator/index.ts";
+import type { RunningNodeAgent } from "../../node/index.ts";
+import { createLog, type Log } from "../../platform/log.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { NodeInfo } from "../../protocol/node.ts";
+import { loadCliConfig } from "../connection.ts";
+import type { CliContext } from "../context.ts";
+import { printResult } from "../print.ts";
+import { runtimeText } from "../render/nodes.ts";
+import { createPaint } from "../render/paint.ts";
+import { untilAborted } from "../until-aborted.ts";
+
+export interface UpFlags {
+  readonly port?: number;
+  readonly host?: string;
+  readonly allowPrivate?: boolean;
+  readonly dataDir?: string;
+  readonly local?: readonly string[];
+  readonly noLocal?: boolean;
+  readonly logJson?: boolean;
+}
+
+/** How long running answers may take after a signal. */
+const stopDeadlineMs = 5000;
+
+export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
+  const localChoices = readLocalChoices(this, flags);
+  const config = await loadCliConfig(this, configFlags(flags));
+  const { coordinator: settings, tls, rules, groups } = config.value;
+  if (tls.enabled)
+    throw new MeshError("CONFIG_INVALID", this.texts.up.tlsNotYet, { hint: this.texts.up.tlsHint });
+  const log = createLog({
+    write: this.stderr.write,
+    format: config.value.log.format,
+    level: config.value.log.level,
+  });
+  for (const { path, reason } of config.skipped) log.warn("file is not a configuration", { path, reason });
+
+  const { startCoordinator } = await import("../../coordinator/index.ts");
+  const coordinator = await startCoordinator({
+    host: settings.host,
+    port: settings.port,
+    token: settings.token,
+    dataDir: config.dataDir,
+    allowPrivate: settings.allow_private,
+    rules: [...rules],
+    groups: { ...groups },
+    version: this.version,
+    log,
+  });
+  let local: RunningNodeAgent | null = null;
+  try {
+    local = await startLocalNode(this, { config, coordinator, log, choices: localChoices });
+    await announce(this, coordinator, local);
+    await untilAborted(this.interrupt);
+    log.info("stopping");
+  } finally {
+    await coordinator.stop(stopDeadlineMs);
+    await local?.stop("the coordinator on this machine stops");
+  }
+}
+
+function configFlags(flags: UpFlags): readonly ConfigFlag[] {
+  return [
+    { path: "coordinator.port", flag: "--port", value: flags.port },
+    { path: "coordinator.host", flag: "--host", value: flags.host },
+    {
+      path: "coordinator.allow_private",
+      flag: "--allow-private",
+      value: flags.allowPrivate === true ? true : undefined,
+    },
+    { path: "coordinator.data_dir", flag: "--data-dir", value: flags.dataDir },
+    { path: "log.format", flag: "--log-json", value: flags.logJson === true ? "json" : undefined },
+  ].filter(({ value }) => value !== undefined);
+}
+
+function readLocalChoices(context: CliContext, flags: UpFlags): readonly RuntimeChoice[] {
+  if (flags.noLocal === true) return [];
+  return (flags.local ?? ["auto"]).map((word) => {
+    const choice = RuntimeChoice.safeParse(word);
+    if (choice.success) return choice.data;
+    const message = `${context.texts.up.badLocal(word)} ${RuntimeChoice.options.join(", ")}`;
+    throw new MeshError("USAGE", message);
+  });
+}
+
+interface LocalNodeOptions {
+  readonly config: LoadedConfig;
+  readonly coordinator: RunningCoordinator;
+  readonly log: Log;
+  readonly choices: readonly RuntimeChoice[];
+}
+
+/** The node of this machine, with the first runtime of the list that is found; null when none is. */
+async function startLocalNode(
+  context: CliContext,
+  options: LocalNodeOptions,
+): Promise<RunningNodeAgent | null> {
+  const { config, coordinator, log } = options;
+  const { node } = config.value;
+  if (options.choices.length === 0) return null;
+  const { startNodeAgent } = await import("../../node/index.ts");
+  for (const choice of options.choices) {
+    const kind = choice === "auto" ? node.runtime : choice;
+    if (kind === "auto" && !node.gateway.auto_discover && node.gateway.endpoint === null) continue;
+    try {
+      const agent = await startNodeAgent({
+        coordinatorUrl: localUrl(config.value.coordinator.host, coordinator.port),
+        token: coordinator.token,
+        invite: null,
+        name: node.name ?? toNodeName(context.hostName),
+        tags: [...node.tags],
+        slots: node.slots,
+        dataDir: config.dataDir,
+        runtime: runtimeSettings(kind, node.gateway),
+        version: context.version,
+        log,
+        env: context.env,
+      });
+      agent.done.then(
+        ({ reason }) => log.warn("the node of this machine ended", { reason }),
+        (error: unknown) => log.error("the node of this machine failed", { error }),
+      );
+      return agent;
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      if (error.code !== "RUNTIME_NOT_FOUND") {
+        log.warn("no node on this machine", { code: error.code, reason: error.message, hint: error.hint });
+        return null;
+      }
+    }
+  }
+  log.info("no AI runtime found on this machine; it takes no messages itself");
+  return null;
+}
+
+/** Echo needs nothing; the settings of the gateway are for the other runtimes. */
+function runtimeSettings(kind: RuntimeChoice, gateway: LoadedConfig["value"]["node"]["gateway"]) {
+  if (kind === "echo") return { kind, endpoint: null, token: null, timeoutMs: null };
+  const timeoutMs = gateway.timeout === null ? null : gateway.timeout * 1000;
+  return { kind, endpoint: gateway.endpoint, token: gateway.token, timeoutMs };
+}
+
+/** How this machine reaches its own coordinator. */
+function localUrl(host: string, port: number): string {
+  if (host === "0.0.0.0" || host === "localhost") return `http://127.0.0.1:${port}`;
+  if (host === "::") return `http://[::1]:${port}`;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** The start screen, on a terminal only: its join line holds a secret that must not get into a log. */
+async function announce(
+  context: CliContext,
+  coordinator: RunningCoordinator,
+  local: RunningNodeAgent | null,
+): Promise<void> {
+  const { stdout, texts, globals } = context;
+  const [address = `http://127.0.0.1:${coordinator.port}`] = coordinator.urls;
+  if (globals.json) {
+    const { meshId: mesh_id, port, urls } = coordinator;
+    printResult(context, { ready: true, mesh_id, port, urls, node_id: local?.nodeId ?? null }, () => "");
+    return;
+  }
+  if (!stdout.isTerminal) return;
+  const paint = createPaint(stdout);
+  const invite = await coordinator.createInvite();
+  const lines = [
+    "",
+    paint("bold", texts.up.running(address)),
+    local === null ? texts.up.noLocalNode : texts.up.localNode(local.name, localRuntime(context, local)),
+    "",
+    texts.up.join,
+    `  ${paint("cyan", texts.invite.line(invite.urls[0] ?? address, invite.code))}`,
+    "",
+    texts.up.tryNext,
+    ...texts.up.next.map((command) => `  ${paint("cyan", command)}`),
+    "",
+    paint("dim", texts.up.stop),
+    "",
+  ];
+  stdout.write(`${lines.join("\n")}\n`);
+}
+
+function localRuntime(context: CliContext, local: RunningNodeAgent): string {
+  const runtimes: readonly NodeInfo["runtimes"][number][] = local.selfTest.runtimes;
+  if (runtimes.every(({ kind }) => kind === "echo")) return context.texts.up.echo;
+  return runtimes.map(runtimeText).join(", ");
+}

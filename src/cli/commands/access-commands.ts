@@ -1,0 +1,54 @@
+import { buildCommand } from "@stricli/core";
+import type { InitFlags, InviteFlags } from "../actions/access.ts";
+import type { CliContext } from "../context.ts";
+import type { HelpText } from "../help-text.ts";
+import { parseDuration } from "../parsers.ts";
+
+export function createInviteCommand({ texts, docs }: HelpText) {
+  const { invite } = texts.commands;
+  return buildCommand<InviteFlags, [], CliContext>({
+    loader: async () => (await import("../actions/access.ts")).createInvite,
+    docs: docs(invite),
+    parameters: {
+      flags: {
+        ttl: {
+          kind: "parsed",
+          parse: parseDuration,
+          brief: invite.flags.ttl,
+          optional: true,
+          placeholder: "time",
+        },
+      },
+    },
+  });
+}
+
+export function createInitCommand({ texts, docs }: HelpText) {
+  const { init } = texts.commands;
+  return buildCommand<InitFlags, [], CliContext>({
+    loader: async () => (await import("../actions/access.ts")).writeConfig,
+    docs: docs(init),
+    parameters: {
+      flags: {
+        force: { kind: "boolean", brief: init.flags.force, optional: true, withNegated: false },
+        tls: { kind: "boolean", brief: init.flags.tls, optional: true, withNegated: false, hidden: true },
+      },
+    },
+  });
+}
+
+export function createVersionCommand({ texts, docs }: HelpText) {
+  return buildCommand<object, [], CliContext>({
+    loader: async () => (await import("../actions/access.ts")).showVersion,
+    docs: docs(texts.commands.version),
+    parameters: {},
+  });
+}
+
+export function createDoctorCommand({ texts, docs }: HelpText) {
+  return buildCommand<object, [], CliContext>({
+    loader: async () => (await import("../actions/doctor.ts")).runDoctor,
+    docs: docs(texts.commands.doctor),
+    parameters: {},
+  });
+}

@@ -1,0 +1,85 @@
+import { createMeshClient, type MeshClient } from "../client/index.ts";
+import { type ConfigFlag, type LoadedConfig, loadConfig } from "../config/load-config.ts";
+import { readTextIfExists } from "../platform/atomic-file.ts";
+import { isLoopbackHost, proxyForUrl } from "../platform/http-fetch.ts";
+import { tokenPath } from "../platform/paths.ts";
+import { MeshError } from "../protocol/errors.ts";
+import type { CliContext } from "./context.ts";
+
+export interface FoundToken {
+  readonly value: string;
+  /** Where it came from, for people: a flag, a variable, a file. */
+  readonly origin: string;
+}
+
+/** A coordinator that a command can talk to. */
+export interface Connection {
+  readonly client: MeshClient;
+  readonly config: LoadedConfig;
+  readonly url: string;
+  readonly token: FoundToken | null;
+  readonly proxyUrl: string | null;
+}
+
+/** Loads the configuration with the global flags and those of the command. */
+export function loadCliConfig(context: CliContext, flags: readonly ConfigFlag[] = []): Promise<LoadedConfig> {
+  const { globals, env, cwd, home } = context;
+  const token =
+    globals.token === null ? [] : [{ path: "coordinator.token", flag: "--token", value: globals.token }];
+  return loadConfig({ flags: [...flags, ...token], env, cwd, home, configPath: globals.config });
+}
+
+/**
+ * The coordinator of --coordinator, CLAW_MESH_COORDINATOR or this machine, with the token of --token,
+ * CLAW_MESH_TOKEN, the configuration, or, for a coordinator on this machine, of its data directory.
+ */
+export async function connect(context: CliContext): Promise<Connection> {
+  const config = await loadCliConfig(context);
+  const url = coordinatorUrl(context, config);
+  const token = await findToken(context, config, url);
+  const proxyUrl = proxyForUrl(url, context.env);
+  const client = createMeshClient({
+    baseUrl: url,
+    token: token?.value ?? null,
+    fetch: context.fetch,
+    proxyUrl,
+  });
+  return { client, config, url, token, proxyUrl };
+}
+
+/** @throws MeshError USAGE when it is no address of a coordinator */
+export function parseCoordinatorUrl(context: CliContext, text: string): string {
+  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const url = URL.parse(withScheme);
+  if (
+    url === null ||
+    !["http:", "https:"].includes(url.protocol) ||
+    url.username !== "" ||
+    url.search !== ""
+  ) {
+    throw new MeshError("USAGE", context.texts.errors.notAUrl(text));
+  }
+  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+}
+
+function coordinatorUrl(context: CliContext, config: LoadedConfig): string {
+  const named = context.globals.coordinator ?? context.env.CLAW_MESH_COORDINATOR ?? "";
+  if (named !== "") return parseCoordinatorUrl(context, named);
+  return `http://127.0.0.1:${config.value.coordinator.port}`;
+}
+
+async function findToken(context: CliContext, config: LoadedConfig, url: string): Promise<FoundToken | null> {
+  const configured = config.value.coordinator.token;
+  if (configured !== null) {
+    const origin = config.originOf("coordinator.token");
+    const { origins } = context.texts.doctor;
+    if (origin.kind === "flag") return { value: configured, origin: origins.flag(origin.flag) };
+    if (origin.kind === "environment")
+      return { value: configured, origin: origins.environment(origin.variable) };
+    return { value: configured, origin: origins.file(config.file ?? "") };
+  }
+  if (!isLoopbackHost(new URL(url).hostname)) return null;
+  const path = tokenPath(config.dataDir);
+  const text = (await readTextIfExists(path))?.trim() ?? "";
+  return text === "" ? null : { value: text, origin: context.texts.doctor.origins.dataDir(path) };
+}

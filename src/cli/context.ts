@@ -1,0 +1,34 @@
+import type { CommandContext } from "@stricli/core";
+import type { MeshFetch } from "../client/index.ts";
+import type { Catalogue } from "../locale/index.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Environment } from "../platform/environment.ts";
+import type { Input, Output } from "../platform/terminal.ts";
+import type { GlobalFlags } from "./global-flags.ts";
+
+/** What the world gives to the command line; `src/main.ts` makes it, tests make their own. */
+export interface CliWorld {
+  readonly env: Environment;
+  readonly stdin: Input;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly fetch: MeshFetch;
+  readonly clock: Clock;
+  /** A new secret or key of 32 hexadecimal digits. */
+  readonly createSecret: () => string;
+  readonly cwd: string;
+  readonly home: string;
+  readonly hostName: string;
+  /** Version of this program. */
+  readonly version: string;
+  /** Aborted by the first SIGINT or SIGTERM. */
+  readonly interrupt: AbortSignal;
+}
+
+/** What every command gets. */
+export interface CliContext extends CommandContext, CliWorld {
+  /** `exitCode` set by a command counts before that of its outcome. */
+  readonly process: CommandContext["process"] & { exitCode?: number | string | null };
+  readonly globals: GlobalFlags;
+  readonly texts: Catalogue;
+}

@@ -1,0 +1,54 @@
+import type { Catalogue } from "../locale/index.ts";
+import type { Output } from "../platform/terminal.ts";
+import { Decision } from "../protocol/decision.ts";
+import { MeshError } from "../protocol/errors.ts";
+import { renderDecision } from "./render/decision.ts";
+import { createPaint } from "./render/paint.ts";
+import { toSafeText } from "./render/safe-text.ts";
+
+interface ReportOptions {
+  readonly texts: Catalogue;
+  readonly output: Output;
+  readonly json: boolean;
+}
+
+/** An error as it is written to standard error, without the last newline. */
+export function renderError(error: unknown, options: ReportOptions): string {
+  const known = toKnownError(error, options.texts);
+  return options.json ? toErrorJson(known) : toErrorText(known, options);
+}
+
+/** Anything but a MeshError is a fault of this program, or an interrupt. */
+function toKnownError(error: unknown, texts: Catalogue): MeshError {
+  if (error instanceof MeshError) return error;
+  if (error instanceof DOMException && error.name === "AbortError") {
+    return new MeshError("MESSAGE_CANCELLED", texts.errors.interrupted, { hint: "" });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new MeshError("INTERNAL", texts.errors.unexpected(message), { cause: error });
+}
+
+function toErrorJson(error: MeshError): string {
+  const { request_id = null, ...details } = error.details ?? {};
+  const body = {
+    error: error.message,
+    code: error.code,
+    hint: error.hint,
+    request_id,
+    exit_code: error.exitCode,
+    ...(Object.keys(details).length === 0 ? {} : { details }),
+  };
+  return JSON.stringify(body, null, 2);
+}
+
+function toErrorText(error: MeshError, { texts, output }: ReportOptions): string {
+  const paint = createPaint(output);
+  const requestId = error.details?.request_id;
+  const lines = [`${paint("red", texts.errors.prefix)} ${toSafeText(error.message)}`];
+  const decision = Decision.safeParse(error.details?.decision);
+  if (decision.success) lines.push(renderDecision(decision.data, texts, output).trimEnd());
+  if (error.hint !== "") lines.push(`${paint("dim", texts.errors.hint)} ${toSafeText(error.hint)}`);
+  if (error.code === "INTERNAL" && typeof requestId === "string")
+    lines.push(texts.errors.requestId(requestId));
+  return lines.join("\n");
+}

@@ -1,0 +1,36 @@
+import { hostname } from "node:os";
+import { systemClock } from "../platform/clock.ts";
+import type { Environment } from "../platform/environment.ts";
+import { createFetch } from "../platform/http-fetch.ts";
+import { createSecret } from "../platform/ids.ts";
+import { homeDir } from "../platform/paths.ts";
+import { createInput, createOutput } from "../platform/terminal.ts";
+import type { CliWorld } from "./context.ts";
+
+interface ProcessParts {
+  readonly env: Environment;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly cwd: string;
+  readonly version: string;
+  readonly interrupt: AbortSignal;
+}
+
+/** The world of a real process. */
+export function createWorld({ env, stdin, stdout, stderr, cwd, version, interrupt }: ProcessParts): CliWorld {
+  return {
+    env,
+    stdin: createInput(stdin),
+    stdout: createOutput(stdout, env),
+    stderr: createOutput(stderr, env),
+    fetch: createFetch({ env }),
+    clock: systemClock,
+    createSecret,
+    cwd,
+    home: homeDir(env),
+    hostName: hostname(),
+    version,
+    interrupt,
+  };
+}

@@ -1,0 +1,134 @@
+import type { RouteEvent } from "../../client/index.ts";
+import type { Decision } from "../../protocol/decision.ts";
+import type { RouteAnswer } from "../../protocol/http/contract.ts";
+import type { CliContext } from "../context.ts";
+import { printNote, printResult } from "../print.ts";
+import { renderDecision } from "./decision.ts";
+import { createPaint } from "./paint.ts";
+import { createProgress } from "./progress.ts";
+import { toSafeLine, toSafeText } from "./safe-text.ts";
+
+/** Shows an answer: as it comes on a terminal, at its end elsewhere. */
+export interface AnswerView {
+  readonly onEvent: (event: RouteEvent) => void;
+  readonly onNote: (text: string) => void;
+  /** `decision`: for --explain. */
+  readonly finish: (answer: RouteAnswer, decision: Decision | null) => void;
+  /** Leaves the terminal clean when there is no answer. */
+  readonly abandon: () => void;
+}
+
+export function createAnswerView(context: CliContext): AnswerView {
+  const { texts, stdout } = context;
+  const isLive = stdout.isTerminal && !context.globals.json;
+  const paint = createPaint(stdout);
+  const progress = createProgress(context.stderr, context.clock);
+  const live = createLiveText((text) => stdout.write(toSafeText(text)), {
+    onStart: () => {
+      progress.clear();
+      stdout.write(`${paint("bold", texts.send.response)} `);
+    },
+    onRestart: () => stdout.write(`\n${paint("dim", `(${texts.send.restarted})`)}\n`),
+  });
+  let shownNodeId: string | null = null;
+
+  const showRoute = (messageId: string, nodeId: string) => {
+    if (shownNodeId === nodeId) return;
+    progress.clear();
+    if (live.length() > 0) stdout.write("\n");
+    stdout.write(`${texts.send.routed(messageId, nodeId)}\n`);
+    shownNodeId = nodeId;
+  };
+  const onLiveEvent = (event: RouteEvent) => {
+    switch (event.event) {
+      case "decision": {
+        const chosen = event.data.decision.ranking[0];
+        if (event.data.decision.outcome === "assigned" && chosen !== undefined) {
+          showRoute(event.data.message_id, chosen.node_id);
+        }
+        progress.show((seconds) => texts.send.waiting(chosen?.name ?? null, seconds));
+        return;
+      }
+      case "snapshot":
+      case "chunk":
+        live.add(event.data);
+        return;
+      case "result":
+        progress.clear();
+        return;
+    }
+  };
+  progress.show((seconds) => texts.send.waiting(null, seconds));
+  return {
+    onEvent: (event) => {
+      if (isLive) onLiveEvent(event);
+    },
+    onNote: (text) => {
+      progress.clear();
+      printNote(context, text);
+    },
+    abandon: () => {
+      progress.clear();
+      if (isLive && live.length() > 0) stdout.write("\n");
+    },
+    finish: (answer, decision) => {
+      progress.clear();
+      if (isLive) {
+        showRoute(answer.message_id, answer.node_id);
+        live.complete(answer.response);
+        stdout.write("\n");
+        if (decision !== null) stdout.write(`\n${renderDecision(decision, texts, stdout)}`);
+        return;
+      }
+      printResult(context, decision === null ? answer : { ...answer, decision }, () =>
+        [
+          ...(decision === null ? [] : [renderDecision(decision, texts, stdout)]),
+          toSafeLine(texts.send.routed(answer.message_id, answer.node_id)),
+          `${texts.send.response} ${toSafeText(answer.response)}`,
+        ].join("\n"),
+      );
+    },
+  };
+}
+
+/**
+ * Puts snapshots and chunks together and writes each part once. A lower offset, another attempt or another text than
+ * the one written starts the text again.
+ */
+export function createLiveText(
+  write: (text: string) => void,
+  hooks: { readonly onStart: () => void; readonly onRestart: () => void },
+) {
+  let written = "";
+  let base = 0;
+  let attempt = 0;
+  const replace = (text: string) => {
+    if (written === "" || text.startsWith(written)) {
+      if (written === "" && text !== "") hooks.onStart();
+      write(text.slice(written.length));
+    } else {
+      hooks.onRestart();
+      hooks.onStart();
+      write(text);
+    }
+    written = text;
+  };
+  return {
+    length: () => written.length,
+    add: (part: { readonly attempt: number; readonly offset: number; readonly text: string }) => {
+      const keep = part.attempt === attempt ? part.offset - base : -1;
+      attempt = part.attempt;
+      if (keep >= 0 && keep <= written.length) {
+        replace(written.slice(0, keep) + part.text);
+      } else {
+        base = part.offset;
+        replace(part.text);
+      }
+    },
+    /** The whole answer, as the result has it. */
+    complete: (text: string) => {
+      if (base > 0 && text.endsWith(written)) return;
+      replace(text);
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import type { Catalogue } from "../../locale/index.ts";
+import type { Output } from "../../platform/terminal.ts";
+import type { Decision } from "../../protocol/decision.ts";
+import { printRequirements } from "../../protocol/requirement-text.ts";
+import { createPaint } from "./paint.ts";
+import { toSafeLine } from "./safe-text.ts";
+
+/** The decision as a short block: what was decided, why, who was refused, and what would help. */
+export function renderDecision(decision: Decision, texts: Catalogue, output: Output): string {
+  const paint = createPaint(output);
+  const words = texts.decision;
+  const rows: (readonly [label: string, lines: readonly string[]])[] = [
+    [words.target, decision.target === null ? [] : [decision.target]],
+    [words.rule, [ruleLine(decision, texts)]],
+    [words.strategy, [decision.strategy]],
+    [words.session, sessionLines(decision, texts)],
+    [words.declared, [printRequirements(decision.declared)].filter((text) => text !== "")],
+    [words.inferred, decision.inferred.map(({ need, because }) => words.because(need, because))],
+    [words.ranking, decision.ranking.map((node, index) => `${index + 1}. ${node.name}: ${node.why}`)],
+    [words.refused, refusedLines(decision, texts)],
+    [words.unblock, unblockLines(decision, texts)],
+  ];
+  const shown = rows.filter(([, lines]) => lines.length > 0);
+  const width = Math.max(...shown.map(([label]) => Bun.stringWidth(label)));
+  const body = shown.flatMap(([label, lines]) =>
+    lines.map((line, index) => {
+      const head = index === 0 ? label : "";
+      const padding = " ".repeat(width - Bun.stringWidth(head));
+      return `  ${paint("dim", head)}${padding} ${toSafeLine(line)}`;
+    }),
+  );
+  return `${[paint("bold", toSafeLine(outcomeLine(decision, texts))), ...body].join("\n")}\n`;
+}
+
+function outcomeLine(decision: Decision, texts: Catalogue): string {
+  const { outcomes } = texts.decision;
+  switch (decision.outcome) {
+    case "assigned":
+      return outcomes.assigned(decision.ranking[0]?.name ?? "?");
+    case "waiting":
+      return outcomes.waiting;
+    case "unroutable":
+      return outcomes.unroutable;
+  }
+}
+
+function ruleLine({ rule }: Decision, texts: Catalogue): string {
+  return rule === null
+    ? texts.decision.noRule
+    : texts.decision.ruleText(rule.position, rule.text, rule.target);
+}
+
+function sessionLines({ session }: Decision, texts: Catalogue): readonly string[] {
+  return session === null ? [] : [`${session.name}: ${texts.decision.bindings[session.binding]}`];
+}
+
+function refusedLines({ refused }: Decision, texts: Catalogue): readonly string[] {
+  const { reasons, more } = texts.decision;
+  const lines = refused.named.map(
+    (node) => `${node.name}: ${reasons[node.reason]}${node.detail === undefined ? "" : ` (${node.detail})`}`,
+  );
+  const total = Object.values(refused.counts).reduce((sum, count) => sum + count, 0);
+  return total > lines.length ? [...lines, more(total - lines.length)] : lines;
+}
+
+function unblockLines({ unblock }: Decision, texts: Catalogue): readonly string[] {
+  const { reasons, unblockNodes } = texts.decision;
+  return unblock.map(({ needs, nodes }) => {
+    const who = nodes.map(
+      (node) =>
+        `${node.name} (${reasons[node.reason]}${node.since === undefined ? "" : ` since ${node.since}`})`,
+    );
+    return who.length === 0 ? needs : unblockNodes(needs, who.join(", "));
+  });
+}

@@ -1,0 +1,78 @@
+import type { Catalogue } from "../../locale/index.ts";
+import type { Output } from "../../platform/terminal.ts";
+import type { NodeInfo, RuntimeStatus } from "../../protocol/node.ts";
+import { toSafeLine } from "./safe-text.ts";
+import { type Cell, renderTable } from "./table.ts";
+
+/** The table of nodes, and a line for each that is not ready. */
+export function renderNodes(nodes: readonly NodeInfo[], texts: Catalogue, output: Output): string {
+  if (nodes.length === 0) return `${texts.nodes.none}\n`;
+  const { columns } = texts.nodes;
+  const table = renderTable<NodeInfo>(
+    [
+      { header: columns.id, cell: (node) => ({ text: node.id }), minWidth: 12, dropOrder: 1 },
+      { header: columns.name, cell: (node) => ({ text: node.name }), minWidth: 12 },
+      { header: columns.status, cell: (node) => statusCell(node, texts) },
+      { header: columns.endpoint, cell: (node) => ({ text: node.endpoint }), minWidth: 8, dropOrder: 4 },
+      {
+        header: columns.machine,
+        cell: (node) => ({ text: `${node.capabilities.os}/${node.capabilities.arch}` }),
+        dropOrder: 2,
+      },
+      {
+        header: columns.gpu,
+        cell: (node) => ({ text: node.capabilities.gpu ? texts.table.yes : texts.table.no }),
+        dropOrder: 3,
+      },
+      { header: columns.load, cell: (node) => ({ text: `${node.in_flight}/${node.slots}` }), dropOrder: 6 },
+      {
+        header: columns.runtime,
+        cell: (node) => ({ text: runtimesText(node, texts) }),
+        minWidth: 8,
+        dropOrder: 5,
+      },
+      {
+        header: columns.skills,
+        cell: (node) => ({ text: skillsText(node, texts) }),
+        minWidth: 10,
+        dropOrder: 7,
+      },
+    ],
+    nodes,
+    output,
+  );
+  const reasons = nodes
+    .filter((node) => node.status !== "offline" && !node.ready && node.reason !== null)
+    .map((node) => texts.nodes.reason(toSafeLine(node.name), toSafeLine(node.reason ?? "")));
+  return reasons.length === 0 ? table : `${table}\n${reasons.join("\n")}\n`;
+}
+
+export function countByStatus(nodes: readonly NodeInfo[]): Record<NodeInfo["status"], number> {
+  const counts = { online: 0, busy: 0, offline: 0 };
+  for (const node of nodes) counts[node.status] += 1;
+  return counts;
+}
+
+/** `openclaw 2026.9.1` */
+export function runtimeText(runtime: RuntimeStatus): string {
+  return toSafeLine(runtime.version === null ? runtime.kind : `${runtime.kind} ${runtime.version}`);
+}
+
+function statusCell(node: NodeInfo, texts: Catalogue): Cell {
+  const words: string[] = [node.status];
+  if (node.status !== "offline" && !node.ready) words.push(texts.nodes.notReady);
+  if (node.scheduling !== "active") words.push(texts.nodes.scheduling[node.scheduling]);
+  const colour =
+    node.status === "offline" ? "red" : words.length > 1 || node.status === "busy" ? "yellow" : "green";
+  return { text: words.join(", "), colour };
+}
+
+function runtimesText(node: NodeInfo, texts: Catalogue): string {
+  return node.runtimes.map((runtime) => runtime.kind).join(", ") || texts.table.none;
+}
+
+function skillsText(node: NodeInfo, texts: Catalogue): string {
+  return (
+    [...new Set([...node.capabilities.tags, ...node.capabilities.skills])].join(", ") || texts.table.none
+  );
+}

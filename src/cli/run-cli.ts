@@ -1,0 +1,71 @@
+import { run } from "@stricli/core";
+import { loadTexts } from "../locale/index.ts";
+import { MeshError } from "../protocol/errors.ts";
+import { createApp } from "./app.ts";
+import type { CliContext, CliWorld } from "./context.ts";
+import { renderError } from "./error-report.ts";
+import { type GlobalFlags, takeGlobalFlags } from "./global-flags.ts";
+
+const noGlobals: GlobalFlags = { config: null, coordinator: null, token: null, json: false, noColor: false };
+
+/**
+ * Runs one command line.
+ * @returns the exit code: 0 fine, 1 the operation failed, 2 usage, 3 cannot reach, 4 not allowed, 5 not found, 6 no
+ *   node fits
+ */
+export async function runCli(args: readonly string[], world: CliWorld): Promise<number> {
+  const texts = loadTexts(world.env);
+  let taken: { readonly globals: GlobalFlags; readonly rest: readonly string[] };
+  try {
+    taken = takeGlobalFlags(args, texts);
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    world.stderr.write(
+      `${renderError(error, { texts, output: world.stderr, json: args.includes("--json") })}\n`,
+    );
+    return error.exitCode;
+  }
+  const context = createContext(world, texts, taken.globals);
+  const app = createApp({
+    texts,
+    columns: context.stdout.columns,
+    formatError: (error) => renderError(error, { texts, output: context.stderr, json: context.globals.json }),
+  });
+  await run(app, toInputs(taken.rest), context);
+  return toExitCode(context.process.exitCode);
+}
+
+function createContext(
+  world: CliWorld,
+  texts: CliContext["texts"],
+  globals: GlobalFlags = noGlobals,
+): CliContext {
+  const stdout = globals.noColor ? withoutColour(world.stdout) : world.stdout;
+  const stderr = globals.noColor ? withoutColour(world.stderr) : world.stderr;
+  return { ...world, stdout, stderr, texts, globals, process: { stdout, stderr } };
+}
+
+function withoutColour(output: CliWorld["stdout"]): CliWorld["stdout"] {
+  return {
+    write: output.write,
+    isTerminal: output.isTerminal,
+    hasColour: false,
+    get columns() {
+      return output.columns;
+    },
+  };
+}
+
+/** `claw-mesh help send` is `claw-mesh send --help`; `--version` works like the command. */
+function toInputs(args: readonly string[]): readonly string[] {
+  const [first, ...rest] = args;
+  if (first === "help") return [...rest, "--help"];
+  return first === "--version" || first === "-v" ? ["version", ...rest] : args;
+}
+
+/** The library has negative codes of its own for typing errors. */
+function toExitCode(code: number | string | null | undefined): number {
+  const number = Number(code ?? 0);
+  if (number >= 0) return number;
+  return number === -4 || number === -5 ? 2 : 1;
+}

@@ -1,0 +1,55 @@
+import { version } from "../package.json" with { type: "json" };
+
+/**
+ * Composition root: the only reader of the environment and the only caller of exit. The version is answered before
+ * anything else is loaded.
+ */
+async function main(): Promise<void> {
+  const args = process.argv.slice(2);
+  if (args.length === 1 && ["version", "--version", "-v"].includes(args[0] ?? "")) {
+    process.stdout.write(`claw-mesh ${version}\n`);
+    return;
+  }
+  // A reader that leaves early, such as `head`, is no fault.
+  process.stdout.on("error", () => process.exit(0));
+  const { runCli } = await import("./cli/run-cli.ts");
+  const { createWorld } = await import("./cli/process-world.ts");
+  const exitCode = await runCli(
+    args,
+    createWorld({
+      env: process.env,
+      stdin: process.stdin,
+      stdout: process.stdout,
+      stderr: process.stderr,
+      cwd: process.cwd(),
+      version,
+      interrupt: interruptOnSignals(),
+    }),
+  );
+  await flush(process.stdout);
+  await flush(process.stderr);
+  process.exit(exitCode);
+}
+
+/** The first signal asks for an end, the second one takes it. */
+function interruptOnSignals(): AbortSignal {
+  const interrupt = new AbortController();
+  for (const [signal, number] of [
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+    ["SIGHUP", 1],
+  ] as const) {
+    process.on(signal, () => {
+      if (interrupt.signal.aborted) process.exit(128 + number);
+      interrupt.abort(new DOMException(signal, "AbortError"));
+    });
+  }
+  return interrupt.signal;
+}
+
+/** Text written to a pipe may still be on its way; exit would cut it. */
+function flush(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write("", () => resolve()));
+}
+
+void main();
