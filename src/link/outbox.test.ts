@@ -42,15 +42,20 @@ function setUp() {
 }
 
 describe("outbox", () => {
-  test("writes the first frame of a turn at once and the rest as one message at its end", () => {
+  test("writes the first frame after a quiet turn at once, and the rest of each busy turn as one message", () => {
     const { outbox, attempts, endTurn, turns } = setUp();
     for (const attempt of [1, 2, 3]) outbox.send(ack(attempt));
     expect(attempts()).toEqual([[1]]);
     endTurn();
     expect(attempts()).toEqual([[1], [2, 3]]);
     outbox.send(ack(4));
+    expect(attempts()).toEqual([[1], [2, 3]]);
+    endTurn();
     expect(attempts()).toEqual([[1], [2, 3], [4]]);
-    expect(turns.length).toBe(1);
+    endTurn();
+    expect(turns.length).toBe(0);
+    outbox.send(ack(5));
+    expect(attempts()).toEqual([[1], [2, 3], [4], [5]]);
   });
 
   test("closes a batch when enough bytes are together, without waiting for the turn", () => {

