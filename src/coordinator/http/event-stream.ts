@@ -29,14 +29,16 @@ export function eventStreamAnswer(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   let wake: () => void = () => undefined;
+  let isGone = false;
   const stopListening = source.onMore(() => wake());
 
-  function waitForMore(): Promise<void> {
+  /** @returns whether there may be more; false: nothing happened for {@link keepAliveMs} */
+  function waitForMore(): Promise<boolean> {
     return new Promise((resolve) => {
-      const forget = deadlines.in(keepAliveMs, resolve);
+      const forget = deadlines.in(keepAliveMs, () => resolve(false));
       wake = () => {
         forget();
-        resolve();
+        resolve(true);
       };
     });
   }
@@ -45,21 +47,22 @@ export function eventStreamAnswer(
     {
       pull: async (controller) => {
         let events = source.take();
-        if (events.length === 0 && !source.isOver()) {
-          await waitForMore();
+        while (events.length === 0 && !source.isOver() && !isGone) {
+          if (!(await waitForMore())) {
+            controller.enqueue(encoder.encode(": keep-alive\n\n"));
+            return;
+          }
           events = source.take();
         }
-        const text = events
-          .map(({ event, data }) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
-          .join("");
-        if (text !== "") controller.enqueue(encoder.encode(text));
-        else if (!source.isOver()) controller.enqueue(encoder.encode(": keep-alive\n\n"));
+        if (isGone) return;
+        controller.enqueue(encoder.encode(events.map(toEventText).join("")));
         if (source.isOver()) {
           stopListening();
           controller.close();
         }
       },
       cancel: () => {
+        isGone = true;
         stopListening();
         wake();
         source.onGone();
@@ -70,4 +73,8 @@ export function eventStreamAnswer(
   return new Response(stream, {
     headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", ...headers },
   });
+}
+
+function toEventText({ event, data }: ServerSentEvent): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
