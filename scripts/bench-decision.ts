@@ -112,8 +112,12 @@ function createRules(count: number): CompiledRules {
     ];
     return { match: kinds[index % kinds.length] ?? {}, target: `node-${index}` };
   });
+  return rulesOf([...inputs, { match: { wildcard: true as const } }]);
+}
+
+function rulesOf(inputs: readonly RuleInput[]): CompiledRules {
   return compileRules(
-    [...inputs, { match: { wildcard: true as const } }].map((input, index) => ({
+    inputs.map((input, index) => ({
       ...input,
       id: RuleId.parse(`rule_${index.toString(16).padStart(32, "0")}`),
       origin: "api",
@@ -156,6 +160,14 @@ const results = [
     mesh: large,
     rules: createRules(100),
     message: messageOf("Fine-tune the small model with cuda"),
+  },
+  {
+    name: "1,000 nodes, 100 rules that apply in vain",
+    mesh: large,
+    rules: rulesOf(
+      Array.from({ length: 100 }, () => ({ match: { wildcard: true as const }, target: "node-49" })),
+    ),
+    message: messageOf(short),
   },
   {
     name: "1,000 nodes, 100 rules, requires os and skill",

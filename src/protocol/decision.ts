@@ -57,7 +57,7 @@ export const Decision = z.object({
       target: z.string().nullable(),
     })
     .nullable(),
-  /** Rules before it that applied too, and had no node that could take the message. */
+  /** Rules before it that applied too, and had no node that could take the message; at most 20. */
   passed_over: z.array(z.object({ id: RuleId, position: z.int(), text: z.string() })),
   strategy: StrategyName,
   /** Set when the message named its node or group. */

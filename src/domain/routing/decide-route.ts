@@ -42,13 +42,12 @@ export interface RoutingContext {
 }
 
 const nothingInferred: readonly InferredRequirement[] = [];
-const nonePassedOver: readonly CompiledRule[] = [];
 
 /** One tier of a fallback chain outweighs all inferred needs, of which there are at most 16. */
 const tierStep = 64;
 
 /** How nodes are chosen where no rule says otherwise. */
-const byDefault = { rule: null, strategy: strategyNamed("least-busy"), passedOver: nonePassedOver };
+const byDefault = { rule: null, strategy: strategyNamed("least-busy"), passedOver: [] };
 
 /**
  * Decides which node gets a message, which ones are its fallbacks, and why the others are not: pure, and the only place
@@ -101,7 +100,7 @@ interface Choice {
 
 function decideByRules(routing: Routing, question: CandidateQuestion, rules: CompiledRules): RouteDecision {
   const reading = readMessage(routing.message, question.declared, routing.inferred);
-  let passedOver = nonePassedOver;
+  const passedOver: CompiledRule[] = [];
   for (const rule of rules.rules) {
     if (!ruleApplies(rule, reading, rules)) continue;
     const scope = routing.context.memo.scopeOfRule(question.index, rule);
@@ -110,7 +109,7 @@ function decideByRules(routing: Routing, question: CandidateQuestion, rules: Com
     if (stopsHere || hasCandidate(asked)) {
       return settle(routing, { question: asked, rule, strategy: rule.strategy, passedOver });
     }
-    passedOver = [...passedOver, rule];
+    passedOver.push(rule);
   }
   return settle(routing, { ...byDefault, question, passedOver });
 }

@@ -5,7 +5,8 @@ import type { Group } from "../../protocol/rule.ts";
 
 /**
  * A node as the router sees it. The registry keeps these objects and changes them in place between decisions, so that a
- * decision copies nothing; within one decision they do not change.
+ * decision copies nothing; within one decision they do not change. Sets, capabilities and runtimes are replaced when they
+ * change, never edited: what is derived from them is kept as long as they are the same objects.
  */
 export interface NodeView {
   readonly id: NodeId;

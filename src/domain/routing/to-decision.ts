@@ -18,7 +18,9 @@ export function toDecision(decision: RouteDecision, nowMs: number): Decision {
     decided_at: toIsoTime(nowMs),
     outcome: decision.outcome,
     rule: decision.rule === null ? null : toDecidingRule(decision.rule),
-    passed_over: passedOver.map(({ rule, position, text }) => ({ id: rule.id, position, text })),
+    passed_over: passedOver
+      .slice(0, maxNamedNodes)
+      .map(({ rule, position, text }) => ({ id: rule.id, position, text })),
     strategy: strategy.name,
     target: message.target,
     session:
