@@ -187,6 +187,15 @@ describe("where a rule leads", () => {
     expect(decided.order.map((node) => node.name)).toEqual(["vps", "Mac-Mini", "gpu-box"]);
   });
 
+  test("a chain goes before load and hints, and a node of two targets belongs to the first", () => {
+    const busier = nodeOf({ name: "busier", inFlight: 3 });
+    const everyone = groupOf("everyone", { nodes: ["busier", "vps", "mac-mini"] });
+    const rules = rulesOf({ match: all, targets: ["busier", "everyone"] });
+    const crowd = meshOf([busier, ...mesh.nodes], [everyone]);
+    const decided = decideRoute(messageOf("open xcode"), crowd, rules, contextOf());
+    expect(decided.order.map((node) => node.name)).toEqual(["busier", "Mac-Mini", "vps"]);
+  });
+
   test("a declared requirement holds inside a rule, too", () => {
     const rule: RuleInput = { match: all, target: "vps" };
     expect(firstFor(messageOf("hello", { requires: { gpu: true } }), rule)).toBe("gpu-box");
@@ -268,6 +277,28 @@ describe("nodes that cannot take a message", () => {
     expect(decided.order.map((node) => node.name)).toEqual(["Mac-Mini", "vps"]);
     expect(toDecision(decided, fixtureNowMs).refused.counts).toEqual({ already_tried: 1 });
   });
+});
+
+test("of many nodes the best 20 are ranked and the rest is counted", () => {
+  const nodes = Array.from({ length: 50 }, (_, index) =>
+    nodeOf({ name: `n${index}`, latencyMs: ((index * 37) % 50) + 1 }),
+  );
+  const decided = decideRoute(messageOf("hello"), meshOf(nodes), rulesOf(), contextOf());
+  expect(decided.order.map((node) => node.latencyMs)).toEqual(
+    Array.from({ length: 20 }, (_, rank) => rank + 1),
+  );
+  expect(toDecision(decided, fixtureNowMs).candidate_count).toBe(50);
+});
+
+test("a memo that is kept learns the new skills of a node", () => {
+  const context = contextOf();
+  const rules = rulesOf();
+  const decideWith = (skills: readonly string[], revision: number) => {
+    const snapshot = { ...meshOf([nodeOf({ name: "a" }), nodeOf({ name: "b", skills })]), revision };
+    return decideRoute(messageOf("mix cobol"), snapshot, rules, context).order[0]?.name;
+  };
+  expect(decideWith([], 1)).toBe("a");
+  expect(decideWith(["cobol"], 2)).toBe("b");
 });
 
 test("one memo serves decisions over changing load, and follows a new revision", () => {

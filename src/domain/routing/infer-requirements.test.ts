@@ -46,7 +46,7 @@ describe("what the text of a message hints at", () => {
   });
 
   test.each([
-    ["a word inside another", "dockerize the trainer, cudaless"],
+    ["a word inside another", "dockerize the trainer, cudaless as a barracuda"],
     ["a part of a phrase", "take the train and model a car"],
     ["everyday words that are also tools", "make me a plan and go home"],
     ["what every node has", "git is fun for everyone"],
