@@ -293,8 +293,9 @@ test("of many nodes the best 20 are ranked and the rest is counted", () => {
 test("a memo that is kept learns the new skills of a node", () => {
   const context = contextOf();
   const rules = rulesOf();
+  const groups = [macs];
   const decideWith = (skills: readonly string[], revision: number) => {
-    const snapshot = { ...meshOf([nodeOf({ name: "a" }), nodeOf({ name: "b", skills })]), revision };
+    const snapshot = { nodes: [nodeOf({ name: "a" }), nodeOf({ name: "b", skills })], groups, revision };
     return decideRoute(messageOf("mix cobol"), snapshot, rules, context).order[0]?.name;
   };
   expect(decideWith([], 1)).toBe("a");
