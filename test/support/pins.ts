@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { toOpenApi } from "../../src/protocol/http/openapi.ts";
+import { dumpSchema } from "./store/dump-schema.ts";
 
 const root = join(import.meta.dir, "..", "..");
 
@@ -33,6 +34,7 @@ export const pins: Readonly<Record<string, () => Promise<string>>> = {
       "claw-mesh/protocol": await loadExports("src/protocol/index.ts"),
       "claw-mesh/client": await loadExports("src/client/index.ts"),
     }),
+  "schema.sql": dumpSchema,
 };
 
 export const pinFolder = join(root, "test", "pins");

@@ -142,7 +142,9 @@ describe("the committer", () => {
     committer.close();
     expect(words()).toEqual(["a"]);
     expect(await written).toBe("a");
-    await expect(committer.write("process", insert("b"))).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await expect(committer.write("process", insert("b"))).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+    });
     await expect(committer.read(words)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
   });
 });

@@ -1,0 +1,105 @@
+pragma user_version = 1;
+
+CREATE TABLE attempts (
+  task_id text not null,
+  number integer not null,
+  node_id text not null,
+  node_name text not null,
+  state text not null,
+  offered_at_ms integer not null,
+  started_at_ms integer,
+  ended_at_ms integer,
+  failure text,
+  is_late_result integer not null,
+  primary key (task_id, number)
+) strict, without rowid;
+
+CREATE TABLE groups (
+  name_key text not null primary key,
+  name text not null,
+  definition text not null
+) strict, without rowid;
+
+CREATE TABLE invites (
+  id text not null primary key,
+  code_hash text not null unique,
+  created_at_ms integer not null,
+  expires_at_ms integer not null,
+  redeemed_by text
+) strict, without rowid;
+
+CREATE TABLE meta (
+  key text not null primary key,
+  value text not null
+) strict, without rowid;
+
+CREATE TABLE migrations (version integer primary key, checksum text not null, applied_at_ms integer not null) strict;
+
+CREATE TABLE nodes (
+  id text not null primary key,
+  name text not null,
+  -- The name as it is compared: folded.
+  name_key text not null,
+  capabilities text not null,
+  added_tags text not null,
+  removed_tags text not null,
+  scheduling text not null,
+  weight real not null,
+  token_hash text not null,
+  transport text not null,
+  endpoint text,
+  version text,
+  joined_at_ms integer not null,
+  last_seen_at_ms integer not null,
+  hidden_at_ms integer,
+  is_removed integer not null
+) strict, without rowid;
+
+CREATE UNIQUE INDEX nodes_name on nodes (name_key) where hidden_at_ms is null;
+
+CREATE TABLE rules (
+  id text not null primary key,
+  position integer not null,
+  definition text not null
+) strict, without rowid;
+
+CREATE TABLE session_bindings (
+  subject text not null,
+  session text not null,
+  node_id text not null,
+  bound_at_ms integer not null,
+  last_used_at_ms integer not null,
+  primary key (subject, session)
+) strict, without rowid;
+
+CREATE INDEX session_bindings_last_used on session_bindings (last_used_at_ms);
+
+CREATE TABLE tasks (
+  id text not null primary key,
+  state text not null,
+  -- Newest attempt, 0 before the first: the fence of every change.
+  attempt integer not null,
+  is_cancel_requested integer not null,
+  ended_at_ms integer,
+  node_id text,
+  subject text not null,
+  source text not null,
+  session text,
+  target text,
+  effects text not null,
+  infer integer not null,
+  timeout_ms integer not null,
+  created_at_ms integer not null,
+  idempotency_key text,
+  body_hash text,
+  requires text not null,
+  labels text not null,
+  failure text,
+  decision text,
+  content text not null,
+  response text
+) strict;
+
+CREATE UNIQUE INDEX tasks_idempotency on tasks (subject, idempotency_key) where idempotency_key is not null;
+
+CREATE INDEX tasks_unfinished on tasks (id) where state in ('queued', 'running');
