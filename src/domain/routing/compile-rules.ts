@@ -39,8 +39,6 @@ export interface CompiledRules {
   readonly ruleWords: RuleWords;
 }
 
-export const noRules: CompiledRules = compileRules([]);
-
 /** Throws RULE_INVALID when a content pattern is wrong; `validateRule` finds that before a rule is stored. */
 export function compileRules(rules: readonly Rule[]): CompiledRules {
   const compiled = rules.map((rule, index) => compileRule(rule, index + 1));
