@@ -1,7 +1,6 @@
 import {
   type ApplicationText,
   ArgumentScannerError,
-  ArgumentScannerError,
   buildApplication,
   buildRouteMap,
   formatMessageForArgumentScannerError,
@@ -27,9 +26,17 @@ interface AppOptions {
   readonly texts: Catalogue;
   /** Width of the help. */
   readonly columns: number;
+  /** What `See: … --help` names. */
+  readonly usageOf: string;
   /** How an error is written to standard error, newline not included. */
   readonly formatError: (error: unknown) => string;
 }
+
+/** How far a suggestion may be from what was typed: a swap costs nothing, a letter left out little. */
+const suggestionDistance = {
+  threshold: 3,
+  weights: { insertion: 1, deletion: 2, substitution: 2, transposition: 0 },
+};
 
 /** All commands, as data; the action of a command is loaded when it runs. */
 export function createApp(options: AppOptions) {
@@ -53,16 +60,25 @@ export function createApp(options: AppOptions) {
   });
   return buildApplication(root, {
     name: "claw-mesh",
-    scanner: { caseStyle: "allow-kebab-for-camel", allowArgumentEscapeSequence: true },
-    documentation: { disableAnsiColor: true, onlyRequiredInUsageLine: true, caseStyle: "convert-camel-to-kebab" },
+    scanner: {
+      caseStyle: "allow-kebab-for-camel",
+      allowArgumentEscapeSequence: true,
+      distanceOptions: suggestionDistance,
+    },
+    documentation: {
+      disableAnsiColor: true,
+      onlyRequiredInUsageLine: true,
+      caseStyle: "convert-camel-to-kebab",
+    },
     localization: { text: createApplicationText(options) },
     determineExitCode: (error) => (error instanceof MeshError ? error.exitCode : 1),
   });
 }
 
-function createApplicationText({ texts, formatError }: AppOptions): ApplicationText {
+function createApplicationText({ texts, usageOf, formatError }: AppOptions): ApplicationText {
   const { errors, help } = texts;
-  const usage = (message: string) => formatError(new MeshError("USAGE", message));
+  const usage = (message: string) =>
+    formatError(new MeshError("USAGE", message, { hint: errors.usageHint(usageOf) }));
   return {
     ...text_en,
     headers: help.headers,
@@ -73,7 +89,8 @@ function createApplicationText({ texts, formatError }: AppOptions): ApplicationT
       version: help.briefs.version,
       argumentEscapeSequence: help.briefs.escape,
     },
-    noCommandRegisteredForInput: ({ input, corrections }) => usage(errors.unknownCommand(input, corrections)),
+    noCommandRegisteredForInput: ({ input, corrections }) =>
+      formatError(new MeshError("USAGE", errors.unknownCommand(input, corrections))),
     exceptionWhileParsingArguments: (error) => usage(describeUsageError(error, texts)),
     exceptionWhileLoadingCommandFunction: formatError,
     exceptionWhileLoadingCommandContext: formatError,

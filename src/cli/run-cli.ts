@@ -29,6 +29,7 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
   const app = createApp({
     texts,
     columns: context.stdout.columns,
+    usageOf: usageOf(taken.rest),
     formatError: (error) => renderError(error, { texts, output: context.stderr, json: context.globals.json }),
   });
   await run(app, toInputs(taken.rest), context);
@@ -61,6 +62,13 @@ function toInputs(args: readonly string[]): readonly string[] {
   const [first, ...rest] = args;
   if (first === "help") return [...rest, "--help"];
   return first === "--version" || first === "-v" ? ["version", ...rest] : args;
+}
+
+/** The command that was meant, as its help is asked for: `claw-mesh route add`. */
+function usageOf(args: readonly string[]): string {
+  const [first = "", second = ""] = args;
+  const words = ["route", "group", "node"].includes(first) ? [first, second] : [first];
+  return ["claw-mesh", ...words.filter((word) => /^[a-z]+$/.test(word))].join(" ");
 }
 
 /** The library has negative codes of its own for typing errors. */
