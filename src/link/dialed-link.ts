@@ -57,12 +57,15 @@ export interface DialedLink {
   /** Resolves true when little waits to be sent, false when the link is closed. */
   readonly whenRoom: () => Promise<boolean>;
   readonly close: (code: number, reason: string) => void;
+  /** Resolves when the socket is gone, so that all that was sent is with the coordinator or lost. */
+  readonly gone: Promise<void>;
 }
 
 /** `dialing → open (hello sent) → welcomed → closed`. */
 export function createDialedLink(deps: DialedLinkDeps): DialedLink {
   const { clock } = deps;
   const roomWaiters = new Set<(hasRoom: boolean) => void>();
+  const gone = Promise.withResolvers<void>();
   const timers = new Map<"limit" | "watch" | "poll", CancelTimer>();
   let beatMs = beatIntervalMs(0);
   let lastSeenMs = clock.monotonicMs();
@@ -87,6 +90,7 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
     onClose: (code, reason) => {
       cutTimer();
       finish(code, reason);
+      gone.resolve();
     },
   });
   let cutTimer: CancelTimer = () => {};
@@ -135,9 +139,14 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
     if (isClosed) return;
     outbox.flush();
     finish(code, reason);
-    if (!socket.isOpen()) return socket.terminate();
+    if (!socket.isOpen()) return cut();
     socket.close(code === dialFailed ? closeCodes.done : code, reason);
-    cutTimer = clock.after(closeLimitMs, socket.terminate, { unref: true });
+    cutTimer = clock.after(closeLimitMs, cut);
+  };
+
+  const cut = () => {
+    socket.terminate();
+    gone.resolve();
   };
 
   const receive = (text: string | null) => {
@@ -191,5 +200,6 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
       return new Promise((resolve) => roomWaiters.add(resolve));
     },
     close,
+    gone: gone.promise,
   };
 }

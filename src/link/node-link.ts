@@ -60,8 +60,8 @@ export interface NodeLink {
   readonly send: (frame: NodeFrame) => void;
   /** Resolves true when little waits to be sent, false when the link is or goes down. */
   readonly whenRoom: () => Promise<boolean>;
-  /** Says goodbye when a reason is given, closes, and dials no more. */
-  readonly stop: (goodbye: string | null) => void;
+  /** Says goodbye when a reason is given, closes, and dials no more. Resolves when the socket is gone. */
+  readonly stop: (goodbye: string | null) => Promise<void>;
 }
 
 /** `waiting → dialing → up → waiting …`; `stopped` from anywhere, by us or by the coordinator's word. */
@@ -173,12 +173,13 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
       if (isUp) link?.send(frame);
     },
     whenRoom: () => (isUp && link !== null ? link.whenRoom() : Promise.resolve(false)),
-    stop: (goodbye) => {
-      if (isStopped) return;
+    stop: async (goodbye) => {
       isStopped = true;
       cancelDial();
       if (isUp && goodbye !== null) link?.send({ type: "goodbye", reason: goodbye.slice(0, 256) });
-      link?.close(closeCodes.done, "");
+      const last = link;
+      last?.close(closeCodes.done, "");
+      await last?.gone;
     },
   };
 }

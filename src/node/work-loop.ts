@@ -1,0 +1,253 @@
+import { type Clock, toIsoTime } from "../platform/clock.ts";
+import type { Deadlines } from "../platform/deadlines.ts";
+import type { Log } from "../platform/log.ts";
+import type { ScheduleTurn } from "../platform/loop-turn.ts";
+import type { RuntimeKind } from "../protocol/capability.ts";
+import { MeshError } from "../protocol/errors.ts";
+import { type AttemptKey, toAttemptKey } from "../protocol/ids.ts";
+import type {
+  AckFrame,
+  AttemptRef,
+  CancelFrame,
+  HelloFrame,
+  OfferFrame,
+  RefuseFrame,
+  WelcomeFrame,
+} from "../protocol/link/v1/frames.ts";
+import type { RunOutcome, Runtime, StopReason } from "../runtimes/runtime.ts";
+import { type AttemptRun, type AttemptRunDeps, reattachRun, startRun } from "./attempt-run.ts";
+import { createChunkSender } from "./chunk-sender.ts";
+import type { Journal } from "./journal.ts";
+import { createOutcomeSender, type FrameLink } from "./outcome-sender.ts";
+
+/** Which runtime takes an offer. */
+export type PickedRuntime =
+  | { readonly kind: "picked"; readonly runtime: Runtime }
+  | { readonly kind: "refused"; readonly reason: RefuseFrame["reason"]; readonly message: string };
+
+export interface WorkLoopDeps {
+  readonly journal: Journal;
+  readonly link: FrameLink;
+  readonly slots: () => number;
+  /** The operator's limit for one run; null: only the task's own. */
+  readonly maxRunMs: number | null;
+  readonly pickRuntime: (kind: RuntimeKind | null) => PickedRuntime;
+  /** Ready or not; null: this node has none of that kind. */
+  readonly findRuntime: (kind: RuntimeKind | null) => Runtime | null;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly scheduleTurn: ScheduleTurn;
+  readonly log: Log;
+  /** Attempts began or stopped waiting for their gateway: worth a status frame. */
+  readonly onRecoveringChanged: () => void;
+  /** Nothing runs any more. */
+  readonly onIdle: () => void;
+}
+
+/**
+ * What a node does with attempts: offer → journal → `started` → runtime → journal → outcome → ack. Only the coordinator
+ * starts anything; without a link running attempts go on, and their outcomes wait in the journal.
+ */
+export interface WorkLoop {
+  /** Takes up what a former process of this node left unfinished. Before the first hello. */
+  readonly reattach: () => void;
+  readonly takeOffers: (offers: readonly OfferFrame[]) => void;
+  readonly cancel: (frame: CancelFrame) => void;
+  readonly acknowledge: (frame: AckFrame) => void;
+  /** What hello says of attempts. */
+  readonly summary: () => Pick<HelloFrame, "running" | "unacknowledged">;
+  /** A new link is up: stream again, report what is lost, send outcomes that wait. */
+  readonly resume: (refs: WelcomeFrame["resume"], journalProof: { readonly isComplete: boolean }) => void;
+  readonly linkLost: () => void;
+  readonly inFlight: () => number;
+  readonly recovering: () => readonly AttemptRef[];
+  /** Refuses all offers from now on. */
+  readonly drain: () => void;
+  /** Asks every run to stop. */
+  readonly stopAll: (reason: StopReason) => void;
+}
+
+export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
+  const { journal, link, clock, log } = deps;
+  const runs = new Map<AttemptKey, AttemptRun>();
+  /** Running attempts that no coordinator knows: their outcome is for nobody. */
+  const orphans = new Set<AttemptKey>();
+  const chunks = createChunkSender({ link, scheduleTurn: deps.scheduleTurn });
+  const outcomes = createOutcomeSender({
+    link,
+    loadOutcome: (key) => (journal.state(key) === "finished" ? (journal.load(key)?.outcome ?? null) : null),
+  });
+  let isDraining = false;
+
+  const settled = (run: AttemptRun, outcome: RunOutcome) => {
+    runs.delete(run.key);
+    chunks.drop(run);
+    if (orphans.delete(run.key)) journal.forget(run.key);
+    else journal.finish(run.key, outcome, () => outcomes.send(run.key, run.ref, outcome));
+    if (runs.size === 0) deps.onIdle();
+  };
+
+  const runDeps = (key: AttemptKey, offer: OfferFrame, runtime: Runtime): AttemptRunDeps => ({
+    key,
+    offer,
+    startedAtMs: clock.nowMs(),
+    runtime,
+    maxRunMs: deps.maxRunMs,
+    clock,
+    deadlines: deps.deadlines,
+    onText: chunks.mark,
+    onRecovering: deps.onRecoveringChanged,
+    onSettled: settled,
+    onFault: (error) => log.error("runtime adapter failed", { attempt: key, runtime: runtime.kind, error }),
+  });
+
+  const refuse = (offer: OfferFrame, reason: RefuseFrame["reason"], message: string) =>
+    link.send({
+      type: "refuse",
+      task: offer.task,
+      attempt: offer.attempt,
+      reason,
+      message: message.slice(0, 1024),
+    });
+
+  /** A repeated offer is answered from the journal. @returns false when the attempt is new */
+  const answerRepeated = (key: AttemptKey, offer: OfferFrame): boolean => {
+    const run = runs.get(key);
+    if (run !== undefined) {
+      link.send({ type: "started", ...run.ref });
+      run.text.resumeFrom(0);
+      chunks.mark(run);
+      return true;
+    }
+    if (journal.state(key) === null) return false;
+    // An outcome that is still on its way into the journal is sent when it is there.
+    const outcome = journal.state(key) === "finished" ? journal.load(key)?.outcome : null;
+    if (outcome != null) outcomes.send(key, { task: offer.task, attempt: offer.attempt }, outcome);
+    return true;
+  };
+
+  interface Accepted {
+    readonly key: AttemptKey;
+    readonly offer: OfferFrame;
+    readonly runtime: Runtime;
+  }
+
+  /** The runtime for a new offer; null when it was refused. */
+  const accept = (key: AttemptKey, offer: OfferFrame, pending: number): Accepted | null => {
+    const no = (reason: RefuseFrame["reason"], message: string) => {
+      refuse(offer, reason, message);
+      return null;
+    };
+    if (isDraining) return no("draining", "the node is draining");
+    const slots = deps.slots();
+    if (runs.size + pending >= slots) return no("full", `all ${slots} slots are taken`);
+    const picked = deps.pickRuntime(offer.runtime ?? null);
+    if (picked.kind === "refused") return no(picked.reason, picked.message);
+    if (!journal.hasRoom(offer.content.length)) {
+      return no("journal_full", "too many outcomes wait for their acknowledgement");
+    }
+    // The journal shall tell which runtime had it.
+    return { key, offer: { ...offer, runtime: picked.runtime.kind }, runtime: picked.runtime };
+  };
+
+  /** Journals them in one commit, tells, then runs. */
+  const begin = (accepted: readonly Accepted[]) => {
+    try {
+      journal.start(accepted.map(({ offer }) => offer));
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      log.error("cannot take work: the journal could not be written", { error: error.cause ?? error });
+      for (const { offer } of accepted) refuse(offer, "journal_full", error.message);
+      return;
+    }
+    for (const { offer } of accepted)
+      link.send({ type: "started", task: offer.task, attempt: offer.attempt });
+    for (const { key, offer, runtime } of accepted) runs.set(key, startRun(runDeps(key, offer, runtime)));
+  };
+
+  const lose = (ref: AttemptRef, started: boolean, reason: string) =>
+    link.send({
+      type: "lost",
+      task: ref.task,
+      attempt: ref.attempt,
+      started,
+      // What was never started can do nothing more.
+      fenced: !started,
+      reason,
+    });
+
+  return {
+    reattach: () => {
+      for (const key of journal.running()) {
+        const entry = journal.load(key);
+        if (entry === null) continue;
+        const { offer, startedAtMs } = entry;
+        const runtime = deps.findRuntime(offer.runtime ?? null);
+        if (runtime !== null) {
+          runs.set(key, reattachRun({ ...runDeps(key, offer, runtime), startedAtMs }));
+          continue;
+        }
+        const reason = "the node agent was restarted during the run, without the runtime that had it";
+        journal.finish(key, { kind: "lost", started: true, fenced: false, reason }, () => {});
+      }
+    },
+    takeOffers: (offers) => {
+      const accepted = new Map<AttemptKey, Accepted>();
+      for (const offer of offers) {
+        const key = toAttemptKey(offer.task, offer.attempt);
+        if (accepted.has(key) || answerRepeated(key, offer)) continue;
+        const each = accept(key, offer, accepted.size);
+        if (each !== null) accepted.set(key, each);
+      }
+      if (accepted.size > 0) begin([...accepted.values()]);
+    },
+    cancel: (frame) => runs.get(toAttemptKey(frame.task, frame.attempt))?.stop(frame.reason),
+    acknowledge: (frame) => {
+      const key = toAttemptKey(frame.task, frame.attempt);
+      const run = runs.get(key);
+      if (run === undefined) {
+        journal.forget(key);
+        return;
+      }
+      if (frame.unknown !== true) return;
+      orphans.add(key);
+      run.stop("superseded");
+    },
+    summary: () => {
+      journal.flush();
+      return {
+        running: [...runs.values()].map((run) => ({
+          ...run.ref,
+          offset: run.text.length(),
+          started_at: toIsoTime(run.startedAtMs),
+        })),
+        unacknowledged: [...journal.unacknowledged()],
+      };
+    },
+    resume: (refs, { isComplete }) => {
+      for (const ref of refs) {
+        const key = toAttemptKey(ref.task, ref.attempt);
+        const run = runs.get(key);
+        if (run !== undefined) {
+          run.text.resumeFrom(ref.offset);
+          if (run.text.isDirty()) chunks.mark(run);
+        } else if (journal.state(key) === null) {
+          if (isComplete) lose(ref, false, "the node never started it");
+          else lose(ref, true, "the node's journal was lost");
+        }
+      }
+      outcomes.resend(
+        journal.unacknowledged().map((ref) => ({ key: toAttemptKey(ref.task, ref.attempt), ref })),
+      );
+    },
+    linkLost: () => outcomes.interrupt(),
+    inFlight: () => runs.size,
+    recovering: () => [...runs.values()].filter((run) => run.isRecovering()).map((run) => run.ref),
+    drain: () => {
+      isDraining = true;
+    },
+    stopAll: (reason) => {
+      for (const run of [...runs.values()]) run.stop(reason);
+    },
+  };
+}
