@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { acquireLock, type ProcessLock } from "./process-lock.ts";
@@ -54,9 +54,15 @@ describe("acquireLock", () => {
     second.release();
   });
 
-  test("makes the directory it is in", () => {
+  test("makes the directory it is in, for this user only", () => {
     const file = join(createLockPath(), "deeper", "lock");
-    acquire(file).release();
+    const lock = acquire(file);
+    if (process.platform !== "win32") {
+      expect(statSync(join(file, "..")).mode & 0o777).toBe(0o700);
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      expect(statSync(`${file}.pid`).mode & 0o777).toBe(0o600);
+    }
+    lock.release();
   });
 
   test("is held against other processes", async () => {

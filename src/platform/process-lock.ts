@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshError } from "../protocol/errors.ts";
 import { sqliteFault } from "./sqlite-errors.ts";
@@ -32,6 +32,7 @@ export function acquireLock(file: string): ProcessLock | LockHolder {
     // Nothing is ever written under the lock; this only keeps SQLite from making a journal file for it.
     database.run("pragma journal_mode = memory");
     database.run("begin immediate");
+    chmodSync(file, 0o600);
     writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
   } catch (error) {
     database?.close();

@@ -2,17 +2,25 @@ import { SQLiteError } from "bun:sqlite";
 import { MeshError } from "../protocol/errors.ts";
 
 /** What went wrong, as far as callers act differently on it. */
-export type SqliteFault = "disk_full" | "disk_error" | "corrupt" | "busy" | "constraint" | "other";
+export type SqliteFault =
+  | "disk_full"
+  | "disk_error"
+  | "no_access"
+  | "corrupt"
+  | "busy"
+  | "constraint"
+  | "other";
 
 /** Primary result codes of SQLite (the low byte of the extended ones). https://sqlite.org/rescode.html */
 const faultsByCode: Readonly<Record<number, SqliteFault>> = {
+  3: "no_access",
   5: "busy",
   6: "busy",
-  8: "disk_error",
+  8: "no_access",
   10: "disk_error",
   11: "corrupt",
   13: "disk_full",
-  14: "disk_error",
+  14: "no_access",
   19: "constraint",
   26: "corrupt",
 };
@@ -20,6 +28,7 @@ const faultsByCode: Readonly<Record<number, SqliteFault>> = {
 const reasons: Readonly<Record<SqliteFault, string>> = {
   disk_full: "the disk is full",
   disk_error: "the disk cannot be read or written",
+  no_access: "the files of the database may not be written",
   corrupt: "the database is damaged",
   busy: "another program holds the database",
   constraint: "a constraint of the database was violated",

@@ -8,13 +8,13 @@ import { listBackups } from "./sqlite-backups.ts";
 import { sqliteFault, toStoreError } from "./sqlite-errors.ts";
 import { migrate } from "./sqlite-migrations.ts";
 
-export type { Database, Statement } from "bun:sqlite";
+export type { Database } from "bun:sqlite";
 
 /** A statement waits this long, and the event loop with it, for another program that holds the database. */
 const busyTimeoutMs = 1_000;
 
-/** Upper limit of the page cache; it grows with use. Measured: 16 MB is as quick as 64 MB for tasks, 2 MB is slower. */
-const cacheKib = 16_000;
+/** Upper limit of the page cache; it grows with use. Measured: tasks are as quick with 2 MB as with 64; lists need more. */
+const cacheKib = 8_000;
 
 /**
  * WAL pages after which a commit copies them into the database. Measured with tasks on two cores: 1,000 pages cost no
@@ -82,7 +82,7 @@ function unusable(file: string, error: unknown): MeshError {
 function toOpenError(file: string, error: unknown): MeshError {
   if (error instanceof MeshError) return error;
   const fault = sqliteFault(error);
-  if (fault === "disk_error") return unusable(file, error);
+  if (fault === "no_access") return unusable(file, error);
   const storeError = toStoreError(error);
   if (fault !== "corrupt") {
     return new MeshError(storeError.code, `cannot open ${file}: ${storeError.message}`, { cause: error });

@@ -5,10 +5,10 @@ import type { Committer } from "./committer.ts";
 import { prepareSessionBindings } from "./statements/session-bindings.ts";
 
 /** A binding is forgotten when it was not used for so long. */
-export const bindingTtlMs = 30 * 24 * 3600 * 1000;
+const bindingTtlMs = 30 * 24 * 3600 * 1000;
 
 /** Beyond so many, the longest unused are forgotten. */
-export const maxBindings = 100_000;
+const maxBindings = 100_000;
 
 /** Bindings are pruned when they are listed and after so many writes of them; the limits are exceeded by less. */
 const bindsPerPrune = 5_000;
