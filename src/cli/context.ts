@@ -27,8 +27,9 @@ export interface CliWorld {
 
 /** What every command gets. */
 export interface CliContext extends CommandContext, CliWorld {
-  /** `exitCode` set by a command counts before that of its outcome. */
   readonly process: CommandContext["process"] & { exitCode?: number | string | null };
+  /** The exit code of a command that has printed its result and yet did not succeed. */
+  readonly endWith: (exitCode: number) => void;
   readonly globals: GlobalFlags;
   readonly texts: Catalogue;
 }

@@ -6,8 +6,6 @@ import type { CliContext, CliWorld } from "./context.ts";
 import { renderError } from "./error-report.ts";
 import { type GlobalFlags, takeGlobalFlags } from "./global-flags.ts";
 
-const noGlobals: GlobalFlags = { config: null, coordinator: null, token: null, json: false, noColor: false };
-
 /**
  * Runs one command line.
  * @returns the exit code: 0 fine, 1 the operation failed, 2 usage, 3 cannot reach, 4 not allowed, 5 not found, 6 no
@@ -36,14 +34,14 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
   return toExitCode(context.process.exitCode);
 }
 
-function createContext(
-  world: CliWorld,
-  texts: CliContext["texts"],
-  globals: GlobalFlags = noGlobals,
-): CliContext {
+function createContext(world: CliWorld, texts: CliContext["texts"], globals: GlobalFlags): CliContext {
   const stdout = globals.noColor ? withoutColour(world.stdout) : world.stdout;
   const stderr = globals.noColor ? withoutColour(world.stderr) : world.stderr;
-  return { ...world, stdout, stderr, texts, globals, process: { stdout, stderr } };
+  const streams: CliContext["process"] = { stdout, stderr };
+  const endWith = (exitCode: number) => {
+    streams.exitCode = exitCode;
+  };
+  return { ...world, stdout, stderr, texts, globals, process: streams, endWith };
 }
 
 function withoutColour(output: CliWorld["stdout"]): CliWorld["stdout"] {

@@ -9,6 +9,8 @@ const Token = z
   .max(512)
   .regex(/^[\x21-\x7e]+$/, "may hold visible ASCII characters only");
 
+export const defaultPort = 9180;
+
 /** What `node.runtime` and `--runtime` may say. */
 export const RuntimeChoice = z.enum([...RuntimeKind.options, "auto"]);
 export type RuntimeChoice = z.infer<typeof RuntimeChoice>;
@@ -16,7 +18,7 @@ export type RuntimeChoice = z.infer<typeof RuntimeChoice>;
 const Coordinator = z.strictObject({
   /** Address to listen on; joining from other machines needs more than loopback. */
   host: z.string().min(1).max(255).default("0.0.0.0"),
-  port: z.int().min(0).max(65_535).default(9180),
+  port: z.int().min(0).max(65_535).default(defaultPort),
   /** null: taken from `<data dir>/token`, which is made when it does not exist. */
   token: Token.nullable().default(null),
   /** Lets the coordinator call nodes at private addresses (direct transport). */

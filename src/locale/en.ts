@@ -195,11 +195,12 @@ export const en = {
     noLocalNode: "This machine takes no messages itself.",
     join: "Join another machine, with this line, once, within the hour:",
     tryNext: "Try next:",
-    next: [
-      "claw-mesh status",
-      'claw-mesh send --auto "Hello from the mesh"',
-      'claw-mesh route explain "Train a model on the GPU"',
-    ] as readonly string[],
+    /** `flags`: what the commands need to find this coordinator; empty when they find it unasked. */
+    next: (flags: string): readonly string[] => [
+      `claw-mesh status${flags}`,
+      `claw-mesh send --auto "Hello from the mesh"${flags}`,
+      `claw-mesh route explain "Train a model on the GPU"${flags}`,
+    ],
     stop: "Ctrl-C stops it.",
     tlsNotYet: "tls.enabled: TLS is not supported yet",
     tlsHint: "Leave it out, and put a reverse proxy with TLS in front where the network is not yours.",
@@ -208,14 +209,13 @@ export const en = {
 
   join: {
     joined: (url: string, name: string, id: string) => `Joined ${url} as "${name}" (${id})`,
-    notYet: (url: string, name: string) => `Not joined yet: ${url} as "${name}"; it keeps trying`,
     reached: (isReached: boolean) => (isReached ? "coordinator reached" : "coordinator not reached"),
     authenticated: (isAccepted: boolean) => (isAccepted ? "token accepted" : "token not accepted"),
     runtimeReady: (runtime: string) => `runtime ${runtime} ready`,
     runtimeNotReady: (runtime: string, reason: string) => `runtime ${runtime} not ready: ${reason}`,
     noRuntime: "no runtime",
     slots: (slots: number) => `${slots} ${slots === 1 ? "slot" : "slots"}`,
-    ended: (reason: string) => `this node was let go: ${reason}`,
+    ended: (reason: string) => `The node has left the mesh: ${reason}`,
     directNotYet: "joining with a direct endpoint is not supported yet",
     directHint: "Leave --listen and --endpoint away: the node dials out and needs no open port.",
   },

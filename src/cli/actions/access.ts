@@ -1,5 +1,6 @@
 import { configFileName } from "../../config/config-file.ts";
 import { printInitialConfig, toNodeName } from "../../config/initial-config.ts";
+import { defaultPort } from "../../config/schema.ts";
 import { errorCodeOf, writeFileAtomic } from "../../platform/atomic-file.ts";
 import { expandPath } from "../../platform/paths.ts";
 import { MeshError } from "../../protocol/errors.ts";
@@ -39,7 +40,7 @@ export interface InitFlags {
 export async function writeConfig(this: CliContext, flags: InitFlags): Promise<void> {
   const file = this.globals.config ?? configFileName;
   const token = this.globals.token ?? this.createSecret();
-  const text = printInitialConfig({ port: 9180, token, nodeName: toNodeName(this.hostName) });
+  const text = printInitialConfig({ port: defaultPort, token, nodeName: toNodeName(this.hostName) });
   try {
     await writeFileAtomic(expandPath(file, this), text, { mode: 0o600, overwrite: flags.force === true });
   } catch (error) {

@@ -28,7 +28,7 @@ export async function runDoctor(this: CliContext): Promise<void> {
   printResult(this, { ok: checks.every(({ status }) => status !== "failed"), checks }, () =>
     renderChecks(this, checks),
   );
-  if (checks.some(({ status }) => status === "failed")) this.process.exitCode = 1;
+  if (checks.some(({ status }) => status === "failed")) this.endWith(1);
 }
 
 async function runChecks(context: CliContext): Promise<readonly Check[]> {

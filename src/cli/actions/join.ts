@@ -1,16 +1,16 @@
 import { toNodeName } from "../../config/initial-config.ts";
 import type { ConfigFlag, LoadedConfig } from "../../config/load-config.ts";
-import type { RunningNodeAgent } from "../../node/index.ts";
+import type { NodeAgentStatus, RunningNodeAgent } from "../../node/index.ts";
 import { readTextIfExists } from "../../platform/atomic-file.ts";
 import { isLoopbackHost } from "../../platform/http-fetch.ts";
-import { createLog } from "../../platform/log.ts";
+import { createLog, type Log } from "../../platform/log.ts";
 import { tokenPath } from "../../platform/paths.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
 import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
 import type { CliContext } from "../context.ts";
-import { printResult } from "../print.ts";
+import { printNote, printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { toSafeLine } from "../render/safe-text.ts";
 import { untilAborted } from "../until-aborted.ts";
@@ -45,31 +45,59 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
   const name = node.name ?? toNodeName(this.hostName);
 
   const { startNodeAgent } = await import("../../node/index.ts");
-  const agent = await startNodeAgent({
-    coordinatorUrl: url,
-    token: isInvite ? null : secret,
-    invite: isInvite ? secret : null,
-    name,
-    tags: [...node.tags],
-    slots: node.slots,
-    dataDir: config.dataDir,
-    runtime: {
-      kind: node.runtime,
-      endpoint: node.runtime === "echo" ? null : node.gateway.endpoint,
-      token: node.gateway.token,
-      timeoutMs: node.gateway.timeout === null ? null : node.gateway.timeout * 1000,
-    },
-    version: this.version,
-    log,
-    env: this.env,
-  });
+  let agent: RunningNodeAgent;
+  try {
+    agent = await startNodeAgent({
+      coordinatorUrl: url,
+      token: isInvite ? null : secret,
+      invite: isInvite ? secret : null,
+      name,
+      tags: [...node.tags],
+      slots: node.slots,
+      dataDir: config.dataDir,
+      runtime: runtimeSettings(node),
+      version: this.version,
+      log,
+      env: this.env,
+      signal: this.interrupt,
+      onStatus: createStatusLog(log),
+    });
+  } catch (error) {
+    // Stopped before the first welcome: what was asked for has happened.
+    if (this.interrupt.aborted && error === this.interrupt.reason) return;
+    throw error;
+  }
   const { selfTest } = agent;
   printResult(this, { url, name: agent.name, ...toSelfTestJson(selfTest) }, () =>
     selfTestLine(this, url, agent),
   );
   const ended = await Promise.race([untilAborted(this.interrupt), agent.done]);
   await agent.stop("the node is stopped");
-  if (ended !== undefined) throw new MeshError("NODE_ALREADY_LINKED", texts.join.ended(ended.reason));
+  if (ended === undefined) return;
+  if (ended.error !== null) throw ended.error;
+  printNote(this, texts.join.ended(ended.reason));
+}
+
+function runtimeSettings(node: LoadedConfig["value"]["node"]) {
+  const { runtime: kind, gateway } = node;
+  const timeoutMs = gateway.timeout === null ? null : gateway.timeout * 1000;
+  return kind === "echo"
+    ? { kind, endpoint: null, token: null, timeoutMs }
+    : { kind, endpoint: gateway.endpoint, token: gateway.token, timeoutMs };
+}
+
+/** Tells once that the coordinator is not reached, until it was. */
+function createStatusLog(log: Log): (status: NodeAgentStatus) => void {
+  let isReached = true;
+  return (status) => {
+    if (status.state === "linked") isReached = true;
+    if (status.state !== "unreachable" || !isReached) return;
+    isReached = false;
+    log.warn("coordinator not reached; trying again", {
+      code: status.error.code,
+      reason: status.error.message,
+    });
+  };
 }
 
 function configFlags(flags: JoinFlags): readonly ConfigFlag[] {
@@ -105,13 +133,10 @@ function toSelfTestJson({ reached, authenticated, runtimes, slots, nodeId }: Run
 function selfTestLine(context: CliContext, url: string, agent: RunningNodeAgent): string {
   const { join } = context.texts;
   const { reached, authenticated, runtimes, slots } = agent.selfTest;
-  const head =
-    reached && authenticated
-      ? join.joined(url, agent.name, agent.selfTest.nodeId ?? "")
-      : join.notYet(url, agent.name);
+  const head = join.joined(url, agent.name, agent.nodeId);
   const parts = [
     join.reached(reached),
-    ...(reached ? [join.authenticated(authenticated)] : []),
+    join.authenticated(authenticated),
     ...(runtimes.length === 0 ? [join.noRuntime] : runtimes.map((runtime) => runtimeLine(context, runtime))),
     join.slots(slots),
   ];

@@ -1,8 +1,9 @@
 import { toNodeName } from "../../config/initial-config.ts";
 import type { ConfigFlag, LoadedConfig } from "../../config/load-config.ts";
-import { RuntimeChoice } from "../../config/schema.ts";
+import { defaultPort, RuntimeChoice } from "../../config/schema.ts";
 import type { RunningCoordinator } from "../../coordinator/index.ts";
 import type { RunningNodeAgent } from "../../node/index.ts";
+import { waitAtMost } from "../../platform/bounded-wait.ts";
 import { createLog, type Log } from "../../platform/log.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeInfo } from "../../protocol/node.ts";
@@ -25,6 +26,8 @@ export interface UpFlags {
 
 /** How long running answers may take after a signal. */
 const stopDeadlineMs = 5000;
+/** How long the local node may take after that. */
+const leaveDeadlineMs = 1000;
 
 export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
   const localChoices = readLocalChoices(this, flags);
@@ -54,12 +57,13 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
   let local: RunningNodeAgent | null = null;
   try {
     local = await startLocalNode(this, { config, coordinator, log, choices: localChoices });
-    await announce(this, coordinator, local);
+    if (!this.interrupt.aborted) await announce(this, { config, coordinator, local });
     await untilAborted(this.interrupt);
     log.info("stopping");
   } finally {
+    const leaving = local?.stop("the coordinator on this machine stops") ?? Promise.resolve();
     await coordinator.stop(stopDeadlineMs);
-    await local?.stop("the coordinator on this machine stops");
+    await waitAtMost(leaving, { clock: this.clock, limitMs: leaveDeadlineMs, otherwise: undefined });
   }
 }
 
@@ -107,7 +111,7 @@ async function startLocalNode(
     const kind = choice === "auto" ? node.runtime : choice;
     if (kind === "auto" && !node.gateway.auto_discover && node.gateway.endpoint === null) continue;
     try {
-      const agent = await startNodeAgent({
+      return await startNodeAgent({
         coordinatorUrl: localUrl(config.value.coordinator.host, coordinator.port),
         token: coordinator.token,
         invite: null,
@@ -119,13 +123,10 @@ async function startLocalNode(
         version: context.version,
         log,
         env: context.env,
+        signal: context.interrupt,
       });
-      agent.done.then(
-        ({ reason }) => log.warn("the node of this machine ended", { reason }),
-        (error: unknown) => log.error("the node of this machine failed", { error }),
-      );
-      return agent;
     } catch (error) {
+      if (context.interrupt.aborted && error === context.interrupt.reason) return null;
       if (!(error instanceof MeshError)) throw error;
       if (error.code !== "RUNTIME_NOT_FOUND") {
         log.warn("no node on this machine", { code: error.code, reason: error.message, hint: error.hint });
@@ -151,12 +152,15 @@ function localUrl(host: string, port: number): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
+interface Running {
+  readonly config: LoadedConfig;
+  readonly coordinator: RunningCoordinator;
+  readonly local: RunningNodeAgent | null;
+}
+
 /** The start screen, on a terminal only: its join line holds a secret that must not get into a log. */
-async function announce(
-  context: CliContext,
-  coordinator: RunningCoordinator,
-  local: RunningNodeAgent | null,
-): Promise<void> {
+async function announce(context: CliContext, parts: Running): Promise<void> {
+  const { coordinator, local } = parts;
   const { stdout, texts, globals } = context;
   const [address = `http://127.0.0.1:${coordinator.port}`] = coordinator.urls;
   if (globals.json) {
@@ -176,12 +180,20 @@ async function announce(
     `  ${paint("cyan", texts.invite.line(invite.urls[0] ?? address, invite.code))}`,
     "",
     texts.up.tryNext,
-    ...texts.up.next.map((command) => `  ${paint("cyan", command)}`),
+    ...texts.up.next(clientFlags(parts)).map((command) => `  ${paint("cyan", command)}`),
     "",
     paint("dim", texts.up.stop),
     "",
   ];
   stdout.write(`${lines.join("\n")}\n`);
+}
+
+/** What a command on this machine has to be told when neither the default nor the configuration leads it here. */
+function clientFlags({ config, coordinator }: Running): string {
+  const isFound = coordinator.port === defaultPort || config.originOf("coordinator.port").kind === "file";
+  return isFound && coordinator.port === config.value.coordinator.port
+    ? ""
+    : ` --coordinator http://127.0.0.1:${coordinator.port}`;
 }
 
 function localRuntime(context: CliContext, local: RunningNodeAgent): string {
