@@ -59,7 +59,12 @@ export type RuleInput = z.infer<typeof RuleInput>;
 export const RuleOrigin = z.enum(["config", "api"]);
 export type RuleOrigin = z.infer<typeof RuleOrigin>;
 
-export const Rule = RuleInput.extend({ id: RuleId, origin: RuleOrigin });
+export const Rule = RuleInput.extend({
+  id: RuleId,
+  origin: RuleOrigin,
+  /** Only in the answer to the call that made it: what looks wrong but may be meant, such as a target not there yet. */
+  warnings: z.array(z.string()).optional(),
+});
 export type Rule = z.infer<typeof Rule>;
 
 /** Nodes listed by hand, selected by capability, or both. */

@@ -3,8 +3,10 @@ import {
   compileRules,
   createRoutingMemo,
   decideRoute,
+  type MeshSnapshot,
   type RouteDecision,
   type RoutingMessage,
+  ruleWarnings,
   type SessionBinding,
 } from "../../domain/routing/index.ts";
 import type { TaskMessage } from "../../domain/tasks/task.ts";
@@ -13,7 +15,7 @@ import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId, RuleId } from "../../protocol/ids.ts";
-import type { Rule } from "../../protocol/rule.ts";
+import type { Rule, RuleInput } from "../../protocol/rule.ts";
 import type { SessionStore } from "../../store/sessions.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
@@ -30,6 +32,8 @@ export interface Router {
   /** The decision is acted on: remembers where the conversation lives and where a round-robin rule stands. */
   readonly bind: (message: TaskMessage, decided: RouteDecision) => void;
   readonly setRules: (rules: readonly Rule[]) => void;
+  /** What looks wrong about a rule in the mesh as it is now. */
+  readonly warningsFor: (rule: RuleInput) => readonly string[];
   /** Throws NODE_NOT_FOUND or NODE_OFFLINE when a message cannot be sent to what its sender named. */
   readonly assertTarget: (target: string) => void;
 }
@@ -65,11 +69,6 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   ): RouteDecision {
     const binding =
       message.session === null ? null : bindings.get(bindingKey(message.subject, message.session));
-    const mesh = {
-      nodes: registry.nodes,
-      groups: groups.list(),
-      revision: registry.revision() + groups.revision(),
-    };
     const context = {
       nowMs: clock.nowMs(),
       random,
@@ -79,7 +78,15 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       excluded,
       memo,
     };
-    return decideRoute(message, mesh, rules, context);
+    return decideRoute(message, meshNow(), rules, context);
+  }
+
+  function meshNow(): MeshSnapshot {
+    return {
+      nodes: registry.nodes,
+      groups: groups.list(),
+      revision: registry.revision() + groups.revision(),
+    };
   }
 
   function rememberSession(message: TaskMessage, decided: RouteDecision, nowMs: number): void {
@@ -113,6 +120,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     setRules: (next) => {
       rules = compileRules(next);
     },
+    warningsFor: (rule) => ruleWarnings(rule, meshNow()),
     assertTarget: (target) => {
       if (groups.has(target)) return;
       const node = registry.find(target);

@@ -1,5 +1,6 @@
 import { toDecision } from "../../domain/routing/index.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { Rule } from "../../protocol/rule.ts";
 import type { Handlers } from "../http/http-server.ts";
 import type { Groups } from "./groups.ts";
 import type { Router } from "./router.ts";
@@ -26,6 +27,11 @@ type RoutingHandlers = Pick<
 >;
 
 export function createRoutingRoutes({ router, rules, groups, clock }: RoutingRouteOptions): RoutingHandlers {
+  function withWarnings(rule: Rule): Rule {
+    const warnings = router.warningsFor(rule);
+    return warnings.length === 0 ? rule : { ...rule, warnings: [...warnings] };
+  }
+
   return {
     explainRoute: ({ body, principal }) => {
       if (body.target !== undefined) router.assertTarget(body.target);
@@ -42,8 +48,8 @@ export function createRoutingRoutes({ router, rules, groups, clock }: RoutingRou
       return toDecision(router.decide(message, null, null), clock.nowMs());
     },
     listRules: () => [...rules.list()],
-    addRule: ({ body }) => rules.add(body),
-    replaceRule: ({ params, body }) => rules.replace(params.id, body),
+    addRule: async ({ body }) => withWarnings(await rules.add(body)),
+    replaceRule: async ({ params, body }) => withWarnings(await rules.replace(params.id, body)),
     removeRule: async ({ params }) => {
       await rules.remove(params.id);
       return undefined;

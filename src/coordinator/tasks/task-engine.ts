@@ -13,9 +13,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Deadlines } from "../../platform/deadlines.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
-import type { Decision } from "../../protocol/decision.ts";
 import { MeshError } from "../../protocol/errors.ts";
-import type { Failure } from "../../protocol/failure.ts";
 import type { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
 import type { CancelFrame } from "../../protocol/link/v1/frames.ts";
 import type { TaskStore } from "../../store/tasks.ts";
@@ -24,8 +22,8 @@ import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
 import { createLiveTask, type LiveTask, notify, setTimer } from "./live-task.ts";
+import { createPlacement } from "./placement.ts";
 import { createTaskWriter } from "./task-writer.ts";
-import { createWaitingRoom, maxWaiting } from "./waiting-room.ts";
 
 /** Writes to the links; see dispatch/dispatch.ts. */
 export interface AttemptSender {
@@ -86,7 +84,16 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   const { store, registry, router, sender, events, clock, deadlines, random, log } = options;
   const live = new Map<TaskId, LiveTask>();
   const byKey = new Map<string, Promise<LiveTask>>();
-  const room = createWaitingRoom();
+  const placement = createPlacement({
+    registry,
+    router,
+    events,
+    clock,
+    onMayGo: (id) => {
+      const one = live.get(id);
+      if (one !== undefined) route(one);
+    },
+  });
   const writer = createTaskWriter(store, deadlines, log);
   let isStopping = false;
   let onEmpty: (() => void) | null = null;
@@ -110,13 +117,10 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   }
 
   async function accept(message: TaskMessage): Promise<LiveTask> {
-    const decision = router.decide(message, null, null);
-    if (decision.outcome === "waiting" && room.size() >= maxWaiting) {
-      throw new MeshError("QUEUE_FULL", `${maxWaiting} messages wait for a slot already.`);
-    }
+    const decided = placement.decideFirst(message);
     const one = createLiveTask(firstTask(message), clock.monotonicMs());
     live.set(one.id, one);
-    const follow = apply(one, decision);
+    const follow = apply(one, decided);
     let existing: Task | null;
     try {
       existing = await store.accept(one.task, message.idempotencyKey === null ? "process" : "full");
@@ -138,49 +142,22 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   function apply(one: LiveTask, decided: RouteDecision): () => void {
     if (decided.outcome === "waiting") {
       one.task = applyChange(one.task, { decision: toDecision(decided, clock.nowMs()) });
-      return () => waitInRoom(one, decided);
+      return () => wait(one, decided);
     }
-    const event = toEvent(one, decided);
+    const event = placement.toEvent(one, decided);
     const step = nextTaskState(one.task, event, { nowMs: clock.nowMs(), random: random.next() });
     if (step.change !== null) one.task = applyChange(one.task, step.change);
     if (event.kind !== "offered") return () => finish(one);
-    hold(one, decided);
+    placement.hold(one, decided);
     return () => sendOffer(one);
-  }
-
-  function toEvent(
-    one: LiveTask,
-    decided: RouteDecision,
-  ): Extract<TaskEvent, { kind: "offered" | "unroutable" }> {
-    const decision = toDecision(decided, clock.nowMs());
-    const best = decided.order[0];
-    if (decided.outcome !== "assigned" || best === undefined) {
-      return { kind: "unroutable", failure: unroutableFailure(one, decision), decision };
-    }
-    return { kind: "offered", nodeId: best.id, nodeName: best.name, decision };
-  }
-
-  /** Reserves the slot, before the commit, so that decisions in between see it. */
-  function hold(one: LiveTask, decided: RouteDecision): void {
-    const best = decided.order[0];
-    const node = best === undefined ? null : registry.find(best.id);
-    one.node = node;
-    if (node !== null) registry.reserve(node);
-    router.bind(one.task.message, decided);
-  }
-
-  function release(one: LiveTask): void {
-    const node = one.node;
-    one.node = null;
-    if (node !== null) registry.release(node);
   }
 
   function drop(one: LiveTask): void {
     live.delete(one.id);
-    room.remove(one.id);
+    placement.leave(one);
     one.forgetTimeout();
     one.forgetTimer();
-    release(one);
+    placement.release(one);
     if (live.size === 0) onEmpty?.();
   }
 
@@ -236,7 +213,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       case "late":
         return;
       case "route":
-        release(one);
+        placement.release(one);
         if (event.kind === "refused" || event.kind === "lost") passOver(one);
         one.avoid = next.avoid;
         if (next.afterMs === 0) route(one);
@@ -286,45 +263,27 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
 
   function route(one: LiveTask): void {
     if (isTerminal(one.task.state) || currentAttempt(one.task) !== null) return;
-    const decided = decideAgain(one);
+    const decided = placement.decideAgain(one);
     if (decided.outcome === "waiting") {
-      waitInRoom(one, decided);
+      wait(one, decided);
       return;
     }
-    room.remove(one.id);
-    one.waitingSinceMs = null;
-    const event = toEvent(one, decided);
-    if (event.kind === "offered") hold(one, decided);
+    placement.leave(one);
+    const event = placement.toEvent(one, decided);
+    if (event.kind === "offered") placement.hold(one, decided);
     void report(one, event).then(() => {
       if (event.kind === "offered") sendOffer(one);
     });
   }
 
-  /** Nodes that failed it come last: first without them, then with the one to avoid. */
-  function decideAgain(one: LiveTask): RouteDecision {
-    const { passedOver, avoid, waitingSinceMs } = one;
-    const { message } = one.task;
-    if (avoid !== null && !passedOver.has(avoid)) {
-      const elsewhere = router.decide(message, new Set([...passedOver, avoid]), waitingSinceMs);
-      if (elsewhere.outcome === "assigned") return elsewhere;
-    }
-    return router.decide(message, passedOver.size === 0 ? null : passedOver, waitingSinceMs);
-  }
-
-  function waitInRoom(one: LiveTask, decided: RouteDecision): void {
+  function wait(one: LiveTask, decided: RouteDecision): void {
     if (isTerminal(one.task.state)) return;
-    if (one.waitingSinceMs === null) {
-      one.waitingSinceMs = clock.nowMs();
-      events.emit("task.waiting", { taskId: one.id });
-    }
-    room.wait(
-      one.id,
-      decided.waitFor.map((node) => node.id),
-    );
+    placement.wait(one, decided);
     if (decided.recheckAtMs !== null) {
+      const forMs = decided.recheckAtMs - clock.nowMs();
       setTimer(
         one,
-        deadlines.in(decided.recheckAtMs - clock.nowMs(), () => route(one)),
+        deadlines.in(forMs, () => route(one)),
       );
     }
     notify(one);
@@ -334,47 +293,13 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     const attempt = currentAttempt(one.task);
     if (attempt === null) return;
     one.times.offeredMs = clock.monotonicMs();
-    if (one.node === null || !sender.offer(one, attempt)) {
-      const reason = "The link to the node closed before the message was written to it.";
+    if (one.task.isCancelRequested || one.node === null || !sender.offer(one, attempt)) {
+      const reason = "The message was never written to the node's link.";
       void report(one, { kind: "lost", attempt: attempt.number, started: false, fenced: true, reason });
       return;
     }
     events.emit("task.offered", { taskId: one.id, attempt: attempt.number, nodeId: attempt.nodeId });
     notify(one);
-  }
-
-  /** A slot of the node is free: the oldest message that waits for it and can have it goes. */
-  function offerSlotsOf(node: MeshNode): void {
-    for (const id of [...room.waitingFor(node.id)]) {
-      if (node.inFlight >= node.slots) return;
-      const one = live.get(id);
-      if (one !== undefined) route(one);
-    }
-  }
-
-  function reconsiderAll(): void {
-    for (const id of [...room.all()]) {
-      const one = live.get(id);
-      if (one !== undefined) route(one);
-    }
-  }
-
-  events.on("node.freed", ({ nodeId }) => {
-    if (room.size() === 0) return;
-    const node = registry.find(nodeId);
-    if (node !== null) offerSlotsOf(node);
-  });
-  for (const type of [
-    "node.online",
-    "node.changed",
-    "node.left",
-    "node.offline",
-    "rules.changed",
-    "groups.changed",
-  ] as const) {
-    events.on(type, () => {
-      if (room.size() > 0) reconsiderAll();
-    });
   }
 
   return {
@@ -457,19 +382,4 @@ export function endedTask(task: Task): LiveTask {
 function sameBody(one: LiveTask, message: TaskMessage): LiveTask {
   if (one.task.message.bodyHash === message.bodyHash) return one;
   throw new MeshError("IDEMPOTENCY_CONFLICT", "This Idempotency-Key was used for another message.");
-}
-
-function unroutableFailure(one: LiveTask, decision: Decision): Failure {
-  const tried = one.task.attempts.length;
-  if (tried > 0) {
-    return {
-      class: "refused",
-      message: `No other node fits after ${tried} ${tried === 1 ? "try" : "tries"}.`,
-    };
-  }
-  const needs = decision.unblock[0]?.needs;
-  return {
-    class: "unroutable",
-    message: needs === undefined ? "No node fits this message." : `It needs ${needs}.`,
-  };
 }
