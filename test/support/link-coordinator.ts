@@ -40,6 +40,8 @@ export interface LinkCoordinator {
     type: Type,
     fits?: (frame: FrameOf<Type>) => boolean,
   ) => Promise<FrameOf<Type>>;
+  /** Later finds see only frames that are yet to come. */
+  readonly forget: () => void;
   readonly nextHello: () => Promise<HelloFrame>;
   readonly nextClose: () => Promise<{ readonly code: number; readonly reason: string }>;
   readonly stop: () => Promise<void>;
@@ -225,6 +227,7 @@ export function startLinkCoordinator(options: LinkCoordinatorOptions = {}): Link
         }),
       );
     },
+    forget: () => unread.clear(),
     nextHello: () => helloBox.next("hello"),
     nextClose: () => closeBox.next("close"),
     stop: async () => {
