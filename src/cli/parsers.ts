@@ -1,4 +1,3 @@
-import type { Catalogue } from "../locale/index.ts";
 import type { CliContext } from "./context.ts";
 
 /** A value of a flag that cannot be read; its message continues the sentence `--flag: "value" …`. */
@@ -44,6 +43,3 @@ export function parseList(text: string): readonly string[] {
 export function parseText(text: string): string {
   return text;
 }
-
-/** The texts of one command. */
-export type CommandTexts = Catalogue["commands"];

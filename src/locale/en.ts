@@ -185,6 +185,7 @@ export const en = {
     written: (file: string) => `Config written to ${file}`,
     exists: (file: string) => `${file} already exists (use --force to overwrite)`,
     cannotWrite: (file: string, code: string) => `cannot write ${file} (${code})`,
+    cannotWriteHint: "Write it somewhere else with --config <file>.",
     noTls: "TLS is not supported yet; the file was written without it.",
   },
 

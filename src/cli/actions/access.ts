@@ -48,7 +48,7 @@ export async function writeConfig(this: CliContext, flags: InitFlags): Promise<v
     if (code === "EEXIST") throw new MeshError("FILE_EXISTS", this.texts.init.exists(file));
     if (code === null) throw error;
     throw new MeshError("DATA_DIR_UNUSABLE", this.texts.init.cannotWrite(file, code), {
-      hint: this.texts.commands.init.full,
+      hint: this.texts.init.cannotWriteHint,
       cause: error,
     });
   }

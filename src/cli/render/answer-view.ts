@@ -23,19 +23,32 @@ export function createAnswerView(context: CliContext): AnswerView {
   const isLive = stdout.isTerminal && !context.globals.json;
   const paint = createPaint(stdout);
   const progress = createProgress(context.stderr, context.clock);
-  const live = createLiveText((text) => stdout.write(toSafeText(text)), {
+  /** Text of the answer stands on the last line of the terminal. */
+  let isInLine = false;
+  const endLine = () => {
+    if (isInLine) stdout.write("\n");
+    isInLine = false;
+  };
+  const writeLive = (text: string) => {
+    stdout.write(toSafeText(text));
+    isInLine = true;
+  };
+  const live = createLiveText(writeLive, {
     onStart: () => {
       progress.clear();
       stdout.write(`${paint("bold", texts.send.response)} `);
     },
-    onRestart: () => stdout.write(`\n${paint("dim", `(${texts.send.restarted})`)}\n`),
+    onRestart: () => {
+      endLine();
+      stdout.write(`${paint("dim", `(${texts.send.restarted})`)}\n`);
+    },
   });
   let shownNodeId: string | null = null;
 
   const showRoute = (messageId: string, nodeId: string) => {
     if (shownNodeId === nodeId) return;
     progress.clear();
-    if (live.length() > 0) stdout.write("\n");
+    endLine();
     stdout.write(`${texts.send.routed(messageId, nodeId)}\n`);
     shownNodeId = nodeId;
   };
@@ -46,6 +59,7 @@ export function createAnswerView(context: CliContext): AnswerView {
         if (event.data.decision.outcome === "assigned" && chosen !== undefined) {
           showRoute(event.data.message_id, chosen.node_id);
         }
+        endLine();
         progress.show((seconds) => texts.send.waiting(chosen?.name ?? null, seconds));
         return;
       }
@@ -65,18 +79,20 @@ export function createAnswerView(context: CliContext): AnswerView {
     },
     onNote: (text) => {
       progress.clear();
+      endLine();
       printNote(context, text);
     },
     abandon: () => {
       progress.clear();
-      if (isLive && live.length() > 0) stdout.write("\n");
+      endLine();
     },
     finish: (answer, decision) => {
       progress.clear();
       if (isLive) {
         showRoute(answer.message_id, answer.node_id);
+        if (answer.response === "") stdout.write(`${texts.send.response}\n`);
         live.complete(answer.response);
-        stdout.write("\n");
+        endLine();
         if (decision !== null) stdout.write(`\n${renderDecision(decision, texts, stdout)}`);
         return;
       }
@@ -114,7 +130,6 @@ export function createLiveText(
     written = text;
   };
   return {
-    length: () => written.length,
     add: (part: { readonly attempt: number; readonly offset: number; readonly text: string }) => {
       const keep = part.attempt === attempt ? part.offset - base : -1;
       attempt = part.attempt;
