@@ -4,10 +4,12 @@ import { join } from "node:path";
 import type { TaskChange } from "../src/domain/tasks/task.ts";
 import { systemClock } from "../src/platform/clock.ts";
 import { systemIds } from "../src/platform/ids.ts";
+import { afterLoopTurn } from "../src/platform/loop-turn.ts";
 import type { NodeId } from "../src/protocol/ids.ts";
 import type { Commit } from "../src/store/sqlite/committer.ts";
 import { createSqliteStore } from "../src/store/sqlite/sqlite-store.ts";
-import type { Durability, Store } from "../src/store/store.ts";
+import type { Durability } from "../src/store/store.ts";
+import type { TaskStore } from "../src/store/tasks.ts";
 import {
   createSampleAttempt,
   createSampleRunningTask,
@@ -39,16 +41,60 @@ function finishOf(node: NodeId): TaskChange {
   };
 }
 
-async function passMessages(store: Store, durability: Durability, count: number): Promise<void> {
+type Tasks = Pick<TaskStore, "accept" | "change">;
+
+/** Keeps nothing and answers on the next loop turn: what the bench itself costs. */
+function createEmptyTasks(): Tasks {
+  let waiting: (() => void)[] = [];
+  const answer = <T>(value: T) =>
+    new Promise<T>((resolve) => {
+      if (waiting.length === 0) {
+        afterLoopTurn(() => {
+          const callers = waiting;
+          waiting = [];
+          for (const call of callers) call();
+        });
+      }
+      waiting.push(() => resolve(value));
+    });
+  return { accept: () => answer(null), change: () => answer(true) };
+}
+
+async function passMessages(tasks: Tasks, durability: Durability, count: number): Promise<void> {
   for (let done = 0; done < count; done += 1) {
     const task = createSampleRunningTask(nodeId);
-    await store.tasks.accept(task, durability);
-    await store.tasks.change(task.message.id, { attempt: 1 }, finishOf(nodeId), durability);
+    await tasks.accept(task, durability);
+    await tasks.change(task.message.id, { attempt: 1 }, finishOf(nodeId), durability);
   }
 }
 
 function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
+
+interface Round {
+  readonly tasks: Tasks;
+  readonly durability: Durability;
+  readonly concurrency: number;
+  readonly pairs: number;
+}
+
+async function runRound({ tasks, durability, concurrency, pairs }: Round) {
+  const each = Math.ceil(pairs / concurrency);
+  const done = each * concurrency;
+  const cpuBefore = process.cpuUsage();
+  const startedAtMs = performance.now();
+  await Promise.all(Array.from({ length: concurrency }, () => passMessages(tasks, durability, each)));
+  const wallUs = ((performance.now() - startedAtMs) * 1000) / done;
+  const cpu = process.cpuUsage(cpuBefore);
+  return { wallUs, cpuUs: (cpu.user + cpu.system) / done };
+}
+
+function report(name: string, figures: { wallUs: number; cpuUs: number }, rest: string): void {
+  const rate = Math.round(1_000_000 / figures.wallUs).toLocaleString("en");
+  console.log(
+    `${name.padEnd(24)} ${rate.padStart(9)} pairs/s  ${figures.wallUs.toFixed(1)} µs wall  ${figures.cpuUs.toFixed(1)} µs CPU  ${rest}`,
+  );
 }
 
 async function measure(durability: Durability, concurrency: number, pairs: number): Promise<void> {
@@ -60,29 +106,26 @@ async function measure(durability: Durability, concurrency: number, pairs: numbe
     ids: systemIds,
     onCommit: (commit) => commits.push(commit),
   });
-  await Promise.all(Array.from({ length: concurrency }, () => passMessages(store, durability, 20)));
+  await runRound({ tasks: store.tasks, durability, concurrency, pairs: concurrency * 20 });
   for (let round = 0; round < rounds; round += 1) {
     commits.length = 0;
-    const cpuBefore = process.cpuUsage();
-    const startedAtMs = performance.now();
-    const each = Math.ceil(pairs / concurrency);
-    await Promise.all(Array.from({ length: concurrency }, () => passMessages(store, durability, each)));
-    const wallMs = performance.now() - startedAtMs;
-    const cpu = process.cpuUsage(cpuBefore);
-    const done = each * concurrency;
+    const figures = await runRound({ tasks: store.tasks, durability, concurrency, pairs });
     const durations = commits.map((commit) => commit.durationMs).sort((left, right) => left - right);
-    console.log(
-      `${durability.padEnd(7)} ${String(concurrency).padStart(3)} in flight: ` +
-        `${Math.round((done * 1000) / wallMs).toLocaleString("en")} pairs/s, ` +
-        `${((wallMs * 1000) / done).toFixed(1)} µs wall, ${((cpu.user + cpu.system) / done).toFixed(1)} µs CPU; ` +
-        `commit p50 ${percentile(durations, 0.5).toFixed(2)} p99 ${percentile(durations, 0.99).toFixed(2)} ` +
-        `max ${percentile(durations, 1).toFixed(1)} ms`,
-    );
+    const [p50, p99, max] = [0.5, 0.99, 1].map((share) => percentile(durations, share).toFixed(2));
+    report(`${durability}, ${concurrency} in flight`, figures, `commit p50 ${p50} p99 ${p99} max ${max} ms`);
   }
   await store.close();
   rmSync(directory, { recursive: true });
 }
 
+const empty = {
+  tasks: createEmptyTasks(),
+  durability: "process",
+  concurrency: inFlight,
+  pairs: pairsPerRound,
+} as const;
+await runRound(empty);
+report("no store", await runRound(empty), "what the bench itself costs");
 await measure("process", inFlight, pairsPerRound);
 await measure("full", inFlight, pairsPerRound);
 await measure("process", 1, pairsPerRound / 10);
