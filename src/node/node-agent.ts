@@ -174,10 +174,14 @@ function createAgent(parts: AgentParts, firstIdentity: Identity): Promise<Runnin
   const done = Promise.withResolvers<{ reason: string; error: MeshError | null }>();
   let membership: Membership;
   let hasStarted = false;
+  /** What the other mesh's first welcome said of this node; its second, to the new identity, knows it in any case. */
+  let wasKnownAtMove: boolean | null = null;
   let ending: Promise<void> | null = null;
 
   const joined = (welcome: WelcomeFrame) => {
-    const { node_id: nodeId, name, returning: isReturning } = welcome;
+    const { node_id: nodeId, name } = welcome;
+    const isReturning = wasKnownAtMove ?? welcome.returning;
+    wasKnownAtMove = null;
     log.info(`${isReturning ? "re-registered" : "registered"} as node ${nodeId}`);
     onStatus?.({ state: "linked", nodeId, name, isReturning });
     if (hasStarted) return;
@@ -283,6 +287,7 @@ function createAgent(parts: AgentParts, firstIdentity: Identity): Promise<Runnin
     try {
       const identity = await openIdentity({ dataDir, meshId: welcome.mesh_id, name });
       const token = welcome.token ?? identity.current()?.token ?? null;
+      wasKnownAtMove = welcome.returning;
       open(identity, token === null ? null : { node_id: welcome.node_id, token });
     } catch (error) {
       await fail(error);
