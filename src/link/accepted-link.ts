@@ -1,6 +1,7 @@
 import type { Clock } from "../platform/clock.ts";
 import type { ScheduleTurn } from "../platform/loop-turn.ts";
 import { type CoordinatorFrame, closeCodes, type NodeFrame } from "../protocol/link/v1/frames.ts";
+import { toCloseReason } from "./close-reason.ts";
 import { decodeNodeFrames } from "./frame-codec.ts";
 import type { LinkServerHandlers, LinkSession } from "./link-session.ts";
 import { isSilent } from "./liveness.ts";
@@ -88,7 +89,7 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
     outbox.flush();
     if (!isOpen) return;
     finish(code, reason);
-    socket.close(code, reason);
+    socket.close(code, toCloseReason(reason));
   };
 
   const guard = (call: () => void) => {
@@ -163,7 +164,7 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
       lastSeenMs = clock.monotonicMs();
       if (text === null) return close(closeCodes.protocolError, "the message is not text");
       const decoded = decodeNodeFrames(text);
-      if (!decoded.ok) return close(closeCodes.protocolError, toCloseReason(decoded.reason));
+      if (!decoded.ok) return close(closeCodes.protocolError, decoded.reason);
       const misplaced = misplacedHello(decoded.frames);
       if (misplaced !== null) return close(closeCodes.protocolError, misplaced);
       if (isFlooding(decoded.frames, lastSeenMs)) {
@@ -187,7 +188,7 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
       if (isSilent(lastSeenMs, nowMs, beatMs)) return close(closeCodes.silent, "no sign of life");
       // The platform's drain event is what resumes; this only catches one that was missed.
       if (outbox.isHeld() && socket.bufferedBytes() === 0) outbox.resume();
-      if (nowMs - lastSentMs >= beatMs) send({ type: "ping" });
+      if (nowMs - lastSentMs >= beatMs) send({ type: "ping", quiet: true });
     },
     forgive: (nowMs) => {
       lastSeenMs = nowMs;
@@ -199,9 +200,6 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
 /** WebSocket's own code for a fault of the server. */
 const internalErrorCode = 1011;
 
-/** Bytes of a close reason at most, by the WebSocket protocol. */
-const maxCloseReasonBytes = 123;
-
 /** Window in which {@link maxIdleMessagesPerBeat} are counted: the shortest beat. */
 const idleWindowMs = 5_000;
 
@@ -211,10 +209,4 @@ function isPong(frame: NodeFrame): boolean {
 
 function isWork(frame: NodeFrame): boolean {
   return frame.type !== "pong" && frame.type !== "status" && frame.type !== "capabilities";
-}
-
-/** A reason that fits into a close frame; longer ones are cut. */
-function toCloseReason(reason: string): string {
-  const printable = reason.replace(/[^\x20-\x7e]/g, "?");
-  return printable.slice(0, maxCloseReasonBytes);
 }

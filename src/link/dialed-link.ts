@@ -7,6 +7,7 @@ import {
   type NodeFrame,
   type WelcomeFrame,
 } from "../protocol/link/v1/frames.ts";
+import { toCloseReason } from "./close-reason.ts";
 import type { CreateDialSocket, DialTarget } from "./dial-socket.ts";
 import { decodeCoordinatorFrames } from "./frame-codec.ts";
 import { beatIntervalMs, hasSlept, isSilent, sweepIntervalMs, wasStalled } from "./liveness.ts";
@@ -140,7 +141,7 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
     outbox.flush();
     finish(code, reason);
     if (!socket.isOpen()) return cut();
-    socket.close(code === dialFailed ? closeCodes.done : code, reason);
+    socket.close(code === dialFailed ? closeCodes.done : code, toCloseReason(reason));
     cutTimer = clock.after(closeLimitMs, cut);
   };
 
@@ -156,11 +157,12 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
       text === null
         ? { ok: false as const, reason: "the message is not text" }
         : decodeCoordinatorFrames(text);
-    if (!decoded.ok) return close(closeCodes.protocolError, decoded.reason.slice(0, 100));
+    if (!decoded.ok) return close(closeCodes.protocolError, decoded.reason);
     const work: WorkFrame[] = [];
     for (const frame of decoded.frames) {
-      if (frame.type === "ping") outbox.send({ type: "pong" });
-      else if (frame.type !== "welcome") work.push(frame);
+      if (frame.type === "ping") {
+        if (frame.quiet !== true) outbox.send({ type: "pong" });
+      } else if (frame.type !== "welcome") work.push(frame);
       else if (wasWelcomed || work.length > 0) return close(closeCodes.protocolError, "welcome out of order");
       else welcome(frame);
     }

@@ -1,7 +1,7 @@
 import type { CancelTimer, Clock } from "../platform/clock.ts";
 import { afterLoopTurn, type ScheduleTurn } from "../platform/loop-turn.ts";
 import type { Random } from "../platform/random.ts";
-import { ErrorCode, MeshError } from "../protocol/errors.ts";
+import { type ErrorCode, MeshError } from "../protocol/errors.ts";
 import {
   closeCodes,
   type HelloFrame,
@@ -10,6 +10,7 @@ import {
   type WelcomeFrame,
 } from "../protocol/link/v1/frames.ts";
 import { defaultBackoffCapMs, nextBackoffMs } from "./backoff.ts";
+import { readCloseReason } from "./close-reason.ts";
 import { type CreateDialSocket, createDialSocket } from "./dial-socket.ts";
 import { type ClosedLink, createDialedLink, type DialedLink, type WorkFrame } from "./dialed-link.ts";
 
@@ -186,35 +187,33 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
 
 /** The error of a close after which the node must not come back; null when it may. */
 function finalError(why: ClosedLink): MeshError | null {
+  const told = readCloseReason(why.reason);
+  const error = (code: ErrorCode, message: string, hint?: string) =>
+    new MeshError(code, told.message === "" ? message : told.message, hint === undefined ? {} : { hint });
+  if (told.code === "NAME_TAKEN") {
+    return error("NAME_TAKEN", "another node or group has this name already");
+  }
   switch (why.code) {
     case closeCodes.replaced:
       return new MeshError("NODE_ALREADY_LINKED", "another link of this node took over");
     case closeCodes.alreadyLinked:
-      return why.reason === "NAME_TAKEN"
-        ? nameTaken()
-        : new MeshError("NODE_ALREADY_LINKED", "another agent is linked as this node");
+      return error("NODE_ALREADY_LINKED", "another agent is linked as this node");
     case closeCodes.removed:
       return new MeshError("NODE_NOT_FOUND", "this node was removed from the mesh", {
         hint: "Join again with a new invite: claw-mesh invite",
       });
     case closeCodes.versionMismatch:
-      return new MeshError("VERSION_UNSUPPORTED", "coordinator and node share no version of the link");
-    case closeCodes.notAllowed:
-      return why.reason === "NAME_TAKEN" ? nameTaken() : null;
+      return error("VERSION_UNSUPPORTED", "coordinator and node share no version of the link");
     default:
       return null;
   }
 }
 
-function nameTaken(): MeshError {
-  return new MeshError("NAME_TAKEN", "another node or group has this name already");
-}
-
 function toRefusal(reason: string): MeshError {
-  const code = ErrorCode.safeParse(reason);
+  const { code, message } = readCloseReason(reason);
   return new MeshError(
-    code.success ? code.data : "TOKEN_INVALID",
-    "the coordinator does not let this node in",
+    code ?? "TOKEN_INVALID",
+    message === "" ? "the coordinator does not let this node in" : message,
   );
 }
 

@@ -185,7 +185,7 @@ describe("link server", () => {
     const client = await dial(server.url);
     const closed = server.nextClose();
     say(client.socket, [hello()]);
-    expect(await client.nextMessage()).toEqual([{ type: "ping" }]);
+    expect(await client.nextMessage()).toEqual([{ type: "ping", quiet: true }]);
     expect((await client.closed).code).toBe(closeCodes.silent);
     await closed;
     expect(server.seen.closed).toMatchObject([{ code: closeCodes.silent }]);

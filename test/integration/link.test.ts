@@ -153,7 +153,7 @@ describe("the link between node and coordinator", () => {
     [closeCodes.alreadyLinked, "NODE_ALREADY_LINKED", "NODE_ALREADY_LINKED"],
     [closeCodes.removed, "", "NODE_NOT_FOUND"],
     [closeCodes.versionMismatch, "VERSION_UNSUPPORTED", "VERSION_UNSUPPORTED"],
-    [closeCodes.notAllowed, "NAME_TAKEN", "NAME_TAKEN"],
+    [closeCodes.alreadyLinked, "NAME_TAKEN: Another node is called heron.", "NAME_TAKEN"],
   ])("does not come back after close code %d %s", async (code, reason, expected) => {
     const coordinator = track(startLinkCoordinator());
     const node = openLink(coordinator.port);
@@ -216,7 +216,7 @@ describe("the link between node and coordinator", () => {
     const coordinator = track(startLinkCoordinator());
     const node = openLink(coordinator.port);
     await node.until("welcome");
-    node.link.stop("test is over");
+    await node.link.stop("test is over");
     expect(await coordinator.find("goodbye")).toEqual({ type: "goodbye", reason: "test is over" });
     expect(await coordinator.nextClose()).toMatchObject({ code: closeCodes.done });
   });

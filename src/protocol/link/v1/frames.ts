@@ -127,7 +127,7 @@ export type CapabilitiesFrame = z.infer<typeof CapabilitiesFrame>;
 export const GoodbyeFrame = z.object({ type: z.literal("goodbye"), reason: z.string().max(256) });
 export type GoodbyeFrame = z.infer<typeof GoodbyeFrame>;
 
-/** Answers `ping`; both are sent only when nothing else was for a whole interval. */
+/** Answers a `ping` that is not quiet. */
 export const PongFrame = z.object({ type: z.literal("pong") });
 
 export const NodeFrame = z.discriminatedUnion("type", [
@@ -211,7 +211,11 @@ export const DrainFrame = z.object({
 });
 export type DrainFrame = z.infer<typeof DrainFrame>;
 
-export const PingFrame = z.object({ type: z.literal("ping") });
+/**
+ * A sign of life. `quiet`: sent because nothing else was for a whole interval, and not answered, as the node's own sign of
+ * life is its `status`; without it the node answers with `pong` at once.
+ */
+export const PingFrame = z.object({ type: z.literal("ping"), quiet: z.literal(true).optional() });
 
 export const CoordinatorFrame = z.discriminatedUnion("type", [
   WelcomeFrame,
