@@ -125,7 +125,7 @@ const cases: readonly Case[] = [
     path: "/api/v1/nodes",
     options: { token: null, headers: { authorization: "Basic YTpi" } },
     status: 401,
-    code: "TOKEN_MISSING",
+    code: "TOKEN_INVALID",
   },
   {
     what: "no token, though the body is wrong too",

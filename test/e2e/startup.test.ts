@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { findFreePort } from "../support/free-port.ts";
 import { createTestMesh, e2eTimeoutMs, type Machine, type TestMesh } from "../support/mesh-process.ts";
 import type { CommandResult } from "../support/program.ts";
 
@@ -119,11 +120,21 @@ describe("join", () => {
     await program.waitForLine(/registered as node node_/);
   });
 
-  test("says so when the token is wrong", async () => {
+  test("says so when the token is wrong, and ends with 4", async () => {
     const coordinator = await mesh.startCoordinator({ machine: await mesh.createMachine("guarded") });
     const machine = await mesh.createMachine("stranger");
-    const program = machine.start(["join", coordinator.url, "--no-gateway", "--token", "wrong"]);
-    await program.waitForLine(/TOKEN_INVALID|token .*(not accepted|unknown|invalid|refused)/i);
+    const result = await machine.cli(["join", coordinator.url, "--no-gateway", "--token", "wrong"]);
+    expect(result.exitCode).toBe(4);
+    expect(result.stderr).toMatch(/token/i);
+  });
+
+  test("ends by SIGTERM while it is still waiting for the coordinator", async () => {
+    const machine = await mesh.createMachine("impatient");
+    const port = await findFreePort();
+    const program = machine.start(["join", `http://127.0.0.1:${port}`, "--no-gateway", "--token", "x"]);
+    await program.waitForLine(/joining mesh/);
+    program.kill("SIGTERM");
+    expect(await Promise.race([program.exited, Bun.sleep(5_000)])).toEqual({ code: 0, signal: null });
   });
 
   test("asks for an address that is one", async () => {

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 
-/** The compiled executable, as `make build` leaves it. */
-export const executable = join(import.meta.dir, "..", "..", "bin", "claw-mesh");
+/** The compiled executable, as `make build` leaves it, or another one to test in its place. */
+export const executable =
+  process.env.CLAW_MESH_EXECUTABLE ?? join(import.meta.dir, "..", "..", "bin", "claw-mesh");
 
 export interface Exit {
   /** null when a signal ended it. */

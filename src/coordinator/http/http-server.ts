@@ -123,9 +123,11 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
       hostname: options.host,
       port: options.port,
       idleTimeout: idleTimeoutS,
-      // The answer to a longer body is ours; this only bounds what is read of one without a length.
-      maxRequestBodySize: options.maxBodyBytes * 4,
+      // Longer bodies are refused by readBody, with a code; Bun's own refusal has no body.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       development: false,
+      // Without it, `development: false` lets a second coordinator bind the same port.
+      reusePort: false,
       routes: routes as never,
       fetch: unknown,
       error: (error) => errorAnswer(error, "req_unknown", log),
