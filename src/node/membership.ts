@@ -289,6 +289,8 @@ export function openMembership(deps: MembershipDeps): Membership {
     },
     leave: async (goodbye) => {
       for (const cancel of timers.values()) cancel();
+      // A node that the coordinator knows must know itself after a restart. A failure was logged where it happened.
+      await Promise.allSettled([saving]);
       await link.stop(goodbye);
     },
     close: () => {

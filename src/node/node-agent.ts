@@ -182,9 +182,11 @@ function createAgent(parts: AgentParts, firstIdentity: Identity): Promise<Runnin
     const { node_id: nodeId, name } = welcome;
     const isReturning = wasKnownAtMove ?? welcome.returning;
     wasKnownAtMove = null;
-    log.info(`${isReturning ? "re-registered" : "registered"} as node ${nodeId}`);
-    onStatus?.({ state: "linked", nodeId, name, isReturning });
-    if (hasStarted) return;
+    const announce = () => {
+      log.info(`${isReturning ? "re-registered" : "registered"} as node ${nodeId}`);
+      onStatus?.({ state: "linked", nodeId, name, isReturning });
+    };
+    if (hasStarted) return announce();
     hasStarted = true;
     const agent: RunningNodeAgent = {
       selfTest: {
@@ -199,8 +201,12 @@ function createAgent(parts: AgentParts, firstIdentity: Identity): Promise<Runnin
       stop: (reason = "stopped") => stop(reason, options.stopLimitMs ?? defaultStopLimitMs),
       done: done.promise,
     };
+    // Not before its identity is on the disk: who reads this line may stop the process and start it again.
     membership.saved().then(
-      () => started.resolve(agent),
+      () => {
+        announce();
+        started.resolve(agent);
+      },
       (error: unknown) => void fail(error),
     );
   };
