@@ -37,11 +37,12 @@ export async function createGroups({
   for (const [name, group] of Object.entries(configured)) {
     byKey.set(name.toLowerCase(), toGroup(name, group, "config"));
   }
-  let list = [...byKey.values()];
+  const sorted = () => [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+  let list = sorted();
   let revision = 0;
 
   function changed(name: string): void {
-    list = [...byKey.values()];
+    list = sorted();
     revision += 1;
     events.emit("groups.changed", { name });
   }
