@@ -1,0 +1,67 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { markdownHeadings, markdownLinks, withoutCode } from "../support/markdown.ts";
+
+const root = join(import.meta.dir, "..", "..");
+
+const pairs = [
+  ["README.md", "README.zh-CN.md"],
+  ["docs/how-to/troubleshooting.md", "docs/how-to/troubleshooting.zh-CN.md"],
+] as const;
+
+/** Code without its comments, which are words and get translated. */
+function codeBlocks(text: string): readonly string[] {
+  return [...text.matchAll(/^```(\S*)\n([\s\S]*?)^```$/gm)].map(
+    ([, language = "", code = ""]) => `${language}\n${code.replaceAll(/(^|\s+)# .*$/gm, "")}`,
+  );
+}
+
+/** Links to a translated page lead to the page of the same language; one to the other language is no content. */
+function comparableLinks(text: string, own: readonly string[]): readonly string[] {
+  return markdownLinks(text)
+    .filter((target) => !own.includes(target))
+    .map((target) => target.replace(".zh-CN.md", ".md"));
+}
+
+/** How many items, table rows and paragraphs stand under each heading. */
+function outline(text: string): readonly string[] {
+  const sections = withoutCode(text).split(/^#+ .*$/m);
+  return sections.map((section) => {
+    const lines = section.split("\n");
+    const count = (pattern: RegExp) => lines.filter((line) => pattern.test(line)).length;
+    return `${count(/^- /)} items, ${count(/^\|/)} rows`;
+  });
+}
+
+for (const [english, chinese] of pairs) {
+  describe(`${english} and ${chinese}`, async () => {
+    const [left, right] = await Promise.all(
+      [english, chinese].map((path) => Bun.file(join(root, path)).text()),
+    );
+    if (left === undefined || right === undefined) throw new Error("a page is missing");
+    const names = [english, chinese].map((path) => path.split("/").at(-1) ?? path);
+
+    test("have headings of the same levels in the same order", () => {
+      const levels = (text: string) => markdownHeadings(text).map(({ level }) => level);
+      expect(levels(right)).toEqual(levels(left));
+    });
+
+    test("have lists and tables of the same length under each heading", () => {
+      expect(outline(right)).toEqual(outline(left));
+    });
+
+    test("have the same code", () => {
+      expect(codeBlocks(right)).toEqual(codeBlocks(left));
+    });
+
+    test("have the same links", () => {
+      expect(comparableLinks(right, names)).toEqual(comparableLinks(left, names));
+    });
+
+    test("are in two languages", () => {
+      const share = (text: string) => (text.match(/\p{Script=Han}/gu)?.length ?? 0) / text.length;
+      expect(share(left)).toBeLessThan(0.01);
+      expect(share(right)).toBeGreaterThan(0.15);
+    });
+  });
+}
