@@ -1,6 +1,6 @@
 import type { RuntimeAttempt } from "../runtime.ts";
-import type { GatewayConnection } from "./connection.ts";
-import { fetchHistory, fetchRunEnd, fetchSessionExists, sendAbort } from "./gateway.ts";
+import { sendAbort } from "./abort.ts";
+import { fetchHistory, fetchRunEnd, fetchSessionExists } from "./gateway.ts";
 import type { GatewayAccess } from "./run-context.ts";
 import { matchRunInHistory } from "./run-in-history.ts";
 import { toSessionKey } from "./session-key.ts";
@@ -27,13 +27,13 @@ export async function fenceAttempt(access: GatewayAccess, attempt: RuntimeAttemp
     case "answered":
       return true;
     case "pending":
-      if (found.isInterrupted || (await abortRun(connection, sessionKey, attempt.key))) return true;
+      if (found.isInterrupted || (await abortRun(access, sessionKey, attempt.key))) return true;
       break;
     case "recovering":
-      if (await abortRun(connection, sessionKey, found.runId)) return true;
+      if (await abortRun(access, sessionKey, found.runId)) return true;
       break;
     case "open":
-      if (await abortRun(connection, sessionKey, attempt.key)) return true;
+      if (await abortRun(access, sessionKey, attempt.key)) return true;
       break;
     case "dropped":
       break;
@@ -42,9 +42,9 @@ export async function fenceAttempt(access: GatewayAccess, attempt: RuntimeAttemp
 }
 
 /** @returns whether the run has ended, now or before */
-async function abortRun(connection: GatewayConnection, sessionKey: string, runId: string): Promise<boolean> {
-  await sendAbort(connection, sessionKey, runId);
-  return (await fetchRunEnd(connection, runId, endWaitMs))?.endedAt !== undefined;
+async function abortRun(access: GatewayAccess, sessionKey: string, runId: string): Promise<boolean> {
+  await sendAbort(access, sessionKey, runId);
+  return (await fetchRunEnd(access.connection, runId, endWaitMs))?.endedAt !== undefined;
 }
 
 async function resetSession(access: GatewayAccess, sessionKey: string): Promise<boolean> {

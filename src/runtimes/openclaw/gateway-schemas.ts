@@ -54,8 +54,6 @@ export const WaitAnswer = z.object({
 });
 export type WaitAnswer = z.infer<typeof WaitAnswer>;
 
-export const AbortAnswer = z.object({ abortedRunId: z.string().nullish() });
-
 const ContentPart = z.object({ type: z.string().optional(), text: z.string().optional() });
 
 export const HistoryMessage = z.object({

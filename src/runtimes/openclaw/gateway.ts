@@ -3,7 +3,6 @@ import type { z } from "zod";
 import type { RuntimeAttempt } from "../runtime.ts";
 import type { GatewayConnection, RequestOptions } from "./connection.ts";
 import {
-  AbortAnswer,
   ChatHistory,
   FullMessage,
   type HistoryMessage,
@@ -43,27 +42,13 @@ export function sendAgent(
 
 /** Waits for a run to end; an answer without `endedAt` says that it has not, or that the gateway does not know it. */
 export function fetchRunEnd(connection: GatewayConnection, runId: string, waitMs: number): Maybe<WaitAnswer> {
-  const params = { runId, timeoutMs: waitMs };
+  const params = { runId, timeoutMs: Math.max(1, Math.round(waitMs)) };
   return ask(connection, {
     method: "agent.wait",
     params: params,
     answer: WaitAnswer,
     timeoutMs: waitMs + waitSlackMs,
   });
-}
-
-/** @returns whether the gateway says that it stopped this run */
-export async function sendAbort(
-  connection: GatewayConnection,
-  sessionKey: string,
-  runId: string,
-): Promise<boolean> {
-  const answer = await ask(connection, {
-    method: "sessions.abort",
-    params: { key: sessionKey, runId },
-    answer: AbortAnswer,
-  });
-  return answer?.abortedRunId === runId;
 }
 
 export function fetchHistory(connection: GatewayConnection, sessionKey: string): Maybe<ChatHistory> {

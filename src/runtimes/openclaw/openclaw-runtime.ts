@@ -28,6 +28,26 @@ export interface OpenclawOptions {
 const defaultMaxAnswerBytes = 8 * 1024 * 1024;
 const adminConnectWaitMs = 3_000;
 
+/** The shared connection, not yet begun, and the way to an administrator's. */
+export function createGatewayAccess(options: OpenclawOptions & { readonly log: Log }): GatewayAccess {
+  const { clock, random, log } = options;
+  const url = parseGatewayAddress(options.url).wsUrl;
+  const base: Omit<ConnectionOptions, "scopes"> = { url, token: options.token, clock, random, log };
+  return {
+    connection: createConnection({ ...base, scopes: ["operator.read", "operator.write"] }),
+    openAdmin: async (): Promise<GatewayConnection | null> => {
+      const admin = createConnection({ ...base, scopes: ["operator.admin"], log: silentLog });
+      const withinMs = adminConnectWaitMs;
+      if ((await waitConnected(admin, { clock, withinMs, isHopeless: () => true })) !== null) return admin;
+      admin.close();
+      return null;
+    },
+    clock,
+    log,
+    maxAnswerBytes: options.maxAnswerBytes ?? defaultMaxAnswerBytes,
+  };
+}
+
 /**
  * An OpenClaw gateway on this machine, by its WebSocket protocol. One connection for all runs; the attempt key is the
  * run id, so that a run is found again after anything that may happen to us, to the connection or to the gateway.
@@ -35,19 +55,9 @@ const adminConnectWaitMs = 3_000;
  * @throws MeshError USAGE when the address cannot be read
  */
 export function createOpenclawRuntime(options: OpenclawOptions): Runtime {
-  const { clock, random, log = silentLog } = options;
-  const url = parseGatewayAddress(options.url).wsUrl;
-  const base: Omit<ConnectionOptions, "scopes"> = { url, token: options.token, clock, random, log };
-  const connection = createConnection({ ...base, scopes: ["operator.read", "operator.write"] });
-  const openAdmin = async (): Promise<GatewayConnection | null> => {
-    const admin = createConnection({ ...base, scopes: ["operator.admin"] });
-    const withinMs = adminConnectWaitMs;
-    if ((await waitConnected(admin, { clock, withinMs, isHopeless: () => true })) !== null) return admin;
-    admin.close();
-    return null;
-  };
-  const maxAnswerBytes = options.maxAnswerBytes ?? defaultMaxAnswerBytes;
-  const access: GatewayAccess = { connection, openAdmin, clock, log, maxAnswerBytes };
+  const { clock, log = silentLog } = options;
+  const access = createGatewayAccess({ ...options, log });
+  const { connection } = access;
   const running = new Set<StopSignal>();
   let stopSweep: (() => void) | null = null;
   let isClosed = false;
@@ -75,7 +85,7 @@ export function createOpenclawRuntime(options: OpenclawOptions): Runtime {
 
   return {
     kind: "openclaw",
-    location: url,
+    location: parseGatewayAddress(options.url).wsUrl,
     probe: () => {
       if (!isClosed) begin();
       return probeGateway(connection, clock);

@@ -1,9 +1,10 @@
 import { delay } from "../../platform/clock.ts";
 import type { RunOutcome } from "../runtime.ts";
 import { toStopOutcome } from "../stop-outcome.ts";
+import { sendAbort } from "./abort.ts";
 import { fenceAttempt } from "./fence.ts";
 import { matchFinalAnswer, matchWaitFailure } from "./final-answer.ts";
-import { fetchHistory, fetchRunEnd, sendAbort } from "./gateway.ts";
+import { fetchHistory, fetchRunEnd } from "./gateway.ts";
 import { FinalAnswer } from "./gateway-schemas.ts";
 import { lostOutcome, type RunContext, setRecovering, tooLargeOutcome } from "./run-context.ts";
 import { matchRunInHistory } from "./run-in-history.ts";
@@ -35,7 +36,7 @@ export async function stopRun(run: RunContext): Promise<RunOutcome> {
       if (await fenceAttempt(run.access, run.attempt)) return toStopped(run, cause, null);
       break;
     }
-    await sendAbort(connection, run.sessionKey, run.progress.runId);
+    await sendAbort(run.access, run.sessionKey, run.progress.runId);
     const end = await waitForEnd(run, Math.min(confirmWaitMs, leftMs()));
     if (end !== null) return toStopped(run, cause, end);
   }

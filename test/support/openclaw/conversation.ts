@@ -18,17 +18,18 @@ interface ChatMessage {
 
 const internalContext = "<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>";
 const timestampPrefix = /^\[[A-Z][a-z]{2} \d{4}-\d{2}-\d{2} [^\]]*\] /;
+/** Before a message whose turn is begun again, by a retry or after a crash. */
+const againPrefix = /^\[Queued user message from a previous active turn[^\]]*\]\s*/;
 const runtimeSuffix = /\n\nRuntime: agent=[\s\S]*$/;
-const recoveryNote = "[System] Your previous turn was interrupted";
+const retrySuffix = /\n\nContinue the current task from the existing transcript[\s\S]*$/;
+const recoveryNote = /\s*\[System\] Your previous turn was interrupted[\s\S]*$/;
 
 /** Throws when the body is no chat completion request. */
 export function parseConversation(body: unknown): Conversation {
   const messages = readMessages(body);
-  const users = messages
-    .filter((message) => message.role === "user")
-    .map((message) => undecorate(message.text));
-  const isRecovery = users.at(-1)?.startsWith(recoveryNote) === true;
-  const asked = users.filter((text) => !text.startsWith(recoveryNote));
+  const users = messages.filter((message) => message.role === "user").map((message) => message.text);
+  const isRecovery = recoveryNote.test(users.at(-1) ?? "");
+  const asked = users.map(undecorate).filter((text) => text !== "");
   const last = messages.at(-1);
   return {
     task: asked.at(-1) ?? "",
@@ -57,7 +58,13 @@ function toText(content: unknown): string {
 }
 
 function undecorate(text: string): string {
-  return text.replace(timestampPrefix, "").replace(runtimeSuffix, "").trim();
+  return text
+    .replace(timestampPrefix, "")
+    .replace(againPrefix, "")
+    .replace(runtimeSuffix, "")
+    .replace(recoveryNote, "")
+    .replace(retrySuffix, "")
+    .trim();
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

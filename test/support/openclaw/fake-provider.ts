@@ -28,8 +28,6 @@ export interface FakeProvider extends AsyncDisposable {
     condition: (count: ProviderCount) => boolean,
     withinMs?: number,
   ) => Promise<ProviderCount>;
-  /** While set, requests in recovery turns wait here, so that a test can look at the gap before them. */
-  readonly stop: () => void;
 }
 
 const noCount: ProviderCount = {
@@ -58,7 +56,8 @@ export function startFakeProvider(): FakeProvider {
     for (const watcher of [...watchers]) watcher();
   };
 
-  const begin = (conversation: Conversation): (() => void) => {
+  /** @returns what ends the request; only its first call counts */
+  const begin = (conversation: Conversation): ((how: "completed" | "aborted") => void) => {
     const task = toTaskText(conversation.task);
     inFlight += 1;
     maxInFlight = Math.max(maxInFlight, inFlight);
@@ -68,13 +67,14 @@ export function startFakeProvider(): FakeProvider {
       count.inFlight += 1;
       count.maxInFlight = Math.max(count.maxInFlight, count.inFlight);
     });
-    let ended = false;
-    return () => {
-      if (ended) return;
-      ended = true;
+    let hasEnded = false;
+    return (how) => {
+      if (hasEnded) return;
+      hasEnded = true;
       inFlight -= 1;
       change(task, (count) => {
         count.inFlight -= 1;
+        count[how] += 1;
       });
     };
   };
@@ -88,24 +88,11 @@ export function startFakeProvider(): FakeProvider {
       "/v1/models": () => Response.json({ object: "list", data: [{ id: "fake-1", object: "model" }] }),
       "/v1/chat/completions": async (request) => {
         const conversation = parseConversation(await request.json());
-        const task = toTaskText(conversation.task);
-        const end = begin(conversation);
         return respond({
           conversation,
           directives: parseDirectives(conversation.task),
           signal: request.signal,
-          onCompleted: () => {
-            end();
-            change(task, (count) => {
-              count.completed += 1;
-            });
-          },
-          onAborted: () => {
-            end();
-            change(task, (count) => {
-              count.aborted += 1;
-            });
-          },
+          end: begin(conversation),
         });
       },
     },
@@ -137,7 +124,6 @@ export function startFakeProvider(): FakeProvider {
       check();
       return promise;
     },
-    stop: () => void server.stop(true),
     [Symbol.asyncDispose]: async () => {
       await server.stop(true);
     },
@@ -148,15 +134,14 @@ interface Exchange {
   readonly conversation: Conversation;
   readonly directives: Directives;
   readonly signal: AbortSignal;
-  readonly onCompleted: () => void;
-  readonly onAborted: () => void;
+  readonly end: (how: "completed" | "aborted") => void;
 }
 
 /** Recovery turns answer even where the first turn hangs, so that a test can hold a run until it kills the gateway. */
 function respond(exchange: Exchange): Response | Promise<Response> {
   const { directives, conversation } = exchange;
   if (directives.status !== null) {
-    exchange.onCompleted();
+    exchange.end("completed");
     return Response.json(
       { error: { message: `fake provider status ${directives.status}`, type: "fake_error", code: null } },
       { status: directives.status },
@@ -218,15 +203,15 @@ function toEventStream(exchange: Exchange, pieces: AsyncGenerator<Piece>): Reada
       model: "fake-1",
       choices: [{ index: 0, delta, finish_reason: finishReason }],
     });
-  exchange.signal.addEventListener("abort", exchange.onAborted, { once: true });
+  exchange.signal.addEventListener("abort", () => exchange.end("aborted"), { once: true });
   return new ReadableStream({
     async start(controller) {
       let finishReason = "stop";
       try {
         for await (const piece of pieces) {
-          if (exchange.signal.aborted) return exchange.onAborted();
+          if (exchange.signal.aborted) return exchange.end("aborted");
           if ("cut" in piece) {
-            exchange.onCompleted();
+            exchange.end("completed");
             return controller.error(new Error("cut by directive"));
           }
           if ("tool" in piece) {
@@ -248,15 +233,14 @@ function toEventStream(exchange: Exchange, pieces: AsyncGenerator<Piece>): Reada
           }),
         );
         controller.enqueue(encoder.encode("data: [DONE]\n\n"));
-        exchange.signal.removeEventListener("abort", exchange.onAborted);
-        exchange.onCompleted();
+        exchange.end("completed");
         controller.close();
       } catch (error) {
-        exchange.onAborted();
+        exchange.end("aborted");
         if (!exchange.signal.aborted) controller.error(error);
       }
     },
-    cancel: () => exchange.onAborted(),
+    cancel: () => exchange.end("aborted"),
   });
 }
 

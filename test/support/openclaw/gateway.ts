@@ -35,8 +35,6 @@ export interface Gateway extends AsyncDisposable {
   /** Starts it again on the same state and port; resolves when it is ready. */
   readonly start: () => Promise<void>;
   readonly log: () => Promise<string>;
-  /** For the end of a test process: kills at once, waits for nothing. */
-  readonly killNow: () => void;
 }
 
 /** Starts a gateway and waits until it is ready. Throws with what to do when OpenClaw is not installed. */
@@ -48,6 +46,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const configPath = join(directory, "openclaw.json");
   await Bun.write(configPath, JSON.stringify(gatewayConfig({ ...options, directory, port, token }), null, 2));
   let process_: Bun.Subprocess | null = null;
+  let guard: Bun.Subprocess | null = null;
 
   const signalAll = (signal: NodeJS.Signals) => {
     if (process_ === null || process_.exitCode !== null || process_.signalCode !== null) return;
@@ -70,15 +69,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         await ending.exited;
       }
       process_ = null;
+      guard?.kill();
     },
     freeze: (isFrozen) => signalAll(isFrozen ? "SIGSTOP" : "SIGCONT"),
     start: async () => {
       if (process_ !== null) throw new Error("the gateway is already running");
       process_ = spawnGateway(directory, configPath);
+      guard = spawnGuard(process_.pid, directory);
       await untilReady(port, process_, directory);
     },
     log: () => readOutput(directory),
-    killNow: () => signalAll("SIGKILL"),
     [Symbol.asyncDispose]: async () => {
       await gateway.kill("SIGKILL");
       await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
@@ -152,6 +152,23 @@ function spawnGateway(directory: string, configPath: string): Bun.Subprocess {
   });
 }
 
+/**
+ * Ends the gateway when this process ends, in whatever way: its standard input closes then. A test runner gives no
+ * notice of its end.
+ */
+function spawnGuard(pid: number, directory: string): Bun.Subprocess {
+  const guard = Bun.spawn(
+    ["sh", "-c", 'read -r _; kill -9 "$1"; sleep 1; rm -rf "$2"', "sh", String(pid), directory],
+    {
+      stdin: "pipe",
+      stdout: "ignore",
+      stderr: "ignore",
+    },
+  );
+  guard.unref();
+  return guard;
+}
+
 async function untilReady(port: number, child: Bun.Subprocess, directory: string): Promise<void> {
   const deadline = performance.now() + readyTimeoutMs;
   while (performance.now() < deadline) {
@@ -190,14 +207,18 @@ function gatewayConfig(
       http: { endpoints: { chatCompletions: { enabled: true } } },
     },
     models: {
-      providers: {
-        fake: {
-          baseUrl: options.provider.baseUrl,
-          apiKey: "sk-fake",
-          api: "openai-completions",
-          models: [{ id: "fake-1", name: "fake-1" }],
-        },
-      },
+      // The second is for tests that make OpenClaw take a provider out of use.
+      providers: Object.fromEntries(
+        ["fake", "spare"].map((name) => [
+          name,
+          {
+            baseUrl: options.provider.baseUrl,
+            apiKey: `sk-${name}`,
+            api: "openai-completions",
+            models: [{ id: "fake-1", name: "fake-1" }],
+          },
+        ]),
+      ),
     },
     agents: {
       defaults: {
