@@ -9,17 +9,23 @@ export type ForgetDeadline = () => void;
  */
 export interface Deadlines {
   readonly in: (delayMs: number, callback: () => void) => ForgetDeadline;
-  /** Forgets all of them. */
+  /** Forgets all of them, and those that are set later. */
   readonly stop: () => void;
 }
 
 /** How late a deadline may fire. */
 export const resolutionMs = 20;
 
+interface Deadline {
+  readonly callback: () => void;
+  isForgotten: boolean;
+}
+
 export function createDeadlines(clock: Clock): Deadlines {
-  const slots = new Map<number, Set<() => void>>();
+  const slots = new Map<number, Set<Deadline>>();
   let cancelTimer: (() => void) | null = null;
   let timerSlot = Number.POSITIVE_INFINITY;
+  let isStopped = false;
 
   function arm(slot: number): void {
     if (slot >= timerSlot) return;
@@ -34,9 +40,9 @@ export function createDeadlines(clock: Clock): Deadlines {
     const nowSlot = Math.floor(clock.monotonicMs() / resolutionMs);
     const due = [...slots.keys()].filter((slot) => slot <= nowSlot).sort((a, b) => a - b);
     for (const slot of due) {
-      const callbacks = slots.get(slot);
+      const deadlines = slots.get(slot);
       slots.delete(slot);
-      for (const callback of callbacks ?? []) callback();
+      for (const deadline of deadlines ?? []) if (!deadline.isForgotten) deadline.callback();
     }
     let next = Number.POSITIVE_INFINITY;
     for (const slot of slots.keys()) next = Math.min(next, slot);
@@ -45,27 +51,29 @@ export function createDeadlines(clock: Clock): Deadlines {
 
   return {
     in: (delayMs, callback) => {
+      if (isStopped) return () => undefined;
       const slot = Math.ceil((clock.monotonicMs() + Math.max(0, delayMs)) / resolutionMs);
-      let callbacks = slots.get(slot);
-      if (callbacks === undefined) {
-        callbacks = new Set();
-        slots.set(slot, callbacks);
+      const deadline: Deadline = { callback, isForgotten: false };
+      let deadlines = slots.get(slot);
+      if (deadlines === undefined) {
+        deadlines = new Set();
+        slots.set(slot, deadlines);
       }
-      // A wrapper per deadline: the same callback may be set twice in one slot.
-      const entry = () => callback();
-      callbacks.add(entry);
+      deadlines.add(deadline);
       arm(slot);
       return () => {
-        const current = slots.get(slot);
-        if (current === undefined) return;
-        current.delete(entry);
-        if (current.size === 0) slots.delete(slot);
+        // Its slot may be firing: then only the mark is left to see.
+        deadline.isForgotten = true;
+        deadlines.delete(deadline);
+        if (deadlines.size === 0 && slots.get(slot) === deadlines) slots.delete(slot);
       };
     },
     stop: () => {
+      isStopped = true;
       cancelTimer?.();
       cancelTimer = null;
       timerSlot = Number.POSITIVE_INFINITY;
+      for (const deadlines of slots.values()) for (const deadline of deadlines) deadline.isForgotten = true;
       slots.clear();
     },
   };
