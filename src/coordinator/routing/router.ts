@@ -31,6 +31,8 @@ export interface Router {
   ) => RouteDecision;
   /** The decision is acted on: remembers where the conversation lives and where a round-robin rule stands. */
   readonly bind: (message: TaskMessage, decided: RouteDecision) => void;
+  /** The message that put its conversation on this node never ran there: the conversation has no node again. */
+  readonly unbind: (message: TaskMessage, nodeId: NodeId) => void;
   readonly setRules: (rules: readonly Rule[]) => void;
   /** What looks wrong about a rule in the mesh as it is now. */
   readonly warningsFor: (rule: RuleInput) => readonly string[];
@@ -116,6 +118,12 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     bind: (message, decided) => {
       if (decided.nextCursor !== null) cursors.set(decided.nextCursor.ruleId, decided.nextCursor.nodeId);
       rememberSession(message, decided, clock.nowMs());
+    },
+    unbind: ({ subject, session }, nodeId) => {
+      if (session === null) return;
+      const key = bindingKey(subject, session);
+      // What is stored stays until the conversation is bound again, which it is as soon as a node takes the message.
+      if (bindings.get(key)?.nodeId === nodeId) bindings.delete(key);
     },
     setRules: (next) => {
       rules = compileRules(next);

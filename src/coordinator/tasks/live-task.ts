@@ -23,6 +23,12 @@ export interface LiveTask {
   avoid: NodeId | null;
   /** Epoch since when it waits for a slot; null while it does not. */
   waitingSinceMs: number | null;
+  /** Monotonic; until then it is not given up while nodes that could serve it are away. null: it has no such patience. */
+  patientUntilMs: number | null;
+  /** How often a node said that it was full although it had a free slot by our count. */
+  fullRefusals: number;
+  /** The decision that put it where it is now bound its conversation to that node. */
+  hasBoundSession: boolean;
   readonly preview: PreviewText;
   /** Final chunks of the answer that is arriving. */
   answerParts: string[];
@@ -50,6 +56,9 @@ export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
     passedOver: new Set(),
     avoid: null,
     waitingSinceMs: null,
+    patientUntilMs: null,
+    fullRefusals: 0,
+    hasBoundSession: false,
     preview: createPreviewText(),
     answerParts: [],
     answerLength: 0,

@@ -1,7 +1,9 @@
 import { type RouteDecision, toDecision, unblockText } from "../../domain/routing/index.ts";
+import { retryDelayMs } from "../../domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../domain/tasks/task.ts";
 import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { Random } from "../../platform/random.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { Failure } from "../../protocol/failure.ts";
@@ -31,6 +33,11 @@ export interface Placement {
   readonly hold: (one: LiveTask, decided: RouteDecision) => void;
   /** Gives the slot back, if there is one. */
   readonly release: (one: LiveTask) => void;
+  /**
+   * How long the task has to wait before it is decided again even if nothing changes: Infinity for a decision to wait
+   * that has no time of its own, null when the task must not wait.
+   */
+  readonly waitMs: (one: LiveTask, decided: RouteDecision) => number | null;
   readonly wait: (one: LiveTask, decided: RouteDecision) => void;
   /** It waits no more. */
   readonly leave: (one: LiveTask) => void;
@@ -41,21 +48,25 @@ interface PlacementOptions {
   readonly router: Router;
   readonly events: MeshEventEmitter;
   readonly clock: Clock;
+  readonly random: Random;
   /** The mesh has changed in a way that may let a waiting task go. */
   readonly onMayGo: (id: TaskId) => void;
 }
 
 /** Changes of the mesh after which every waiting task is looked at again. */
-const meshChanges = [
-  "node.online",
-  "node.changed",
-  "node.left",
-  "node.offline",
-  "rules.changed",
-  "groups.changed",
-] as const;
+const meshChanges = ["node.online", "node.changed", "rules.changed", "groups.changed"] as const;
 
-export function createPlacement({ registry, router, events, clock, onMayGo }: PlacementOptions): Placement {
+/** Changes after which only those are that wait for the node: it can do nothing for the others. */
+const nodeLosses = ["node.left", "node.offline"] as const;
+
+/** Characters of a failure's message. */
+const maxFailureLength = 4096;
+
+/** How long a task that waits is kept when all nodes that could serve it are away. */
+export const absenceGraceMs = 30_000;
+
+export function createPlacement(options: PlacementOptions): Placement {
+  const { registry, router, events, clock, random, onMayGo } = options;
   const room = createWaitingRoom();
 
   /** A slot of the node is free: the oldest tasks that wait for it and can have it go. */
@@ -75,6 +86,26 @@ export function createPlacement({ registry, router, events, clock, onMayGo }: Pl
     events.on(type, () => {
       for (const id of [...room.all()]) onMayGo(id);
     });
+  }
+  for (const type of nodeLosses) {
+    events.on(type, ({ nodeId }) => {
+      for (const id of [...room.waitingFor(nodeId)]) onMayGo(id);
+    });
+  }
+
+  /** A node that is away for a moment, as one that dials again, does not cost the tasks that wait for it. */
+  function patienceMs(one: LiveTask, decided: RouteDecision): number | null {
+    if (decided.waitFor.length === 0) return null;
+    if (one.waitingSinceMs === null && one.patientUntilMs === null) return null;
+    const nowMs = clock.monotonicMs();
+    one.patientUntilMs ??= nowMs + absenceGraceMs;
+    return one.patientUntilMs > nowMs ? one.patientUntilMs - nowMs : null;
+  }
+
+  /** All candidates refused it, and some for want of a slot: ours is not the only count of what they run. */
+  function refusalWaitMs(one: LiveTask): number | null {
+    if (one.fullRefusals === 0 || one.passedOver.size === 0) return null;
+    return retryDelayMs(one.fullRefusals, random.next());
   }
 
   return {
@@ -104,6 +135,8 @@ export function createPlacement({ registry, router, events, clock, onMayGo }: Pl
       const best = decided.order[0];
       one.node = best === undefined ? null : registry.find(best.id);
       if (one.node !== null) registry.reserve(one.node);
+      const binding = decided.session?.binding;
+      one.hasBoundSession = binding === "new" || binding === "moved";
       router.bind(one.task.message, decided);
     },
     release: (one) => {
@@ -111,17 +144,21 @@ export function createPlacement({ registry, router, events, clock, onMayGo }: Pl
       one.node = null;
       if (node !== null) registry.release(node);
     },
+    waitMs: (one, decided) => {
+      if (decided.outcome === "unroutable") return refusalWaitMs(one) ?? patienceMs(one, decided);
+      one.patientUntilMs = null;
+      if (decided.outcome === "assigned") return null;
+      if (decided.recheckAtMs === null) return Number.POSITIVE_INFINITY;
+      const untilMs = decided.recheckAtMs - clock.nowMs();
+      return Math.min(untilMs, refusalWaitMs(one) ?? untilMs);
+    },
     wait: (one, decided) => {
-      if (one.waitingSinceMs === null) {
-        one.waitingSinceMs = clock.nowMs();
-        // What refused it may take it after a wait.
-        one.passedOver.clear();
-        events.emit("task.waiting", { taskId: one.id });
-      }
-      room.wait(
-        one.id,
-        decided.waitFor.map((node) => node.id),
-      );
+      room.wait(one.id, [...decided.waitFor.map((node) => node.id), ...one.passedOver]);
+      // What refused it may take it after a wait.
+      one.passedOver.clear();
+      if (one.waitingSinceMs !== null) return;
+      one.waitingSinceMs = clock.nowMs();
+      events.emit("task.waiting", { taskId: one.id });
     },
     leave: (one) => {
       room.remove(one.id);
@@ -133,8 +170,9 @@ export function createPlacement({ registry, router, events, clock, onMayGo }: Pl
 function unroutableFailure(one: LiveTask, decision: Decision, nowMs: number): Failure {
   const tries = one.task.attempts.length;
   if (tries > 0) {
-    const message = `No other node fits after ${tries} ${tries === 1 ? "try" : "tries"}.`;
-    return { class: "refused", message };
+    const last = one.task.attempts.at(-1)?.failure?.message ?? "";
+    const message = `No other node fits after ${tries} ${tries === 1 ? "try" : "tries"}. ${last}`;
+    return { class: "refused", message: message.trimEnd().slice(0, maxFailureLength) };
   }
   const needs = unblockText(decision, nowMs);
   return {

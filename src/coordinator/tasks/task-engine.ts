@@ -54,6 +54,8 @@ export interface TaskEngine {
    * Something happened to an attempt. Resolves after the commit, with false when the report belongs to the history only.
    */
   readonly report: (live: LiveTask, event: TaskEvent) => Promise<boolean>;
+  /** Resolves when all that happened to the task so far is committed. */
+  readonly settled: (id: TaskId) => Promise<void>;
   /** The node has reported that it runs the current attempt: nothing has to be waited for any more. */
   readonly resume: (live: LiveTask) => void;
   /** Tasks whose current attempt is on this node. */
@@ -61,7 +63,10 @@ export interface TaskEngine {
   /** Takes up what a former process left unfinished. */
   readonly recover: () => Promise<void>;
   readonly size: () => number;
-  /** Takes no new work; resolves when all has ended or the time is over. */
+  /**
+   * Takes no new work; resolves when all has ended or the time is over. Those who still wait then are told
+   * COORDINATOR_STOPPING; their tasks stay on record and are taken up by the next process.
+   */
   readonly drain: (deadlineMs: number) => Promise<void>;
 }
 
@@ -89,6 +94,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     router,
     events,
     clock,
+    random,
     onMayGo: (id) => {
       const one = live.get(id);
       if (one !== undefined) route(one);
@@ -140,9 +146,10 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
 
   /** Puts a decision into the task before its first commit. @returns what to do after that commit */
   function apply(one: LiveTask, decided: RouteDecision): () => void {
-    if (decided.outcome === "waiting") {
+    if (placement.waitMs(one, decided) !== null) {
       one.task = applyChange(one.task, { decision: toDecision(decided, clock.nowMs()) });
-      return () => wait(one, decided);
+      // Decided again: what it would wait for may have happened during the commit.
+      return () => route(one);
     }
     const event = placement.toEvent(one, decided);
     const step = nextTaskState(one.task, event, { nowMs: clock.nowMs(), random: random.next() });
@@ -180,8 +187,14 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
         if (isTerminal(one.task.state)) one.ended.resolve(one.task);
       });
     }
-    follow(one, step.next, event);
+    if (step.change?.endedAtMs !== undefined) end(one, step.next);
+    else if (!isTerminal(one.task.state)) follow(one, step.next, event);
     return true;
+  }
+
+  function end(one: LiveTask, next: NextStep): void {
+    if (next.kind === "stop") stopRun(one, next.attempt, next.reason);
+    finish(one);
   }
 
   function closeAttempt(one: LiveTask, event: TaskEvent): void {
@@ -203,18 +216,13 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   }
 
   function follow(one: LiveTask, next: NextStep, event: TaskEvent): void {
-    if (isTerminal(one.task.state)) {
-      if (next.kind === "stop") stopRun(one, next.attempt, next.reason);
-      finish(one);
-      return;
-    }
     switch (next.kind) {
       case "none":
       case "late":
         return;
       case "route":
-        placement.release(one);
         if (event.kind === "refused" || event.kind === "lost") passOver(one);
+        placement.release(one);
         one.avoid = next.avoid;
         if (next.afterMs === 0) route(one);
         else
@@ -224,6 +232,8 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
           );
         return;
       case "await_report":
+        // The time a cancel has for its confirmation is the shorter one, and runs already.
+        if (one.task.isCancelRequested) return;
         setTimer(
           one,
           deadlines.in(next.forMs, () => void report(one, { kind: "grace_ended", attempt: next.attempt })),
@@ -243,9 +253,25 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     }
   }
 
+  /** It never ran on that node: neither is the node asked again, unless its link was to blame, nor its conversation there. */
   function passOver(one: LiveTask): void {
-    const last = one.task.attempts.at(-1);
-    if (last !== undefined) one.passedOver.add(last.nodeId);
+    const { attempts, message } = one.task;
+    const last = attempts.at(-1);
+    if (last === undefined) return;
+    const losses = attempts.filter(({ nodeId, state }) => nodeId === last.nodeId && state === "lost").length;
+    if (last.state === "refused" || losses > 1) one.passedOver.add(last.nodeId);
+    const hasRun = last.failure?.class === "lost_after_start";
+    if (one.hasBoundSession && !hasRun && !isConversing(one)) router.unbind(message, last.nodeId);
+    one.hasBoundSession = false;
+  }
+
+  /** Whether another message of the same conversation is on the same node. */
+  function isConversing(one: LiveTask): boolean {
+    const { subject, session } = one.task.message;
+    return [...live.values()].some(
+      ({ id, node, task: { message } }) =>
+        id !== one.id && node === one.node && message.session === session && message.subject === subject,
+    );
   }
 
   function stopRun(one: LiveTask, attempt: AttemptNumber, reason: CancelFrame["reason"]): void {
@@ -264,8 +290,9 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   function route(one: LiveTask): void {
     if (isTerminal(one.task.state) || currentAttempt(one.task) !== null) return;
     const decided = placement.decideAgain(one);
-    if (decided.outcome === "waiting") {
-      wait(one, decided);
+    const waitMs = placement.waitMs(one, decided);
+    if (waitMs !== null) {
+      wait(one, decided, waitMs);
       return;
     }
     placement.leave(one);
@@ -276,11 +303,11 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     });
   }
 
-  function wait(one: LiveTask, decided: RouteDecision): void {
+  function wait(one: LiveTask, decided: RouteDecision, forMs: number): void {
     if (isTerminal(one.task.state)) return;
     placement.wait(one, decided);
-    if (decided.recheckAtMs !== null) {
-      const forMs = decided.recheckAtMs - clock.nowMs();
+    one.forgetTimer();
+    if (Number.isFinite(forMs)) {
       setTimer(
         one,
         deadlines.in(forMs, () => route(one)),
@@ -298,6 +325,8 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       void report(one, { kind: "lost", attempt: attempt.number, started: false, fenced: true, reason });
       return;
     }
+    // A grace that began while the offer waited for its commit, for a link that was replaced meanwhile, is over.
+    one.forgetTimer();
     events.emit("task.offered", { taskId: one.id, attempt: attempt.number, nodeId: attempt.nodeId });
     notify(one);
   }
@@ -307,6 +336,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     find: (id) => live.get(id) ?? null,
     cancel: (one) => void report(one, { kind: "cancel_requested" }),
     report,
+    settled: writer.settled,
     resume: (one) => {
       const attempt = currentAttempt(one.task);
       if (attempt === null) return;
@@ -323,7 +353,10 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       isStopping = true;
       if (live.size === 0) return;
       await new Promise<void>((resolve) => {
-        const forget = deadlines.in(deadlineMs, resolve);
+        const forget = deadlines.in(deadlineMs, () => {
+          for (const one of live.values()) one.ended.reject(stoppedWaiting());
+          resolve();
+        });
         onEmpty = () => {
           forget();
           resolve();
@@ -338,6 +371,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     live.set(one.id, one);
     const leftMs = task.message.createdAtMs + task.message.timeoutMs - clock.nowMs();
     one.forgetTimeout = deadlines.in(leftMs, () => void report(one, { kind: "timed_out" }));
+    one.patientUntilMs = clock.monotonicMs() + recoveryGraceMs;
     const attempt = currentAttempt(task);
     if (attempt !== null) {
       one.node = registry.find(attempt.nodeId);
@@ -377,6 +411,12 @@ export function endedTask(task: Task): LiveTask {
   const one = createLiveTask(task, 0);
   one.ended.resolve(task);
   return one;
+}
+
+function stoppedWaiting(): MeshError {
+  return new MeshError("COORDINATOR_STOPPING", "The coordinator stops before the answer has come.", {
+    hint: "With an Idempotency-Key the same call gets the answer from the next coordinator.",
+  });
 }
 
 function sameBody(one: LiveTask, message: TaskMessage): LiveTask {
