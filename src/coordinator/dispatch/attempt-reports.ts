@@ -51,7 +51,12 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     const live = engine.find(frame.task);
     const current = live === null ? null : currentAttempt(live.task);
     if (live === null || current === null || current.number !== frame.attempt || current.nodeId !== node.id) {
-      if (isOutcome(frame)) void takeLate(node, session, frame);
+      if (isOutcome(frame)) {
+        takeLate(node, session, frame).catch((error: unknown) => {
+          // Not acknowledged: the node reports it again when it reconnects.
+          log.warn("late report not stored", { task: frame.task, node: node.id, error: String(error) });
+        });
+      }
       return;
     }
     switch (frame.type) {
@@ -95,8 +100,8 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
   }
 
   function takeRefusal(live: LiveTask, node: MeshNode, frame: RefuseFrame): void {
-    if (frame.reason !== "full" && frame.reason !== "no_such_runtime")
-      registry.setNotReady(node, frame.message);
+    if (frame.reason === "full") live.fullRefusals += 1;
+    else if (frame.reason !== "no_such_runtime") registry.setNotReady(node, frame.message);
     void engine.report(live, { kind: "refused", attempt: frame.attempt, message: frame.message });
   }
 
@@ -117,28 +122,34 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
   }
 
   function takeAnswer(live: LiveTask, frame: ResultFrame): Outcome {
-    const text = frame.text ?? live.answerParts.join("");
-    const isWhole =
-      text.length === frame.length && (frame.sha256 === undefined || sha256Hex(text) === frame.sha256);
-    if (isWhole) return { kind: "succeeded", attempt: frame.attempt, text };
-    log.error("an answer arrived damaged", { task: live.id, attempt: frame.attempt });
+    const { attempt, length } = frame;
+    if (length > maxAnswerBytes) {
+      const message = `The answer has more than ${maxAnswerBytes / 1024 / 1024} MiB.`;
+      return { kind: "failed", attempt, failure: { class: "too_large", message } };
+    }
+    const text = readAnswer(live, frame);
+    if (text?.length === length) return { kind: "succeeded", attempt, text };
+    log.error("an answer arrived damaged", { task: live.id, attempt });
     const failure: Failure = {
       class: "runtime_error",
       kind: "internal",
       message: "The answer arrived damaged: its length or checksum does not match.",
     };
-    return { kind: "failed", attempt: frame.attempt, failure };
+    return { kind: "failed", attempt, failure };
   }
 
   /** An outcome for a task that has ended or moved on: kept in the history of its own attempt, never the result. */
   async function takeLate(node: MeshNode, session: NodeSession, frame: AttemptFrame): Promise<void> {
+    // What the node is told to forget has to be on record: the first report of this outcome may still wait for the disk.
+    await engine.settled(frame.task);
     const task = engine.find(frame.task)?.task ?? (await store.get(frame.task));
     const attempt = task?.attempts.find((one) => one.number === frame.attempt && one.nodeId === node.id);
     if (attempt === undefined) {
       session.send({ type: "ack", task: frame.task, attempt: frame.attempt, unknown: true });
       return;
     }
-    if (isNews(attempt, task)) await store.recordLate(frame.task, { ...attempt, isLateResult: true });
+    if (isAnswer(frame) && isNews(attempt, task))
+      await store.recordLate(frame.task, { ...attempt, isLateResult: true });
     acks.add(session, { task: frame.task, attempt: frame.attempt });
   }
 
@@ -151,6 +162,18 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
       }
     },
   };
+}
+
+/** @returns null when the checksum does not fit, or is missing where the answer came in parts */
+function readAnswer({ answerParts }: LiveTask, { text: inline, sha256 }: ResultFrame): string | null {
+  if (inline !== undefined && sha256 === undefined) return inline;
+  const text = inline ?? answerParts.join("");
+  return sha256 === sha256Hex(text) ? text : null;
+}
+
+/** A confirmed stop of an attempt that was given up is no late answer. */
+function isAnswer(frame: AttemptFrame): boolean {
+  return frame.type === "result" || frame.type === "failed";
 }
 
 /** A repeat of an outcome that is recorded already is no news. */

@@ -21,6 +21,8 @@ import type { AttemptReports } from "./attempt-reports.ts";
 /** How long an older link of the same node, of another agent process, has to show that it is alive. */
 const aliveCheckMs = 1000;
 
+const replacedReason = "a newer link of this node took over";
+
 /** Cap of the nodes' reconnect backoff, by the size of the mesh. */
 const smallMeshNodes = 500;
 const smallBackoffCapMs = 2000;
@@ -111,15 +113,13 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
         code: known.code,
         error: String(error),
       });
-      session.close(closeCodeOf(known), `${known.code}: ${known.message}`.slice(0, 120));
+      session.close(closeCodeOf(known), known.code);
     }
   }
 
   /** A second link of the same agent process takes over; of another one, only when the first is dead. */
   async function assertNotHeld(session: NodeSession, hello: HelloFrame): Promise<void> {
-    const id =
-      session.principal.nodeId ?? (session.principal.scopes.has("admin") ? hello.node_id : undefined);
-    const holder = id === undefined ? null : registry.find(id);
+    const holder = registry.holderOf(hello, session.principal);
     const old = holder?.session ?? null;
     if (holder === null || old === null || !old.isOpen) return;
     if (holder.instance !== hello.instance && (await old.isAlive(aliveCheckMs))) {
@@ -128,13 +128,15 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
         `Another agent runs node ${holder.name} from ${old.remoteAddress}.`,
       );
     }
-    old.close(closeCodes.replaced, "a newer link of this node took over");
+    old.close(closeCodes.replaced, replacedReason);
   }
 
   async function redeemInvite(session: NodeSession, hello: HelloFrame): Promise<void> {
     const { inviteHash } = session.principal;
     if (inviteHash === null) return;
-    if (registry.isNameTaken(hello.name)) return; // admission refuses it; the invite stays good for another name
+    const isOwnName = registry.holderOf(hello, session.principal) !== null;
+    // Admission refuses a taken name; the invite stays good for another one.
+    if (!isOwnName && registry.isNameTaken(hello.name)) return;
     if (!(await options.invites.redeem(inviteHash, hello.instance, options.clock.nowMs()))) {
       throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
     }
@@ -143,6 +145,8 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
   async function welcome(session: NodeSession, hello: HelloFrame): Promise<void> {
     const { node, token, isReturning } = await registry.admit(hello, session.principal);
     if (!session.isOpen) return;
+    // Another dial of this node may have been let in while this one was being recorded.
+    if (node.session !== session) node.session?.close(closeCodes.replaced, replacedReason);
     nodeOf.set(session, node);
     const held = engine.onNode(node.id);
     session.send({
@@ -191,6 +195,7 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
     if (node === undefined || node.session !== session) return;
     registry.setOffline(node, why.reason);
     log.info(`node offline: ${node.id} (${node.name})`, { code: why.code, reason: why.reason });
+    const isGoneForGood = node.record.isRemoved;
     const unwritten = new Set(unsent.flatMap((frame) => (frame.type === "offer" ? [frame.task] : [])));
     for (const live of engine.onNode(node.id)) {
       const attempt = currentAttempt(live.task);
@@ -202,6 +207,15 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
           attempt: attempt.number,
           started: false,
           fenced: true,
+          reason,
+        });
+      } else if (isGoneForGood) {
+        const reason = "The node was removed from the mesh while it worked on the message.";
+        void engine.report(live, {
+          kind: "lost",
+          attempt: attempt.number,
+          started: true,
+          fenced: false,
           reason,
         });
       } else {

@@ -30,6 +30,11 @@ export interface NodeRegistry {
   readonly find: (idOrName: string) => MeshNode | null;
   readonly findByTokenHash: (tokenHash: string) => NodeId | null;
   readonly isNameTaken: (name: string) => boolean;
+  /**
+   * The node whose place a dialing agent may take: its token's, the one an admin names, or the one of this name that this
+   * very agent process made before, when the answer to that was lost. null: none.
+   */
+  readonly holderOf: (hello: HelloFrame, principal: Principal) => MeshNode | null;
   /** Decides who a dialing node is, and records it. Throws NAME_TAKEN, TOKEN_INVALID or STORE_UNAVAILABLE. */
   readonly admit: (hello: HelloFrame, principal: Principal) => Promise<Admission>;
   readonly setOnline: (node: MeshNode, session: NodeSession, hello: HelloFrame) => void;
@@ -109,15 +114,19 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     }
   }
 
-  /** The node whose place the caller may take; null: a new one. */
-  function claimed(hello: HelloFrame, principal: Principal): MeshNode | null {
+  function holderOf(hello: HelloFrame, principal: Principal): MeshNode | null {
     const claimedId = principal.nodeId ?? (principal.scopes.has("admin") ? hello.node_id : undefined);
-    const node = claimedId === undefined ? undefined : byId.get(claimedId);
+    const node = claimedId === undefined ? madeByInstance(hello) : byId.get(claimedId);
     return node === undefined || node.record.isRemoved ? null : node;
   }
 
+  function madeByInstance({ name, instance }: HelloFrame): MeshNode | undefined {
+    const node = byName.get(name.toLowerCase());
+    return node?.instance === instance ? node : undefined;
+  }
+
   async function admit(hello: HelloFrame, principal: Principal): Promise<Admission> {
-    const existing = claimed(hello, principal);
+    const existing = holderOf(hello, principal);
     assertNameFree(hello.name, existing?.id ?? null);
     const nowMs = clock.nowMs();
     const needsToken = existing === null || principal.nodeId === null;
@@ -143,6 +152,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     const node = existing ?? new MeshNode(record);
     await save(node, record);
     byId.set(node.id, node);
+    node.instance = hello.instance;
     events.emit("node.registered", { nodeId: node.id, name: node.name, isReturning: existing !== null });
     return { node, token, isReturning: existing !== null };
   }
@@ -156,6 +166,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       return byName.get(idOrName.toLowerCase()) ?? null;
     },
     findByTokenHash: (tokenHash) => byTokenHash.get(tokenHash) ?? null,
+    holderOf,
     isNameTaken: (name) => byName.has(name.toLowerCase()),
     admit,
     setOnline: (node, session, hello) => {

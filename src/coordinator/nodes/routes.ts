@@ -21,10 +21,11 @@ type NodeHandlers = Pick<Handlers, "listNodes" | "getNode" | "patchNode" | "remo
 export function createNodeRoutes({ registry, groupsOf }: NodeRouteOptions): NodeHandlers {
   function find(idOrName: string, principal: Principal): MeshNode {
     const node = registry.find(idOrName);
-    if (node === null) throw new MeshError("NODE_NOT_FOUND", `There is no node "${idOrName}".`);
-    if (principal.nodeId !== null && principal.nodeId !== node.id) {
+    // Asked first, so that a node does not learn which other nodes there are.
+    if (principal.nodeId !== null && principal.nodeId !== node?.id) {
       throw new MeshError("SCOPE_MISSING", "A node's token opens that node's own routes only.");
     }
+    if (node === null) throw new MeshError("NODE_NOT_FOUND", `There is no node "${idOrName}".`);
     return node;
   }
 
