@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createLinkServer } from "../link/link-server.ts";
 import { reachableAddresses } from "../platform/addresses.ts";
 import { errorCodeOf } from "../platform/atomic-file.ts";
-import { systemClock } from "../platform/clock.ts";
+import { delay, systemClock } from "../platform/clock.ts";
 import { createDeadlines } from "../platform/deadlines.ts";
 import { createEventEmitter } from "../platform/event-emitter.ts";
 import { systemIds } from "../platform/ids.ts";
@@ -66,6 +66,10 @@ export interface RunningCoordinator {
 
 /** How long running answers may take when the coordinator stops. */
 const stopDeadlineMs = 5000;
+
+/** How long the answers that are there may then take to reach their clients, and how often that is looked at. */
+const flushLimitMs = 500;
+const flushPollMs = 2;
 
 /**
  * Builds one coordinator out of its parts and starts it: lock, store, registry, routing, tasks, links, HTTP. What was
@@ -211,6 +215,10 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
     stop: async (deadlineMs) => {
       isStopping = true;
       await engine.drain(deadlineMs);
+      const flushEndsAtMs = clock.monotonicMs() + flushLimitMs;
+      while (server.pendingRequests() > 0 && clock.monotonicMs() < flushEndsAtMs) {
+        await delay(clock, flushPollMs);
+      }
       links.closeAll(closeCodes.goingAway, "the coordinator stops");
       links.stop();
       deadlines.stop();

@@ -33,6 +33,8 @@ interface HttpServerOptions {
 
 export interface HttpServer {
   readonly port: number;
+  /** Requests whose answers are not out yet; links do not count. */
+  readonly pendingRequests: () => number;
   /** Takes no new connections; resolves when the last answer is out, or at once with `isForced`. */
   readonly stop: (isForced: boolean) => Promise<void>;
 }
@@ -109,7 +111,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
 
   function unknown(request: Request): Response {
     const requestId = `req_${(requests++).toString(36)}`;
-    const path = new URL(request.url).pathname;
+    const path = pathOf(request.url);
     const methods = [...methodsOf].find(([pattern]) => matchesPath(pattern, path))?.[1];
     if (methods === undefined) {
       return errorAnswer(new MeshError("ROUTE_NOT_FOUND", `There is nothing at ${path}.`), requestId, log);
@@ -137,6 +139,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
 
   return {
     port: server.port ?? options.port,
+    pendingRequests: () => server.pendingRequests,
     stop: (isForced) => server.stop(isForced),
   };
 }
@@ -175,7 +178,8 @@ function parseParams(route: RouteContract, params: Readonly<Record<string, strin
 
 function parseQuery(route: RouteContract, url: string): unknown {
   if (route.query === undefined) return undefined;
-  const query = Object.fromEntries(new URL(url).searchParams);
+  const mark = url.indexOf("?");
+  const query = Object.fromEntries(new URLSearchParams(mark < 0 ? "" : url.slice(mark)));
   return parseWith(route.query, query, "QUERY_INVALID", "query");
 }
 
@@ -186,6 +190,11 @@ function parseWith(schema: z.ZodType, value: unknown, code: ErrorCode, what: str
   throw new MeshError(code, `The ${what} does not fit: ${issues.slice(0, 3).join("; ")}.`, {
     details: { issues },
   });
+}
+
+/** The Host header is part of the URL and may be anything, so that `new URL` may throw. */
+function pathOf(url: string): string {
+  return /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? url;
 }
 
 function matchesPath(pattern: string, path: string): boolean {

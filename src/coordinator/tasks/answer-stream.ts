@@ -21,6 +21,7 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
   let toldAttempt = 0;
   let isWaitingTold = false;
   let ended: Task | null = null;
+  let stopped: unknown = null;
   let isOver = false;
   let onMore: () => void = () => undefined;
   void live.ended.promise.then(
@@ -28,13 +29,16 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
       ended = task;
       onMore();
     },
-    () => undefined,
+    (error: unknown) => {
+      stopped = error;
+      onMore();
+    },
   );
 
   function takeDecision(): ServerSentEvent[] {
     const { task } = live;
-    const attempt = currentAttempt(task)?.number ?? 0;
-    if (task.decision === null || isTerminal(task.state)) return [];
+    if (task.decision === null) return [];
+    const attempt = (isTerminal(task.state) ? task.attempts.at(-1) : currentAttempt(task))?.number ?? 0;
     const isNew = attempt > toldAttempt || (attempt === 0 && toldAttempt === 0 && !isWaitingTold);
     if (!isNew) return [];
     isWaitingTold = true;
@@ -53,18 +57,25 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
   }
 
   function takeEnd(task: Task): ServerSentEvent[] {
-    isOver = true;
     try {
-      return [{ event: "result", data: toRouteAnswer(task) }];
+      const result = { event: "result", data: toRouteAnswer(task) };
+      isOver = true;
+      return [...takeDecision(), result];
     } catch (error) {
-      return [{ event: "error", data: toErrorBody(error, options.requestId, options.log).body }];
+      return [...takeDecision(), takeError(error)];
     }
+  }
+
+  function takeError(error: unknown): ServerSentEvent {
+    isOver = true;
+    return { event: "error", data: toErrorBody(error, options.requestId, options.log).body };
   }
 
   return {
     take: () => {
       if (isOver) return [];
       if (ended !== null) return takeEnd(ended);
+      if (stopped !== null) return [takeError(stopped)];
       return [...takeDecision(), ...takeText()];
     },
     isOver: () => isOver,

@@ -45,6 +45,7 @@ export function createTaskRoutes(options: TaskRouteOptions): TaskHandlers {
 
   async function send(call: MessageCall, target: string | null): Promise<Response> {
     call.takeTime();
+    if (target !== null) await assertTarget(call, target);
     const message = toMessage(call, target, { id: options.ids.task(), nowMs: clock.nowMs() });
     const live = await engine.submit(message);
     const isTied = message.idempotencyKey === null;
@@ -60,6 +61,13 @@ export function createTaskRoutes(options: TaskRouteOptions): TaskHandlers {
     const task = await live.ended.promise;
     call.signal.removeEventListener("abort", onGone);
     return jsonAnswer(200, toRouteAnswer(task), answerHeaders(live, task, clock.monotonicMs()));
+  }
+
+  /** A repeat of a key gets the task that has it, whatever became of the node it named. */
+  async function assertTarget(call: MessageCall, target: string): Promise<void> {
+    const key = call.headers.get("idempotency-key");
+    if (key !== null && (await store.findByKey(call.principal.subject, key)) !== null) return;
+    options.router.assertTarget(target);
   }
 
   async function load(id: TaskId, principal: Principal): Promise<Task> {
@@ -79,10 +87,7 @@ export function createTaskRoutes(options: TaskRouteOptions): TaskHandlers {
 
   return {
     routeMessage: (call) => send(call, null),
-    routeMessageTo: (call) => {
-      options.router.assertTarget(call.params.node);
-      return send(call, call.params.node);
-    },
+    routeMessageTo: (call) => send(call, call.params.node),
     getTask: async ({ params, principal }) => toTaskInfo(await load(params.id, principal)),
     getTaskDecision: async ({ params, principal }) => {
       const { decision } = await load(params.id, principal);
