@@ -53,9 +53,8 @@ describe("the first five minutes, on a machine without an AI runtime", () => {
       );
       expect(seen).toContain("echo");
       const port = /http:\/\/[^\s:]+:(\d+)/.exec(seen)?.[1];
-      const commands = [...seen.matchAll(/^\s+(claw-mesh (?!join).+)$/gm)].map(([, command = ""]) =>
-        command.trim(),
-      );
+      const suggestions = seen.slice(seen.indexOf("Try next:"));
+      const commands = [...suggestions.matchAll(/^ +(claw-mesh .+)$/gm)].map(([, command = ""]) => command);
       expect(commands).toHaveLength(3);
       for (const command of commands) {
         // As typed, in a shell; the variable stands for the default port, which another test may hold.

@@ -32,6 +32,10 @@ async function identityFile(machine: Machine, name: string): Promise<string> {
   return file;
 }
 
+function joinArgs(name: string): readonly string[] {
+  return ["join", coordinator.url, "--name", name, "--no-gateway", "--token", coordinator.token];
+}
+
 describe("a node that comes back", () => {
   test("keeps its id, name and history after a clean stop, and after kill -9", async () => {
     const node = await mesh.startNode(coordinator, { name: "steady", tags: ["one"] });
@@ -83,16 +87,9 @@ describe("one name", () => {
     await mesh.startNode(coordinator, { name: "Claimed" });
     const { id } = await nodeInfo("Claimed");
     const other = await mesh.createMachine("claimant");
-    const program = other.start([
-      "join",
-      coordinator.url,
-      "--name",
-      "claimed",
-      "--no-gateway",
-      "--token",
-      coordinator.token,
-    ]);
-    await program.waitForLine(/NAME_TAKEN|name .*taken|taken .*name/i);
+    const refused = await other.cli(joinArgs("claimed"));
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain("--name");
     const nodes = (await coordinator.call("GET", "/api/v1/nodes")).body;
     const claimed = nodes.filter(({ name }: { name: string }) => name.toLowerCase() === "claimed");
     expect(claimed).toMatchObject([{ id, status: "online" }]);
@@ -100,17 +97,9 @@ describe("one name", () => {
 
   test("of a group is refused to a node, and the name of a node to a group", async () => {
     await coordinator.call("PUT", "/api/v1/groups/crowd", { nodes: ["steady"] });
-    const machine = await mesh.createMachine("crowd");
-    const program = machine.start([
-      "join",
-      coordinator.url,
-      "--name",
-      "crowd",
-      "--no-gateway",
-      "--token",
-      coordinator.token,
-    ]);
-    await program.waitForLine(/NAME_TAKEN|name .*taken|taken .*name/i);
+    const refused = await (await mesh.createMachine("crowd")).cli(joinArgs("crowd"));
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain("crowd");
     const group = await coordinator.call("PUT", "/api/v1/groups/Steady", { nodes: ["crowd"] });
     expect(group).toMatchObject({ status: 409, body: { code: "NAME_TAKEN" } });
   });
@@ -165,8 +154,14 @@ describe("an invite", () => {
       machine.start(["join", coordinator.url, "--name", name, "--no-gateway", "--token", invite.code]);
     const first = join("invited", await mesh.createMachine("invited"));
     await first.waitForLine(/registered as node node_/);
-    const second = join("uninvited", await mesh.createMachine("uninvited"));
-    await second.waitForLine(/INVITE_INVALID|TOKEN_INVALID|invite .*(used|expired|unknown)|not accepted/i);
+    const machine = await mesh.createMachine("uninvited");
+    const second = await machine.cli([
+      "join",
+      coordinator.url,
+      ...["--name", "uninvited", "--no-gateway", "--token", invite.code],
+    ]);
+    expect(second.exitCode).toBe(4);
+    expect(second.stderr).toContain("claw-mesh invite");
     const answer = await coordinator.call("GET", "/api/v1/nodes/uninvited");
     expect(answer.body.code).toBe("NODE_NOT_FOUND");
   });

@@ -186,11 +186,9 @@ describe("SIGTERM", () => {
     const run = await runtime.nextRun();
     run.write("here it is");
     const exit = coordinator.kill("SIGTERM");
-    const refused = await until("no more work", async () => {
-      const late = await send({ content: "too late" }).catch(() => null);
-      return late === null || late.status === 503 ? { late } : null;
-    });
-    if (refused.late !== null) expect(refused.late.body.code).toBe("COORDINATOR_STOPPING");
+    await coordinator.program().waitForLine(/stopping/);
+    const late = await send({ content: "too late" }).catch(() => null);
+    if (late !== null) expect(late).toMatchObject({ status: 503, body: { code: "COORDINATOR_STOPPING" } });
     run.finish();
     expect(await answer).toMatchObject({ status: 200, body: { response: "here it is" } });
     expect(await exit).toEqual({ code: 0, signal: null });

@@ -27,7 +27,7 @@ afterAll(() => mesh[Symbol.asyncDispose]());
 
 /** Sends by the command line and gives the machine-readable answer. */
 async function send(...args: readonly string[]) {
-  const result = await coordinator.cli(["send", "--json", ...args]);
+  const result = await coordinator.cli(["send", "--json", "--explain", ...args]);
   expect({ exitCode: result.exitCode, stderr: result.stderr }).toMatchObject({ exitCode: 0 });
   return result.json();
 }
