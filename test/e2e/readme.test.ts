@@ -4,7 +4,7 @@
  * terminal, and the next line waits until they are ready. Blocks marked otherwise (`console`, `yaml`) are not run.
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cp, mkdir, stat, symlink } from "node:fs/promises";
+import { cp, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { findFreePort } from "../support/free-port.ts";
 import { createTempDir, type TempDir } from "../support/temp-dir.ts";
@@ -14,7 +14,6 @@ setDefaultTimeout(120_000);
 
 const root = join(import.meta.dir, "..", "..");
 const english = await Bun.file(join(root, "README.md")).text();
-const chinese = await Bun.file(join(root, "README.zh-CN.md")).text();
 
 interface Block {
   readonly language: string;
@@ -27,43 +26,6 @@ function fencedBlocks(text: string): readonly Block[] {
     code,
   }));
 }
-
-const outsideCode = (text: string) => text.replaceAll(/^```(\S*)\n([\s\S]*?)^```$/gm, "");
-const headings = (text: string) =>
-  [...outsideCode(text).matchAll(/^(#+) /gm)].map(([, marks = ""]) => marks.length);
-const links = (text: string) =>
-  [...outsideCode(text).matchAll(/\]\(([^)\s]+)[^)]*\)/g)].map(([, target = ""]) => target);
-
-describe("the two READMEs", () => {
-  test("have the same code, but for its comments", () => {
-    // Comments are words, and words are translated.
-    const code = (text: string) =>
-      fencedBlocks(text).map((block) => ({ ...block, code: block.code.replaceAll(/(^|\s+)# .*$/gm, "") }));
-    expect(code(chinese)).toEqual(code(english));
-  });
-
-  test("have headings of the same levels", () => {
-    expect(headings(chinese)).toEqual(headings(english));
-  });
-
-  test("have the same links, to pages of their language where there is one", () => {
-    const neutral = (text: string) =>
-      links(text).map((target) => target.replace(".zh-CN.md", ".md").replace(/#.*/, ""));
-    const others = (text: string) => neutral(text).filter((target) => target !== "README.md");
-    expect(others(chinese)).toEqual(others(english));
-  });
-
-  test("link only to files that are there", async () => {
-    const local = [...links(english), ...links(chinese)]
-      .filter((target) => !/^(https?:|mailto:|#)/.test(target))
-      .map((target) => target.replace(/#.*/, ""));
-    const missing: string[] = [];
-    for (const target of local) {
-      if ((await stat(join(root, target)).catch(() => null)) === null) missing.push(target);
-    }
-    expect(missing).toEqual([]);
-  });
-});
 
 describe("the commands of the README", () => {
   let directory: TempDir;
