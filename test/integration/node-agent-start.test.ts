@@ -1,0 +1,65 @@
+import { afterEach, expect, test } from "bun:test";
+import { startNodeAgent } from "../../src/node/index.ts";
+import { type LogFacts, silentLog } from "../../src/platform/log.ts";
+import { startLinkCoordinator } from "../support/link-coordinator.ts";
+import { makeDataDir } from "../support/test-agent.ts";
+
+const opened: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of opened.splice(0).reverse()) await close();
+});
+
+test("a machine becomes a node with its runtime, capabilities and tags, and says so in the log", async () => {
+  const coordinator = startLinkCoordinator();
+  const dataDir = await makeDataDir();
+  opened.push(coordinator.stop, dataDir.stop);
+  const lines: string[] = [];
+  const start = () =>
+    startNodeAgent({
+      coordinatorUrl: coordinator.url,
+      token: null,
+      invite: "invite",
+      name: "heron",
+      tags: ["lake"],
+      slots: null,
+      dataDir: dataDir.path,
+      runtime: { kind: "echo", endpoint: null, token: null, timeoutMs: null },
+      version: "1.2.3",
+      log: { ...silentLog, info: (message: string, _facts?: LogFacts) => lines.push(message) },
+      env: { PATH: "/nowhere" },
+    });
+  const agent = await start();
+  expect(agent.selfTest).toMatchObject({
+    reached: true,
+    authenticated: true,
+    slots: 4,
+    nodeId: agent.nodeId,
+    runtimes: [{ kind: "echo", ready: true }],
+  });
+  expect(coordinator.hellos[0]).toMatchObject({ software: "1.2.3", name: "heron" });
+  expect(coordinator.hellos[0]?.capabilities.tags).toEqual(["lake"]);
+  coordinator.offer("hello");
+  expect((await coordinator.find("result")).text).toContain("hello");
+  await coordinator.stop();
+  await agent.stop();
+  expect(lines).toEqual([
+    `joining mesh at ${coordinator.url} as "heron"`,
+    `registered as node ${agent.nodeId}`,
+  ]);
+
+  const again = startLinkCoordinator({
+    port: coordinator.port,
+    meshId: coordinator.meshId,
+    tokens: coordinator.tokens,
+  });
+  opened.push(again.stop);
+  lines.length = 0;
+  const second = await start();
+  await again.stop();
+  await second.stop();
+  expect(second.nodeId).toBe(agent.nodeId);
+  expect(lines).toEqual([
+    `joining mesh at ${coordinator.url} as "heron"`,
+    `re-registered as node ${agent.nodeId}`,
+  ]);
+});
