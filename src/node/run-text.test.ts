@@ -67,6 +67,16 @@ describe("the text of a run", () => {
     expect(text.takeChunks()).toEqual([{ offset: 0, text: "again" }]);
   });
 
+  test("tells again that nothing is left of the text when that was lost with the link", () => {
+    const text = createRunText();
+    text.add({ offset: 0, text: "x" });
+    text.takeChunks();
+    text.add({ offset: 0, text: "" });
+    text.takeChunks();
+    text.resumeFrom(1);
+    expect(text.takeChunks()).toEqual([{ offset: 0, text: "" }]);
+  });
+
   test("starts again from what is kept when the coordinator is too far behind", () => {
     const text = createRunText();
     const receiver = createReceiver();
@@ -122,6 +132,7 @@ describe("the text of a run", () => {
         receiver.take(text.takeChunks());
         expect(receiver.text()).toBe(whole);
       }),
+      { numRuns: 500 },
     );
   });
 });

@@ -29,6 +29,8 @@ export function createRunText(): RunText {
   let dirtyFrom: number | null = null;
   /** Whether text was ever replaced; then the coordinator's length does not tell which text it has. */
   let wasReplaced = false;
+  /** Whether this process saw any text; until then the coordinator may keep what a former one had sent. */
+  let hasBegun = false;
 
   const end = () => keptFrom + kept.length;
 
@@ -36,7 +38,7 @@ export function createRunText(): RunText {
   const startAgain = () => {
     wasReplaced = true;
     base = keptFrom;
-    dirtyFrom = kept === "" ? null : keptFrom;
+    dirtyFrom = hasBegun ? keptFrom : null;
   };
 
   const trim = () => {
@@ -49,6 +51,7 @@ export function createRunText(): RunText {
 
   return {
     add: ({ offset, text }) => {
+      hasBegun = true;
       if (offset < end()) wasReplaced = true;
       const isGap = offset > end();
       const isWithin = offset >= keptFrom && !isGap;
