@@ -1,0 +1,130 @@
+import {
+  type CoordinatorOptions,
+  type RunningCoordinator,
+  startCoordinator,
+} from "../../src/coordinator/index.ts";
+import { type Log, silentLog } from "../../src/platform/log.ts";
+import { type FakeNode, type FakeNodeOptions, joinFakeNode } from "./fake-node.ts";
+import { createTempDir } from "./temp-dir.ts";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at fields of answers that they then compare.
+  readonly body: any;
+}
+
+export interface CallOptions {
+  readonly body?: unknown;
+  /** Sent as it is, in place of `body`. */
+  readonly rawBody?: RequestInit["body"];
+  readonly headers?: Readonly<Record<string, string>>;
+  /** null: none. Default: the admin token. */
+  readonly token?: string | null;
+  readonly signal?: AbortSignal;
+}
+
+export interface SendOptions extends Omit<CallOptions, "body" | "rawBody"> {
+  /** Fields of the message beside its content. */
+  readonly parts?: Readonly<Record<string, unknown>>;
+  /** Node or group. */
+  readonly to?: string;
+  readonly key?: string;
+}
+
+/** A coordinator in this process, with its own data directory, and everything that a test says to it over HTTP. */
+export interface TestCoordinator extends AsyncDisposable {
+  readonly port: () => number;
+  readonly token: string;
+  readonly dataDir: string;
+  readonly running: () => RunningCoordinator;
+  readonly call: (method: string, path: string, options?: CallOptions) => Promise<Answer>;
+  readonly send: (content: string, options?: SendOptions) => Promise<Answer>;
+  /** The raw response of a message sent with `Accept: text/event-stream`. */
+  readonly stream: (content: string, options?: SendOptions) => Promise<Response>;
+  /** Joins with the admin token unless another is given. */
+  readonly join: (options?: Partial<FakeNodeOptions>) => Promise<FakeNode>;
+  /** Joins again as the same node, by its own token; the same agent process unless `instance` says otherwise. */
+  readonly rejoin: (node: FakeNode, options?: Partial<FakeNodeOptions>) => Promise<FakeNode>;
+  /** Stops it and starts another on the same data. */
+  readonly restart: (options?: Partial<CoordinatorOptions>) => Promise<void>;
+}
+
+const token = "test-admin-token";
+
+export async function createTestCoordinator(
+  overrides: Partial<CoordinatorOptions> = {},
+): Promise<TestCoordinator> {
+  await using undo = new AsyncDisposableStack();
+  const dir = undo.use(await createTempDir());
+  const start = (more: Partial<CoordinatorOptions>) =>
+    startCoordinator({
+      host: "127.0.0.1",
+      port: 0,
+      token,
+      dataDir: dir.path,
+      allowPrivate: true,
+      rules: [],
+      groups: {},
+      version: "test",
+      log: silentLog as Log,
+      ...overrides,
+      ...more,
+    });
+  let running = await start({});
+  undo.defer(() => running.stop(0));
+  const nodes = undo.use(new AsyncDisposableStack());
+  const parts = undo.move();
+
+  const request = (method: string, path: string, options: CallOptions = {}) => {
+    const bearer = options.token === undefined ? token : options.token;
+    const body = options.rawBody ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+    return fetch(`http://127.0.0.1:${running.port}${path}`, {
+      method,
+      headers: { ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }), ...options.headers },
+      ...(body === undefined || body === null ? {} : { body }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+  };
+
+  const post = (content: string, { parts: more, to, key, ...options }: SendOptions, accept: string) =>
+    request("POST", to === undefined ? "/api/v1/route" : `/api/v1/route/${encodeURIComponent(to)}`, {
+      ...options,
+      headers: { accept, ...(key === undefined ? {} : { "idempotency-key": key }), ...options.headers },
+      body: { content, ...more },
+    });
+
+  return {
+    port: () => running.port,
+    token,
+    dataDir: dir.path,
+    running: () => running,
+    call: async (method, path, options) => toAnswer(await request(method, path, options)),
+    send: async (content, options = {}) => toAnswer(await post(content, options, "application/json")),
+    stream: (content, options = {}) => post(content, options, "text/event-stream"),
+    join: async (options = {}) => nodes.use(await joinFakeNode({ port: running.port, token, ...options })),
+    rejoin: async (node, options = {}) => {
+      const { type: _, capabilities, ...hello } = node.hello;
+      const parts = { ...hello, capabilities, running: [], unacknowledged: [] };
+      const again = { port: running.port, token: node.token, ...parts, node_id: node.nodeId, ...options };
+      return nodes.use(await joinFakeNode(again));
+    },
+    restart: async (options = {}) => {
+      await running.stop(0);
+      running = await start(options);
+    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+async function toAnswer(response: Response): Promise<Answer> {
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: isJson ? JSON.parse(text) : null,
+  };
+}
