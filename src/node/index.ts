@@ -13,7 +13,7 @@ import { probeCapabilities } from "./capabilities.ts";
 import { type NodeAgentStatus, type RunningNodeAgent, runNodeAgent } from "./node-agent.ts";
 import { chooseRuntime, type RuntimeChoice } from "./node-runtimes.ts";
 
-export type { NodeAgentStatus, RunningNodeAgent, SelfTest } from "./node-agent.ts";
+export type { NodeAgentStatus, RunningNodeAgent } from "./node-agent.ts";
 
 export interface StartNodeAgentOptions {
   /** `http://host:9180` */

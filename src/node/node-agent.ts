@@ -70,7 +70,7 @@ export interface NodeAgentOptions {
   readonly stopLimitMs?: number | undefined;
 }
 
-export interface SelfTest {
+interface SelfTest {
   readonly reached: boolean;
   readonly authenticated: boolean;
   readonly runtimes: RuntimeStatus[];
