@@ -1,9 +1,6 @@
-import {
-  type CoordinatorOptions,
-  type RunningCoordinator,
-  startCoordinator,
-} from "../../src/coordinator/index.ts";
-import { type Log, silentLog } from "../../src/platform/log.ts";
+import { join } from "node:path";
+import { type CoordinatorOptions, startCoordinator } from "../../src/coordinator/index.ts";
+import { silentLog } from "../../src/platform/log.ts";
 import { type FakeNode, type FakeNodeOptions, joinFakeNode } from "./fake-node.ts";
 import { createTempDir } from "./temp-dir.ts";
 
@@ -33,12 +30,11 @@ export interface SendOptions extends Omit<CallOptions, "body" | "rawBody"> {
   readonly key?: string;
 }
 
-/** A coordinator in this process, with its own data directory, and everything that a test says to it over HTTP. */
+/** A coordinator with its own data directory, and everything that a test says to it over HTTP. */
 export interface TestCoordinator extends AsyncDisposable {
   readonly port: () => number;
   readonly token: string;
   readonly dataDir: string;
-  readonly running: () => RunningCoordinator;
   readonly call: (method: string, path: string, options?: CallOptions) => Promise<Answer>;
   readonly send: (content: string, options?: SendOptions) => Promise<Answer>;
   /** The raw response of a message sent with `Accept: text/event-stream`. */
@@ -47,32 +43,71 @@ export interface TestCoordinator extends AsyncDisposable {
   readonly join: (options?: Partial<FakeNodeOptions>) => Promise<FakeNode>;
   /** Joins again as the same node, by its own token; the same agent process unless `instance` says otherwise. */
   readonly rejoin: (node: FakeNode, options?: Partial<FakeNodeOptions>) => Promise<FakeNode>;
+  readonly stop: (deadlineMs?: number) => Promise<void>;
   /** Stops it and starts another on the same data. */
   readonly restart: (options?: Partial<CoordinatorOptions>) => Promise<void>;
+  /** Ends it as a power cut does (`kill -9`) and starts another on the same data. Only for one in its own process. */
+  readonly crash: () => Promise<void>;
+}
+
+interface Launched {
+  readonly port: number;
+  readonly stop: (deadlineMs?: number) => Promise<void>;
+  readonly kill: () => Promise<unknown>;
 }
 
 const token = "test-admin-token";
 
-export async function createTestCoordinator(
-  overrides: Partial<CoordinatorOptions> = {},
+/** What the coordinators of tests have in common. */
+export function testCoordinatorOptions(dataDir: string): CoordinatorOptions {
+  return {
+    host: "127.0.0.1",
+    port: 0,
+    token,
+    dataDir,
+    allowPrivate: true,
+    rules: [],
+    groups: {},
+    version: "test",
+    log: silentLog,
+  };
+}
+
+/** One in this process. */
+export function createTestCoordinator(overrides: Partial<CoordinatorOptions> = {}): Promise<TestCoordinator> {
+  return createFrom(async (dataDir, more) => {
+    const running = await startCoordinator({ ...testCoordinatorOptions(dataDir), ...overrides, ...more });
+    return { ...running, kill: () => Promise.reject(new Error("it is in this process")) };
+  });
+}
+
+/** One in a process of its own, which can be killed. */
+export function createCoordinatorProcess(): Promise<TestCoordinator> {
+  return createFrom(launchProcess);
+}
+
+async function launchProcess(dataDir: string): Promise<Launched> {
+  const script = join(import.meta.dir, "coordinator-process.ts");
+  const child = Bun.spawn([process.execPath, script, dataDir], { stdout: "pipe", stderr: "inherit" });
+  const reader = child.stdout.getReader();
+  const { value } = await reader.read();
+  const end = (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    return child.exited;
+  };
+  return {
+    port: Number(new TextDecoder().decode(value)),
+    stop: async () => void (await end("SIGTERM")),
+    kill: () => end("SIGKILL"),
+  };
+}
+
+async function createFrom(
+  launch: (dataDir: string, options: Partial<CoordinatorOptions>) => Promise<Launched>,
 ): Promise<TestCoordinator> {
   await using undo = new AsyncDisposableStack();
   const dir = undo.use(await createTempDir());
-  const start = (more: Partial<CoordinatorOptions>) =>
-    startCoordinator({
-      host: "127.0.0.1",
-      port: 0,
-      token,
-      dataDir: dir.path,
-      allowPrivate: true,
-      rules: [],
-      groups: {},
-      version: "test",
-      log: silentLog as Log,
-      ...overrides,
-      ...more,
-    });
-  let running = await start({});
+  let running = await launch(dir.path, {});
   undo.defer(() => running.stop(0));
   const nodes = undo.use(new AsyncDisposableStack());
   const parts = undo.move();
@@ -99,7 +134,6 @@ export async function createTestCoordinator(
     port: () => running.port,
     token,
     dataDir: dir.path,
-    running: () => running,
     call: async (method, path, options) => toAnswer(await request(method, path, options)),
     send: async (content, options = {}) => toAnswer(await post(content, options, "application/json")),
     stream: (content, options = {}) => post(content, options, "text/event-stream"),
@@ -110,9 +144,14 @@ export async function createTestCoordinator(
       const again = { port: running.port, token: node.token, ...parts, node_id: node.nodeId, ...options };
       return nodes.use(await joinFakeNode(again));
     },
+    stop: (deadlineMs) => running.stop(deadlineMs),
     restart: async (options = {}) => {
       await running.stop(0);
-      running = await start(options);
+      running = await launch(dir.path, options);
+    },
+    crash: async () => {
+      await running.kill();
+      running = await launch(dir.path, {});
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };

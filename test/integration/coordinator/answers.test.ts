@@ -284,7 +284,7 @@ describe("a streamed answer", () => {
     const bytes: Buffer[] = [];
     const isOver = Promise.withResolvers<void>();
     reader.on("data", (part) => {
-      bytes.push(part);
+      bytes.push(Buffer.from(part));
       if (part.includes("event: result")) isOver.resolve();
     });
     reader.resume();
