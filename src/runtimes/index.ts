@@ -8,14 +8,6 @@ import { createEchoRuntime } from "./echo/index.ts";
 import { parseGatewayAddress } from "./gateway-address.ts";
 import type { Runtime } from "./runtime.ts";
 
-export {
-  type FindDeps,
-  type FoundRuntime,
-  findLocalRuntime,
-  findRuntime,
-  type RuntimeWish,
-} from "./find-runtime.ts";
-
 export interface RuntimeSettings {
   readonly kind: RuntimeKind;
   /** `host:port` or a URL; null: the runtime's usual address, where it has one. */

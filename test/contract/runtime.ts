@@ -10,7 +10,7 @@ import {
   within,
 } from "./runtime-subject.ts";
 
-export type { FailingMessage, RuntimeSubject } from "./runtime-subject.ts";
+export type { RuntimeSubject } from "./runtime-subject.ts";
 
 /** Longest time from a request to stop until the run has settled. */
 const stopLimitMs = 5_000;
