@@ -8,6 +8,8 @@ import {
   GatewayProtocolClient,
   type GatewayProtocolRequestError,
 } from "@openclaw/gateway-client/browser";
+import type { ConnectParams } from "@openclaw/gateway-protocol";
+import { PROTOCOL_VERSION } from "@openclaw/gateway-protocol/version";
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
@@ -80,7 +82,14 @@ const longestRetryMs = 2_000;
 const refusedRetryMs = 10_000;
 const handshakeTimeoutMs = 5_000;
 const requestTimeoutMs = 10_000;
-const protocolVersion = 4;
+/** What the gateway shows of us; the adapter's own version, not the program's. */
+const clientInfo = {
+  id: "gateway-client",
+  mode: "backend",
+  version: "1",
+  platform: "bun",
+  displayName: "claw-mesh",
+} as const;
 
 /** Creates it without connecting. */
 export function createConnection(options: ConnectionOptions): GatewayConnection {
@@ -116,18 +125,12 @@ export function createConnection(options: ConnectionOptions): GatewayConnection 
     },
     buildConnectPlan: () => null,
     // Left out, scopes would mean all of them: always name them.
-    buildConnectParams: () => ({
-      minProtocol: protocolVersion,
-      maxProtocol: protocolVersion,
-      client: {
-        id: "gateway-client",
-        mode: "backend",
-        version: "0.1.0",
-        platform: "bun",
-        displayName: "claw-mesh",
-      },
+    buildConnectParams: (): ConnectParams => ({
+      minProtocol: PROTOCOL_VERSION,
+      maxProtocol: PROTOCOL_VERSION,
+      client: clientInfo,
       role: "operator",
-      scopes: options.scopes,
+      scopes: [...options.scopes],
       caps: [],
       ...(options.token === null ? {} : { auth: { token: options.token } }),
     }),

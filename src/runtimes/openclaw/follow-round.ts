@@ -2,7 +2,6 @@
  * Sees a run to its end after the call that waited for it was lost: with its connection, with the gateway, or with a
  * former node agent process.
  */
-import { delay } from "../../platform/clock.ts";
 import type { RunOutcome } from "../runtime.ts";
 import type { GatewayIdentity } from "./connection.ts";
 import { fenceAttempt } from "./fence.ts";
@@ -21,8 +20,10 @@ import { waitConnected } from "./wait-connected.ts";
 
 /** One question whether the run has ended; between two, the history is read. */
 const waitRoundMs = 2_000;
-/** Between rounds whose question was not answered as asked. */
-const roundPauseMs = 250;
+/** From the end of a run until its answer must be in the history. */
+const answerGraceMs = 10_000;
+/** `agent.wait` cuts longer answers off, without saying so. */
+const waitAnswerLimit = 4_096;
 /**
  * A gateway process answers a repeated submission from memory, for a while. Beyond this time nothing is submitted
  * again.
@@ -48,11 +49,10 @@ export async function followRound(run: RunContext): Promise<RunOutcome | NextRou
   }
   const history = await fetchHistory(access.connection, run.sessionKey);
   if (stop.cause() !== null) return "follow";
-  if (end === null || history === null) {
-    await delay(access.clock, roundPauseMs, stop.signal);
-    return "follow";
-  }
-  return takeHistory(run, matchRunInHistory(history, run.attempt.key), gateway);
+  if (end === null || history === null) return "follow";
+  const found = matchRunInHistory(history, run.attempt.key);
+  if (end.endedAt !== undefined && found.kind !== "answered") return takeUnfoundAnswer(run, end);
+  return takeHistory(run, found, gateway);
 }
 
 async function reconnect(run: RunContext): Promise<GatewayIdentity | null> {
@@ -73,14 +73,26 @@ async function reconnect(run: RunContext): Promise<GatewayIdentity | null> {
   return gateway;
 }
 
-/** The gateway says that the run has ended. Its own words are cut short, so that the answer is fetched elsewhere. */
+/** The gateway says that the run has ended; null: its answer has to be read from the history. */
 function takeEnd(run: RunContext, end: WaitAnswer): RunOutcome | "submit" | null {
   const failed = matchWaitFailure(end, { ...run.watch.observations(), hadNoEffect: false });
   if (failed !== null) return failed;
-  const isRecent = run.access.clock.nowMs() - (end.endedAt ?? 0) < resubmitWindowMs;
+  const text = end.terminalReply?.text ?? "";
+  if (text !== "" && text.length < waitAnswerLimit) return { kind: "succeeded", text };
+  const isOwn = run.progress.runId === run.attempt.key;
   // It knows the run, so it has the whole answer in memory, and gives it to whoever submits the same key.
-  if (isRecent && run.progress.runId === run.attempt.key) return "submit";
-  return null;
+  return isOwn && sinceEndMs(run, end) < resubmitWindowMs ? "submit" : null;
+}
+
+function takeUnfoundAnswer(run: RunContext, end: WaitAnswer): RunOutcome | NextRound {
+  if (end.terminalReply?.disposition === "empty") return { kind: "succeeded", text: "" };
+  if (sinceEndMs(run, end) < answerGraceMs) return "follow";
+  return lostOutcome("the run has ended, and its answer is not to be found in its session");
+}
+
+/** The gateway is on this machine: both clocks are one. */
+function sinceEndMs(run: RunContext, end: WaitAnswer): number {
+  return run.access.clock.nowMs() - (end.endedAt ?? 0);
 }
 
 async function takeHistory(

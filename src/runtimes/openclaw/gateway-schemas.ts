@@ -51,6 +51,7 @@ export const WaitAnswer = z.object({
   error: z.string().optional(),
   stopReason: z.string().optional(),
   timeoutPhase: z.string().optional(),
+  terminalReply: z.object({ disposition: z.string().optional(), text: z.string().optional() }).optional(),
 });
 export type WaitAnswer = z.infer<typeof WaitAnswer>;
 

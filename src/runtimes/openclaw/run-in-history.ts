@@ -78,9 +78,12 @@ function mayBeAnswer(message: HistoryMessage): boolean {
   return isAnswer(message) || (message.stopReason === undefined && message.__openclaw?.truncated === true);
 }
 
-/** A message of the agent that ended by itself; one that was cut off says `aborted` or `error`, one before a tool `toolUse`. */
+/** `length`: the model reached its own limit, and OpenClaw gives out what there is. */
+const finalStopReasons: ReadonlySet<string | undefined> = new Set(["stop", "length"]);
+
+/** A message that ended its turn; one that was cut off says `aborted` or `error`, one before a tool `toolUse`. */
 export function isAnswer(message: HistoryMessage): boolean {
-  return message.role === "assistant" && message.stopReason === "stop";
+  return message.role === "assistant" && finalStopReasons.has(message.stopReason);
 }
 
 /** The visible text of a stored message. */

@@ -1,6 +1,7 @@
+import { delay } from "../../platform/clock.ts";
 import type { RunControl, RunOutcome, RuntimeAttempt } from "../runtime.ts";
 import { toStopOutcome } from "../stop-outcome.ts";
-import type { ConnectionState } from "./connection.ts";
+import type { ConnectionState, GatewayIdentity } from "./connection.ts";
 import { isLasting } from "./connection-problem.ts";
 import { followRound } from "./follow-round.ts";
 import { type GatewayAccess, type NextRound, notStarted, type RunContext, settleRun } from "./run-context.ts";
@@ -13,6 +14,10 @@ import { waitConnected } from "./wait-connected.ts";
 
 /** A lost connection is usually back in less; a gateway that starts takes longer, and another node may be free. */
 const connectWaitMs = 2_000;
+/** On top of it for a gateway that is there and busy: nothing has failed yet, it is only slow to greet. */
+const greetingWaitMs = 3_000;
+/** Between two looks at a run. */
+const roundPauseMs = 100;
 
 /** Submits an attempt and sees it to its end. */
 export async function runAttempt(
@@ -20,12 +25,7 @@ export async function runAttempt(
   attempt: RuntimeAttempt,
   { control, stop }: { readonly control: RunControl; readonly stop: StopSignal },
 ): Promise<RunOutcome> {
-  const gateway = await waitConnected(access.connection, {
-    clock: access.clock,
-    withinMs: Math.min(connectWaitMs, stop.leftMs()),
-    signal: stop.signal,
-    isHopeless: isLasting,
-  });
+  const gateway = await waitForGateway(access, stop);
   const cause = stop.cause();
   if (cause === "closed") return notStarted("the node agent is stopping");
   if (cause !== null) return toStopOutcome(cause);
@@ -89,7 +89,24 @@ async function seeThrough(run: RunContext, first: NextRound): Promise<RunOutcome
     if (result === stopped) return stopRun(run);
     if (typeof result === "object") return result;
     round = result;
+    // Whatever the gateway answers, it is not asked in a tight loop.
+    await delay(run.access.clock, roundPauseMs, run.stop.signal);
   }
+}
+
+async function waitForGateway(
+  { connection, clock }: GatewayAccess,
+  stop: StopSignal,
+): Promise<GatewayIdentity | null> {
+  const wait = { clock, signal: stop.signal };
+  // Half of a short time is kept, so that the message can still go elsewhere.
+  const withinMs = Math.min(connectWaitMs, stop.leftMs() / 2);
+  const gateway = await waitConnected(connection, { ...wait, withinMs, isHopeless: isLasting });
+  const state = connection.state();
+  const isGreeting =
+    state.kind === "connecting" && (state.problem === null || state.problem.kind === "starting");
+  if (gateway !== null || !isGreeting) return gateway;
+  return waitConnected(connection, { ...wait, withinMs: Math.min(greetingWaitMs, stop.leftMs() / 2) });
 }
 
 /** Nothing was submitted, and nothing will be. */
