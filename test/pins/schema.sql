@@ -1,19 +1,5 @@
 pragma user_version = 1;
 
-CREATE TABLE attempts (
-  task_id text not null,
-  number integer not null,
-  node_id text not null,
-  node_name text not null,
-  state text not null,
-  offered_at_ms integer not null,
-  started_at_ms integer,
-  ended_at_ms integer,
-  failure text,
-  is_late_result integer not null,
-  primary key (task_id, number)
-) strict, without rowid;
-
 CREATE TABLE groups (
   name_key text not null primary key,
   name text not null,
@@ -95,6 +81,8 @@ CREATE TABLE tasks (
   requires text not null,
   labels text not null,
   failure text,
+  -- A list in order of number. A table of its own was measured to cost a message 3.5 µs more CPU.
+  attempts text not null,
   decision text,
   content text not null,
   response text

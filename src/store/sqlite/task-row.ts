@@ -1,13 +1,25 @@
 import { z } from "zod";
-import type { Attempt, Task } from "../../domain/tasks/task.ts";
+import type { Task } from "../../domain/tasks/task.ts";
 import { Requirements } from "../../protocol/capability.ts";
-import { Decision } from "../../protocol/decision.ts";
 import { Failure } from "../../protocol/failure.ts";
 import { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
 import { Effects } from "../../protocol/message.ts";
 import { Labels } from "../../protocol/rule.ts";
 import { AttemptState, TaskState } from "../../protocol/task.ts";
+import { decisionColumn } from "./decision-column.ts";
 import { booleanColumn, jsonColumn, parseRow } from "./row.ts";
+
+const StoredAttempt = z.object({
+  number: AttemptNumber,
+  nodeId: NodeId,
+  nodeName: z.string(),
+  state: AttemptState,
+  offeredAtMs: z.number(),
+  startedAtMs: z.number().nullable(),
+  endedAtMs: z.number().nullable(),
+  failure: Failure.nullable(),
+  isLateResult: z.boolean(),
+});
 
 const TaskRow = z.object({
   id: TaskId,
@@ -28,25 +40,13 @@ const TaskRow = z.object({
   requires: jsonColumn(Requirements),
   labels: jsonColumn(Labels),
   failure: jsonColumn(Failure).nullable(),
-  decision: jsonColumn(Decision).nullable(),
+  attempts: jsonColumn(z.array(StoredAttempt)),
+  decision: decisionColumn.nullable(),
   content: z.string(),
   response: z.string().nullable(),
 });
 
-const AttemptRow = z.object({
-  task_id: TaskId,
-  number: AttemptNumber,
-  node_id: NodeId,
-  node_name: z.string(),
-  state: AttemptState,
-  offered_at_ms: z.number(),
-  started_at_ms: z.number().nullable(),
-  ended_at_ms: z.number().nullable(),
-  failure: jsonColumn(Failure).nullable(),
-  is_late_result: booleanColumn,
-});
-
-export function fromTaskRow(taskRow: unknown, attempts: readonly Attempt[]): Task {
+export function fromTaskRow(taskRow: unknown): Task {
   const row = parseRow(TaskRow, "tasks", taskRow);
   return {
     message: {
@@ -72,24 +72,6 @@ export function fromTaskRow(taskRow: unknown, attempts: readonly Attempt[]): Tas
     response: row.response,
     failure: row.failure,
     decision: row.decision,
-    attempts,
-  };
-}
-
-export function fromAttemptRow(attemptRow: unknown): { readonly taskId: TaskId; readonly attempt: Attempt } {
-  const row = parseRow(AttemptRow, "attempts", attemptRow);
-  return {
-    taskId: row.task_id,
-    attempt: {
-      number: row.number,
-      nodeId: row.node_id,
-      nodeName: row.node_name,
-      state: row.state,
-      offeredAtMs: row.offered_at_ms,
-      startedAtMs: row.started_at_ms,
-      endedAtMs: row.ended_at_ms,
-      failure: row.failure,
-      isLateResult: row.is_late_result,
-    },
+    attempts: row.attempts,
   };
 }

@@ -29,6 +29,8 @@ create table tasks (
   requires text not null,
   labels text not null,
   failure text,
+  -- A list in order of number. A table of its own was measured to cost a message 3.5 µs more CPU.
+  attempts text not null,
   decision text,
   content text not null,
   response text
@@ -37,20 +39,6 @@ create table tasks (
 create index tasks_unfinished on tasks (id) where state in ('queued', 'running');
 
 create unique index tasks_idempotency on tasks (subject, idempotency_key) where idempotency_key is not null;
-
-create table attempts (
-  task_id text not null,
-  number integer not null,
-  node_id text not null,
-  node_name text not null,
-  state text not null,
-  offered_at_ms integer not null,
-  started_at_ms integer,
-  ended_at_ms integer,
-  failure text,
-  is_late_result integer not null,
-  primary key (task_id, number)
-) strict, without rowid;
 
 create table nodes (
   id text not null primary key,

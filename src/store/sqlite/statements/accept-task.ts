@@ -1,15 +1,16 @@
 import type { Task } from "../../../domain/tasks/task.ts";
 import type { Database } from "../../../platform/sqlite.ts";
+import { toDecisionColumn } from "../decision-column.ts";
 import { toBooleanColumn, toJsonColumn } from "../row.ts";
 
-/** @returns a function that inserts the task, without its attempts; it returns false when its key is taken */
+/** @returns a function that inserts the task; it returns false when its key is taken */
 export function prepareAcceptTask(database: Database): (task: Task) => boolean {
   const insert = database.prepare(`
     insert into tasks (
       id, state, attempt, is_cancel_requested, ended_at_ms, node_id,
       subject, source, session, target, effects, infer, timeout_ms, created_at_ms,
-      idempotency_key, body_hash, requires, labels, failure, decision, content, response
-    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      idempotency_key, body_hash, requires, labels, failure, attempts, decision, content, response
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (subject, idempotency_key) where idempotency_key is not null do nothing`);
   return (task) => {
     const { message } = task;
@@ -33,7 +34,8 @@ export function prepareAcceptTask(database: Database): (task: Task) => boolean {
       JSON.stringify(message.requires),
       JSON.stringify(message.labels),
       toJsonColumn(task.failure),
-      toJsonColumn(task.decision),
+      JSON.stringify(task.attempts),
+      toDecisionColumn(task.decision),
       message.content,
       task.response,
     );

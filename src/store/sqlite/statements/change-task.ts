@@ -1,42 +1,69 @@
-import type { TaskChange } from "../../../domain/tasks/task.ts";
+import type { Attempt, TaskChange } from "../../../domain/tasks/task.ts";
 import type { Database } from "../../../platform/sqlite.ts";
 import type { TaskId } from "../../../protocol/ids.ts";
 import type { TaskFence } from "../../tasks.ts";
+import { toDecisionColumn } from "../decision-column.ts";
 import { toBooleanColumn, toJsonColumn } from "../row.ts";
+
+export interface ChangeTask {
+  /** @returns false when the fence did not hold; then nothing changed */
+  readonly change: (id: TaskId, fence: TaskFence, change: TaskChange) => boolean;
+  /** Adds or replaces one attempt, whatever the state of the task. Without effect when there is no such task. */
+  readonly putAttempt: (id: TaskId, attempt: Attempt) => void;
+}
 
 /**
  * One statement for every transition: nothing ever changes back to null, so null means that a column stays. Its fence
- * is part of it. @returns a function that returns false when the fence did not hold
+ * is part of it.
  */
-export function prepareChangeTask(
-  database: Database,
-): (id: TaskId, fence: TaskFence, change: TaskChange) => boolean {
+export function prepareChangeTask(database: Database): ChangeTask {
   const update = database.prepare(`
     update tasks set
-      state = coalesce(?, state),
-      attempt = max(attempt, ?),
-      is_cancel_requested = coalesce(?, is_cancel_requested),
-      ended_at_ms = coalesce(?, ended_at_ms),
-      node_id = coalesce(?, node_id),
-      failure = coalesce(?, failure),
-      decision = coalesce(?, decision),
-      response = coalesce(?, response)
-    where id = ? and attempt = ? and state in ('queued', 'running')`);
-  return (id, fence, change) => {
-    const { changes } = update.run(
-      change.state ?? null,
-      newestAttempt(change),
-      change.isCancelRequested === undefined ? null : toBooleanColumn(change.isCancelRequested),
-      change.endedAtMs ?? null,
-      change.nodeId ?? null,
-      toJsonColumn(change.failure ?? null),
-      toJsonColumn(change.decision ?? null),
-      change.response ?? null,
-      id,
-      fence.attempt,
-    );
-    return changes > 0;
+      state = coalesce(?1, state),
+      attempt = max(attempt, ?2),
+      is_cancel_requested = coalesce(?3, is_cancel_requested),
+      ended_at_ms = coalesce(?4, ended_at_ms),
+      node_id = coalesce(?5, node_id),
+      failure = coalesce(?6, failure),
+      attempts = iif(?7 is null, attempts, json_set(attempts, ?7, json(?8))),
+      decision = coalesce(?9, decision),
+      response = coalesce(?10, response)
+    where id = ?11 and attempt = ?12 and state in ('queued', 'running')`);
+  const updateAttempt = database.prepare(`
+    update tasks set attempts = json_set(attempts, ?, json(?)) where id = ?`);
+
+  function putAttempt(id: TaskId, attempt: Attempt): void {
+    updateAttempt.run(pathOf(attempt), JSON.stringify(attempt), id);
+  }
+
+  return {
+    putAttempt,
+    change: (id, fence, change) => {
+      const [first, ...others] = change.attempts ?? [];
+      const { changes } = update.run(
+        change.state ?? null,
+        newestAttempt(change),
+        change.isCancelRequested === undefined ? null : toBooleanColumn(change.isCancelRequested),
+        change.endedAtMs ?? null,
+        change.nodeId ?? null,
+        toJsonColumn(change.failure ?? null),
+        first === undefined ? null : pathOf(first),
+        first === undefined ? null : JSON.stringify(first),
+        toDecisionColumn(change.decision ?? null),
+        change.response ?? null,
+        id,
+        fence.attempt,
+      );
+      if (changes === 0) return false;
+      for (const attempt of others) putAttempt(id, attempt);
+      return true;
+    },
   };
+}
+
+/** Attempts are numbered from 1 without gaps, so the number says the place. */
+function pathOf(attempt: Attempt): string {
+  return `$[${attempt.number - 1}]`;
 }
 
 function newestAttempt({ attempts }: TaskChange): number {
