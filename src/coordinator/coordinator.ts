@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createLinkServer } from "../link/link-server.ts";
+import { beatIntervalMs } from "../link/liveness.ts";
 import { reachableAddresses } from "../platform/addresses.ts";
 import { errorCodeOf } from "../platform/atomic-file.ts";
 import { delay, systemClock } from "../platform/clock.ts";
@@ -24,7 +25,7 @@ import type { Principal } from "./auth/principal.ts";
 import { createAckQueue } from "./dispatch/ack-queue.ts";
 import { createAttemptReports } from "./dispatch/attempt-reports.ts";
 import { createAttemptSender } from "./dispatch/attempt-sender.ts";
-import { beatIntervalMs, createNodeLinks } from "./dispatch/node-links.ts";
+import { createNodeLinks } from "./dispatch/node-links.ts";
 import type { MeshEvents } from "./events/mesh-events.ts";
 import { type HttpServer, startHttpServer } from "./http/http-server.ts";
 import { defaultMaxBodyBytes } from "./http/read-body.ts";

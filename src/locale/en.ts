@@ -159,6 +159,7 @@ export const en = {
     },
     origins: { config: "file", api: "api" },
     added: (id: string) => `Rule added: ${id}`,
+    warning: (text: string) => `Warning: ${text}`,
     removed: (id: string) => `Rule removed: ${id}`,
     moved: (id: string, position: number) => `Rule moved: ${id} is now #${position}`,
     unknown: (id: string) => `rule "${id}" not found`,

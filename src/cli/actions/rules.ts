@@ -6,8 +6,9 @@ import { GroupInput, type Otherwise, type Rule, type StrategyName } from "../../
 import { parseRuleMatch } from "../../protocol/rule-text.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
-import { printResult } from "../print.ts";
+import { printNote, printResult } from "../print.ts";
 import { renderGroups, renderRules } from "../render/rules.ts";
+import { toSafeLine } from "../render/safe-text.ts";
 
 export async function listRules(this: CliContext): Promise<void> {
   const { client } = await connect(this);
@@ -39,6 +40,7 @@ export async function addRule(this: CliContext, flags: AddRuleFlags): Promise<vo
     },
   });
   printResult(this, rule, () => this.texts.rules.added(rule.id));
+  for (const warning of rule.warnings ?? []) printNote(this, this.texts.rules.warning(toSafeLine(warning)));
 }
 
 export async function removeRule(this: CliContext, _flags: object, reference: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { sha256Hex } from "../../platform/hash.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId } from "../../protocol/ids.ts";
+import { invitePrefix } from "../../protocol/token-prefix.ts";
 import { adminPrincipal, anonymous, invitePrincipal, nodePrincipal, type Principal } from "./principal.ts";
 
 /** Tells who holds a token. */
@@ -8,12 +9,6 @@ export interface Authenticator {
   /** The caller behind an `Authorization` header (null: none was sent). Throws TOKEN_INVALID for anything unknown. */
   readonly authenticate: (authorization: string | null) => Principal;
 }
-
-/** Starts every invite code, so that a reader of a join line and the coordinator know what it is. */
-export const invitePrefix = "cmi_";
-
-/** Starts every node token. */
-export const nodeTokenPrefix = "cmn_";
 
 interface AuthenticatorOptions {
   readonly adminToken: string;

@@ -2,8 +2,8 @@ import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import { createSecret, type Ids } from "../../platform/ids.ts";
 import type { Invite } from "../../protocol/http/contract.ts";
+import { invitePrefix } from "../../protocol/token-prefix.ts";
 import type { InviteStore } from "../../store/invites.ts";
-import { invitePrefix } from "./authenticator.ts";
 
 /** Lifetime of an invite when none is asked for. */
 export const defaultInviteTtlS = 3600;

@@ -1,5 +1,6 @@
 import { currentAttempt } from "../../domain/tasks/task-machine.ts";
 import type { LinkServerHandlers } from "../../link/link-session.ts";
+import { beatIntervalMs } from "../../link/liveness.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import { MeshError } from "../../protocol/errors.ts";
@@ -27,11 +28,6 @@ const replacedReason = "a newer link of this node took over";
 const smallMeshNodes = 500;
 const smallBackoffCapMs = 2000;
 const largeBackoffCapMs = 15_000;
-
-/** Nodes beat every max(5 s, nodes/500 s). */
-export function beatIntervalMs(nodeCount: number): number {
-  return Math.max(5000, Math.round((nodeCount / 500) * 1000));
-}
 
 interface NodeLinksOptions {
   readonly registry: NodeRegistry;

@@ -25,7 +25,7 @@ export function createNodeRoutes({ registry, groupsOf }: NodeRouteOptions): Node
     if (principal.nodeId !== null && principal.nodeId !== node?.id) {
       throw new MeshError("SCOPE_MISSING", "A node's token opens that node's own routes only.");
     }
-    if (node === null) throw new MeshError("NODE_NOT_FOUND", `There is no node "${idOrName}".`);
+    if (node === null) throw new MeshError("NODE_NOT_FOUND", `node "${idOrName}" not found`);
     return node;
   }
 

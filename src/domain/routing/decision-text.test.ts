@@ -47,6 +47,14 @@ describe("what would unblock a message", () => {
     expect(unblockText(decide(message, [linux, asleep]), fixtureNowMs)).toBe(expected);
   });
 
+  test("says in the words of the classic tool that nobody is online", () => {
+    const hello = messageOf("hi");
+    expect(unblockText(decide(hello, []), fixtureNowMs)).toBe("a node; no online nodes available");
+    expect(unblockText(decide(hello, [asleep]), fixtureNowMs)).toBe(
+      "a node; no online nodes available: mac-mini has it, offline for 14 min",
+    );
+  });
+
   test("names a few full nodes and counts the rest", () => {
     const busy = ["a", "b", "c", "d", "e"].map((name) => nodeOf({ name, inFlight: 4 }));
     const decision = decide(messageOf("hi"), busy);

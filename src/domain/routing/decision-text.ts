@@ -19,7 +19,8 @@ const maxListed = 3;
 /** What would let a message go on: `a node with os=darwin; mac-mini has it, offline for 14 min`. null: nothing is missing. */
 export function unblockText(decision: Decision, nowMs: number): string | null {
   if (decision.unblock.length === 0) return null;
-  return decision.unblock.map((entry) => unblockEntryText(entry, nowMs)).join("; ");
+  const isNobodyOnline = Object.keys(decision.refused.counts).every((reason) => reason === "offline");
+  return decision.unblock.map((entry) => unblockEntryText(entry, { nowMs, isNobodyOnline })).join("; ");
 }
 
 /** `8 s`, `14 min`, `3 h`, `2 d`. */
@@ -30,8 +31,11 @@ export function durationText(durationMs: number): string {
   return seconds < 2 * 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
-function unblockEntryText({ needs, nodes }: Decision["unblock"][number], nowMs: number): string {
-  if (nodes.length === 0) return `${needs}; none is there`;
+function unblockEntryText(
+  { needs, nodes }: Decision["unblock"][number],
+  { nowMs, isNobodyOnline }: { readonly nowMs: number; readonly isNobodyOnline: boolean },
+): string {
+  if (nodes.length === 0) return `${needs}; ${isNobodyOnline ? "no online nodes available" : "none is there"}`;
   if (nodes.every(({ reason }) => reason === "full")) {
     const names = nodes.slice(0, maxListed).map(({ name }) => name);
     return `${needs} on ${joinSome(names, nodes.length)}`;
@@ -42,7 +46,7 @@ function unblockEntryText({ needs, nodes }: Decision["unblock"][number], nowMs: 
   });
   const [only] = states;
   if (only !== undefined && nodes.length === 1 && needs.includes(only.name)) return `${needs}, ${only.state}`;
-  return `${needs}; ${joinSome(
+  return `${needs}; ${isNobodyOnline ? "no online nodes available: " : ""}${joinSome(
     states.map(({ name, state }) => `${name} has it, ${state}`),
     nodes.length,
   )}`;
