@@ -61,7 +61,9 @@ export interface RunningCoordinator {
   /** Addresses another machine may be able to reach, best first. */
   readonly urls: readonly string[];
   readonly createInvite: () => Promise<Invite>;
-  /** Takes no new work, lets answers finish for up to `deadlineMs`, then closes everything. */
+  /** Takes no new work and lets answers finish for up to `deadlineMs`; links stay open, so that nodes can leave. */
+  readonly drain: (deadlineMs?: number) => Promise<void>;
+  /** Drains, unless that was done, then closes everything. */
   readonly stop: (deadlineMs?: number) => Promise<void>;
 }
 
@@ -91,15 +93,23 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
   undo.defer(() => store.close());
   const running = await assemble(options, store, token);
   const parts = undo.move();
+  let draining: Promise<void> | null = null;
   let stopping: Promise<void> | null = null;
+  const drain = (deadlineMs = stopDeadlineMs) => {
+    draining ??= running.drain(deadlineMs);
+    return draining;
+  };
   return {
     meshId: store.meshId,
     port: running.server.port,
     token,
     urls: running.urls(),
     createInvite: running.createInvite,
+    drain,
     stop: (deadlineMs = stopDeadlineMs) => {
-      stopping ??= running.stop(deadlineMs).finally(() => parts.disposeAsync());
+      stopping ??= drain(deadlineMs)
+        .then(running.close)
+        .finally(() => parts.disposeAsync());
       return stopping;
     },
   };
@@ -109,7 +119,8 @@ interface Assembly {
   readonly server: HttpServer;
   readonly urls: () => readonly string[];
   readonly createInvite: () => Promise<Invite>;
-  readonly stop: (deadlineMs: number) => Promise<void>;
+  readonly drain: (deadlineMs: number) => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 async function assemble(options: CoordinatorOptions, store: Store, token: string): Promise<Assembly> {
@@ -213,13 +224,15 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
     server,
     urls,
     createInvite: () => makeInvite(),
-    stop: async (deadlineMs) => {
+    drain: async (deadlineMs) => {
       isStopping = true;
       await engine.drain(deadlineMs);
       const flushEndsAtMs = clock.monotonicMs() + flushLimitMs;
       while (server.pendingRequests() > 0 && clock.monotonicMs() < flushEndsAtMs) {
         await delay(clock, flushPollMs);
       }
+    },
+    close: async () => {
       links.closeAll(closeCodes.goingAway, "the coordinator stops");
       links.stop();
       deadlines.stop();

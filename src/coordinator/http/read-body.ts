@@ -6,9 +6,14 @@ export const defaultMaxBodyBytes = 1024 * 1024;
 /** Reads the body as text, refusing it as soon as it is known to be longer than the limit. */
 export async function readBody(request: Request, maxBytes: number): Promise<string> {
   const declared = request.headers.get("content-length");
-  if (declared === null) return request.body === null ? "" : readChunked(request.body, maxBytes);
   if (Number(declared) > maxBytes) throw tooLarge(maxBytes);
-  return request.text();
+  try {
+    if (declared !== null) return await request.text();
+    return request.body === null ? "" : await readChunked(request.body, maxBytes);
+  } catch (cause) {
+    if (cause instanceof MeshError) throw cause;
+    throw new MeshError("BODY_NOT_JSON", "The client left in the middle of its body.", { cause });
+  }
 }
 
 async function readChunked(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<string> {

@@ -1,0 +1,158 @@
+import { describe, expect, test } from "bun:test";
+import type { Attempt, Task } from "../../domain/tasks/task.ts";
+import { silentLog } from "../../platform/log.ts";
+import type { Decision } from "../../protocol/decision.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { NodeId, TaskId } from "../../protocol/ids.ts";
+import { createAnswerStream } from "./answer-stream.ts";
+import { createLiveTask, notify } from "./live-task.ts";
+
+const decision: Decision = {
+  decided_at: "2026-01-01T00:00:00.000Z",
+  outcome: "assigned",
+  rule: null,
+  passed_over: [],
+  strategy: "least-busy",
+  target: null,
+  session: null,
+  declared: {},
+  inferred: [],
+  candidate_count: 1,
+  ranking: [],
+  refused: { counts: {}, named: [] },
+  unblock: [],
+};
+
+function attempt(number: number, state: Attempt["state"]): Attempt {
+  return {
+    number,
+    nodeId: "node_1" as NodeId,
+    nodeName: "worker",
+    state,
+    offeredAtMs: 0,
+    startedAtMs: null,
+    endedAtMs: null,
+    failure: null,
+    isLateResult: false,
+  };
+}
+
+function task(parts: Partial<Task>): Task {
+  return {
+    message: {
+      id: "task_1" as TaskId,
+      subject: "admin",
+      content: "x",
+      source: "test",
+      session: null,
+      requires: {},
+      labels: {},
+      target: null,
+      effects: "unsafe",
+      infer: true,
+      timeoutMs: 1000,
+      createdAtMs: 0,
+      idempotencyKey: null,
+      bodyHash: null,
+    },
+    state: "running",
+    isCancelRequested: false,
+    endedAtMs: null,
+    nodeId: null,
+    response: null,
+    failure: null,
+    decision,
+    attempts: [],
+    ...parts,
+  };
+}
+
+function open(first: Task) {
+  const live = createLiveTask(first, 0);
+  let calls = 0;
+  const stream = createAnswerStream(live, { requestId: "req_1", log: silentLog, onGone: () => undefined });
+  const stop = stream.onMore(() => {
+    calls += 1;
+  });
+  const events = () => stream.take().map(({ event }) => event);
+  return { live, stream, stop, events, calls: () => calls };
+}
+
+const succeeded = task({
+  state: "succeeded",
+  response: "done",
+  endedAtMs: 5,
+  attempts: [attempt(1, "finished")],
+});
+
+describe("the stream of an answer", () => {
+  test("tells one decision for each attempt", () => {
+    const { live, stream, events } = open(task({ attempts: [attempt(1, "offered")] }));
+    expect(stream.take()).toEqual([
+      { event: "decision", data: { message_id: live.id, attempt: 1, decision } },
+    ]);
+    live.task = task({ attempts: [attempt(1, "started")] });
+    expect(events()).toEqual([]);
+    live.task = task({ state: "queued", attempts: [attempt(1, "lost")] });
+    expect(events()).toEqual([]);
+    live.task = task({ attempts: [attempt(1, "lost"), attempt(2, "offered")] });
+    expect(stream.take()).toMatchObject([{ event: "decision", data: { attempt: 2 } }]);
+  });
+
+  test("tells the decision to wait once, then the one to go", () => {
+    const { live, events } = open(task({ state: "queued" }));
+    expect(events()).toEqual(["decision"]);
+    expect(events()).toEqual([]);
+    live.task = task({ attempts: [attempt(1, "offered")] });
+    expect(events()).toEqual(["decision"]);
+  });
+
+  test("calls when there is more, until it is told to stop", () => {
+    const { live, stop, calls } = open(task({}));
+    notify(live);
+    stop();
+    notify(live);
+    expect(calls()).toBe(1);
+  });
+
+  test("ends with the result; what was not read of the text is in it", async () => {
+    const { live, stream, events } = open(task({ attempts: [attempt(1, "started")] }));
+    events();
+    live.preview.append(0, "unread");
+    live.task = succeeded;
+    live.ended.resolve(succeeded);
+    await live.ended.promise;
+    expect(stream.take()).toMatchObject([{ event: "result", data: { response: "done" } }]);
+    expect(stream.isOver()).toBe(true);
+    expect(stream.take()).toEqual([]);
+  });
+
+  test("of a task that had ended before tells its decision and its result", async () => {
+    const { live, events } = open(succeeded);
+    live.ended.resolve(succeeded);
+    await live.ended.promise;
+    expect(events()).toEqual(["decision", "result"]);
+  });
+
+  test("of a failure ends with its error", async () => {
+    const failure = { class: "timeout", message: "too slow" } as const;
+    const failed = task({ state: "failed", failure, endedAtMs: 5 });
+    const { live, stream } = open(failed);
+    live.ended.resolve(failed);
+    await live.ended.promise;
+    expect(stream.take().at(-1)).toMatchObject({
+      event: "error",
+      data: { code: "MESSAGE_TIMEOUT", error: "too slow", request_id: "req_1", details: { failure } },
+    });
+    expect(stream.isOver()).toBe(true);
+  });
+
+  test("that a stopping coordinator gives up ends with that error", async () => {
+    const { live, stream, calls } = open(task({ attempts: [attempt(1, "started")] }));
+    live.ended.reject(new MeshError("COORDINATOR_STOPPING", "It stops."));
+    await live.ended.promise.catch(() => undefined);
+    expect(calls()).toBe(1);
+    expect(stream.take().map(({ event }) => event)).toEqual(["error"]);
+    expect(stream.isOver()).toBe(true);
+  });
+});

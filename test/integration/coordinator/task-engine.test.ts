@@ -1,0 +1,357 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { adminPrincipal } from "../../../src/coordinator/auth/principal.ts";
+import type { MeshEvents } from "../../../src/coordinator/events/mesh-events.ts";
+import type { MeshNode, NodeSession } from "../../../src/coordinator/nodes/mesh-node.ts";
+import { createNodeRegistry, type NodeRegistry } from "../../../src/coordinator/nodes/registry.ts";
+import { createGroups } from "../../../src/coordinator/routing/groups.ts";
+import { createRouter } from "../../../src/coordinator/routing/router.ts";
+import { createTaskEngine, type TaskEngine } from "../../../src/coordinator/tasks/task-engine.ts";
+import { maxWaiting } from "../../../src/coordinator/tasks/waiting-room.ts";
+import type { TaskMessage } from "../../../src/domain/tasks/task.ts";
+import { createDeadlines } from "../../../src/platform/deadlines.ts";
+import { createEventEmitter } from "../../../src/platform/event-emitter.ts";
+import { systemIds } from "../../../src/platform/ids.ts";
+import { silentLog } from "../../../src/platform/log.ts";
+import { createSeededRandom } from "../../../src/platform/random.ts";
+import { MeshError } from "../../../src/protocol/errors.ts";
+import { createSqliteStore } from "../../../src/store/sqlite/sqlite-store.ts";
+import type { Store } from "../../../src/store/store.ts";
+import type { TaskStore } from "../../../src/store/tasks.ts";
+import { toHello } from "../../support/fake-node.ts";
+import { createManualClock, type ManualClock } from "../../support/manual-clock.ts";
+import { createTempDir } from "../../support/temp-dir.ts";
+
+/** An engine on a real store, whose disk can be full, with links that only note what is written to them. */
+interface Rig extends AsyncDisposable {
+  readonly engine: TaskEngine;
+  readonly registry: NodeRegistry;
+  readonly store: Store;
+  readonly clock: ManualClock;
+  readonly sent: string[];
+  readonly ended: string[];
+  readonly setDiskFull: (isFull: boolean) => void;
+  readonly join: (name: string, slots?: number) => Promise<MeshNode>;
+}
+
+let rig: Rig;
+beforeEach(async () => {
+  rig = await createRig();
+});
+afterEach(() => rig[Symbol.asyncDispose]());
+
+async function createRig(): Promise<Rig> {
+  const dir = await createTempDir();
+  const clock = createManualClock();
+  const store = await createSqliteStore({ file: join(dir.path, "mesh.db"), clock, ids: systemIds });
+  const events = createEventEmitter<MeshEvents>();
+  const isGroupName = () => false;
+  const registry = await createNodeRegistry({
+    store: store.nodes,
+    clock,
+    ids: systemIds,
+    events,
+    isGroupName,
+  });
+  const groups = await createGroups({
+    store: store.groups,
+    configured: {},
+    isNodeName: registry.isNameTaken,
+    events,
+  });
+  const random = createSeededRandom(1);
+  const common = { registry, clock, random, events, log: silentLog };
+  const router = await createRouter({ ...common, groups, sessions: store.sessions });
+  const sent: string[] = [];
+  const ended: string[] = [];
+  let isDiskFull = false;
+  const failing = async <T>(write: () => Promise<T>): Promise<T> => {
+    if (isDiskFull) throw new MeshError("STORE_UNAVAILABLE", "the disk is full");
+    return write();
+  };
+  const tasks: TaskStore = {
+    ...store.tasks,
+    accept: (task, durability) => failing(() => store.tasks.accept(task, durability)),
+    change: (id, fence, change, durability) =>
+      failing(() => store.tasks.change(id, fence, change, durability)),
+  };
+  const engine = createTaskEngine({
+    ...common,
+    store: tasks,
+    router,
+    deadlines: createDeadlines(clock),
+    sender: {
+      offer: ({ node }, { number }) => {
+        if (node?.session?.isOpen !== true) return false;
+        sent.push(`offer ${number} to ${node.name}`);
+        return true;
+      },
+      stop: (node, _, number, reason) => sent.push(`cancel ${number} at ${node.name}: ${reason}`),
+    },
+  });
+  events.on("task.ended", ({ state }) => ended.push(state));
+  return {
+    engine,
+    registry,
+    store,
+    clock,
+    sent,
+    ended,
+    setDiskFull: (isFull) => {
+      isDiskFull = isFull;
+    },
+    join: async (name, slots = 4) => {
+      const hello = toHello({ name: name as never, slots });
+      const { node } = await registry.admit(hello, adminPrincipal);
+      registry.setOnline(node, openSession(), hello);
+      return node;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await store.close();
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function openSession(): NodeSession {
+  return {
+    principal: adminPrincipal,
+    remoteAddress: "test",
+    isOpen: true,
+    lastSeenMs: 0,
+    send: () => undefined,
+    isAlive: async () => true,
+    close: () => undefined,
+  };
+}
+
+function message(parts: Partial<TaskMessage> = {}): TaskMessage {
+  return {
+    id: systemIds.task(),
+    subject: "admin",
+    content: "x",
+    source: "test",
+    session: null,
+    requires: {},
+    labels: {},
+    target: null,
+    effects: "unsafe",
+    infer: false,
+    timeoutMs: 600_000,
+    createdAtMs: rig.clock.nowMs(),
+    idempotencyKey: null,
+    bodyHash: null,
+    ...parts,
+  };
+}
+
+/** Lets commits and what follows them happen. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** Moves the time and lets what came due happen. */
+async function elapse(ms: number): Promise<void> {
+  rig.clock.advance(ms);
+  await settle();
+}
+
+const stored = (id: TaskMessage["id"]) => rig.store.tasks.get(id);
+
+describe("while the disk is full", () => {
+  test("new messages are refused and leave nothing behind", async () => {
+    const node = await rig.join("one");
+    rig.setDiskFull(true);
+    await expect(rig.engine.submit(message())).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    expect(node.inFlight).toBe(0);
+    expect(rig.engine.size()).toBe(0);
+    expect(rig.sent).toEqual([]);
+  });
+
+  test("an answer reaches its client at once and the record as soon as there is room; only then it is reported", async () => {
+    const node = await rig.join("one");
+    const live = await rig.engine.submit(message());
+    rig.setDiskFull(true);
+    let isReported = false;
+    const reporting = rig.engine.report(live, { kind: "succeeded", attempt: 1, text: "done" }).then(() => {
+      isReported = true;
+    });
+    expect((await live.ended.promise).response).toBe("done");
+    await elapse(5000);
+    expect(isReported).toBe(false);
+    expect(await stored(live.id)).toMatchObject({ state: "running" });
+    expect(node.inFlight).toBe(1);
+
+    rig.setDiskFull(false);
+    await elapse(300);
+    await reporting;
+    expect(await stored(live.id)).toMatchObject({ state: "succeeded", response: "done" });
+    expect(rig.ended).toEqual(["succeeded"]);
+    expect(node.inFlight).toBe(0);
+  });
+
+  test("a repeat of an outcome is not settled before the outcome is on record", async () => {
+    await rig.join("one");
+    const live = await rig.engine.submit(message());
+    rig.setDiskFull(true);
+    void rig.engine.report(live, { kind: "succeeded", attempt: 1, text: "done" });
+    await elapse(0);
+    let isSettled = false;
+    const settling = rig.engine.settled(live.id).then(() => {
+      isSettled = true;
+    });
+    await elapse(2000);
+    expect(isSettled).toBe(false);
+    rig.setDiskFull(false);
+    await elapse(300);
+    await settling;
+    expect(await stored(live.id)).toMatchObject({ state: "succeeded" });
+  });
+
+  test("an accepted message that has to move waits for the disk, and is offered after its commit", async () => {
+    const one = await rig.join("one");
+    const live = await rig.engine.submit(message());
+    await rig.join("two");
+    rig.setDiskFull(true);
+    void rig.engine.report(live, { kind: "refused", attempt: 1, message: "full" });
+    await elapse(2000);
+    expect(rig.sent).toEqual(["offer 1 to one"]);
+    rig.setDiskFull(false);
+    await elapse(600);
+    expect(rig.sent).toEqual(["offer 1 to one", "offer 2 to two"]);
+    expect(one.inFlight).toBe(0);
+    expect(await stored(live.id)).toMatchObject({
+      state: "running",
+      attempts: [{ state: "refused" }, { number: 2 }],
+    });
+  });
+
+  test("the changes of one task are recorded in their order, also when only the later one would succeed at once", async () => {
+    await rig.join("one");
+    const live = await rig.engine.submit(message());
+    await rig.join("two");
+    rig.setDiskFull(true);
+    void rig.engine.report(live, { kind: "refused", attempt: 1, message: "full" });
+    await settle();
+    rig.setDiskFull(false);
+    rig.engine.cancel(live);
+    expect((await Promise.all([live.ended.promise, elapse(300)]))[0].state).toBe("cancelled");
+    await elapse(300);
+    expect(await stored(live.id)).toMatchObject({ state: "cancelled", attempts: [{ state: "refused" }] });
+    expect(rig.ended).toEqual(["cancelled"]);
+    expect(rig.sent).toEqual(["offer 1 to one"]);
+  });
+});
+
+describe("a cancel", () => {
+  test("that nobody confirms ends the task after ten seconds, its outcome unknown", async () => {
+    const node = await rig.join("one");
+    const live = await rig.engine.submit(message());
+    rig.engine.cancel(live);
+    await settle();
+    await elapse(9900);
+    expect(rig.ended).toEqual([]);
+    await elapse(200);
+    expect(await live.ended.promise).toMatchObject({
+      state: "cancelled",
+      failure: { class: "outcome_unknown" },
+    });
+    expect(rig.sent).toEqual(["offer 1 to one", "cancel 1 at one: cancelled"]);
+    expect(node.inFlight).toBe(0);
+  });
+
+  test("keeps its ten seconds when the link is lost meanwhile", async () => {
+    await rig.join("one");
+    const live = await rig.engine.submit(message());
+    rig.engine.cancel(live);
+    await settle();
+    await rig.engine.report(live, { kind: "link_lost", attempt: 1 });
+    await elapse(10_100);
+    expect((await live.ended.promise).state).toBe("cancelled");
+  });
+
+  test("of a message that ends at the same moment ends it once", async () => {
+    await rig.join("one");
+    const live = await rig.engine.submit(message());
+    const failure = {
+      class: "runtime_error",
+      kind: "overloaded",
+      message: "busy",
+      nothing_done: true,
+    } as const;
+    void rig.engine.report(live, { kind: "failed", attempt: 1, failure });
+    rig.engine.cancel(live);
+    await elapse(60_000);
+    expect(rig.ended).toEqual(["cancelled"]);
+    expect(await stored(live.id)).toMatchObject({ state: "cancelled" });
+    expect(rig.sent).toEqual(["offer 1 to one"]);
+  });
+});
+
+describe("a lost link", () => {
+  test("ends an unsafe message after thirty seconds with its outcome unknown", async () => {
+    await rig.join("one");
+    const live = await rig.engine.submit(message());
+    await rig.engine.report(live, { kind: "link_lost", attempt: 1 });
+    await elapse(29_900);
+    expect(rig.ended).toEqual([]);
+    await elapse(200);
+    expect(await live.ended.promise).toMatchObject({
+      state: "failed",
+      failure: { class: "outcome_unknown" },
+    });
+  });
+
+  test("between the commit of an offer and its writing leaves no grace behind when the link is back", async () => {
+    await rig.join("one", 1);
+    const first = await rig.engine.submit(message());
+    const second = await rig.engine.submit(message({ effects: "safe" }));
+    void rig.engine.report(first, { kind: "succeeded", attempt: 1, text: "1" });
+    while (second.task.state !== "running") await Promise.resolve().then(settleOnce);
+    void rig.engine.report(second, { kind: "link_lost", attempt: 1 });
+    await settle();
+    expect(rig.sent).toEqual(["offer 1 to one", "offer 1 to one"]);
+    await elapse(1000);
+    expect(second.task.attempts).toMatchObject([{ state: "offered" }]);
+  });
+});
+
+const settleOnce = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe("waiting", () => {
+  test("beyond the limit is refused, and possible again when one has gone", async () => {
+    const node = await rig.join("one", 1);
+    const running = await rig.engine.submit(message());
+    await Promise.all(Array.from({ length: maxWaiting }, () => rig.engine.submit(message())));
+    await expect(rig.engine.submit(message())).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    expect(node.inFlight).toBe(1);
+    await rig.engine.report(running, { kind: "succeeded", attempt: 1, text: "1" });
+    await settle();
+    expect(rig.sent).toHaveLength(2);
+    expect(rig.engine.size()).toBe(maxWaiting);
+    await rig.engine.submit(message());
+  });
+
+  test("is not missed by a slot that gets free while the message is being committed", async () => {
+    await rig.join("one", 1);
+    const running = await rig.engine.submit(message());
+    const accepting = rig.engine.submit(message());
+    await rig.engine.report(running, { kind: "succeeded", attempt: 1, text: "1" });
+    await accepting;
+    await settle();
+    expect(rig.sent).toEqual(["offer 1 to one", "offer 1 to one"]);
+  });
+
+  test("for a node that stays away ends after thirty seconds, with what would help", async () => {
+    const node = await rig.join("one", 1);
+    const running = await rig.engine.submit(message());
+    const waiting = await rig.engine.submit(message());
+    await settle();
+    rig.registry.setOffline(node, "closed");
+    await elapse(29_000);
+    expect(rig.engine.size()).toBe(2);
+    await elapse(1100);
+    expect(await waiting.ended.promise).toMatchObject({ state: "failed", failure: { class: "unroutable" } });
+    expect(rig.engine.find(running.id)).not.toBeNull();
+  });
+});
