@@ -21,7 +21,7 @@ async function main(): Promise<void> {
       stdin: process.stdin,
       stdout: process.stdout,
       stderr: process.stderr,
-      cwd: process.cwd(),
+      cwd: currentDirectory(),
       version,
       interrupt: interruptOnSignals(),
     }),
@@ -29,6 +29,15 @@ async function main(): Promise<void> {
   await flush(process.stdout);
   await flush(process.stderr);
   process.exit(exitCode);
+}
+
+/** null: it was deleted while this process or its parent stood in it. */
+function currentDirectory(): string | null {
+  try {
+    return process.cwd();
+  } catch {
+    return null;
+  }
 }
 
 /** The first signal asks for an end, the second one takes it. */

@@ -16,7 +16,8 @@ export interface CliWorld {
   readonly clock: Clock;
   /** A new secret or key of 32 hexadecimal digits. */
   readonly createSecret: () => string;
-  readonly cwd: string;
+  /** The current directory; null when it was deleted. */
+  readonly cwd: string | null;
   readonly home: string;
   readonly hostName: string;
   /** Version of this program. */
@@ -27,6 +28,7 @@ export interface CliWorld {
 
 /** What every command gets. */
 export interface CliContext extends CommandContext, CliWorld {
+  readonly cwd: string;
   readonly process: CommandContext["process"] & { exitCode?: number | string | null };
   /** The exit code of a command that has printed its result and yet did not succeed. */
   readonly endWith: (exitCode: number) => void;

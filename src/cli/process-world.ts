@@ -12,7 +12,7 @@ interface ProcessParts {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
-  readonly cwd: string;
+  readonly cwd: string | null;
   readonly version: string;
   readonly interrupt: AbortSignal;
 }

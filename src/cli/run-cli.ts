@@ -14,8 +14,10 @@ import { type GlobalFlags, takeGlobalFlags } from "./global-flags.ts";
 export async function runCli(args: readonly string[], world: CliWorld): Promise<number> {
   const texts = loadTexts(world.env);
   let taken: { readonly globals: GlobalFlags; readonly rest: readonly string[] };
+  let context: CliContext;
   try {
     taken = takeGlobalFlags(args, texts);
+    context = createContext(world, texts, taken.globals);
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;
     world.stderr.write(
@@ -23,7 +25,6 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
     );
     return error.exitCode;
   }
-  const context = createContext(world, texts, taken.globals);
   const app = createApp({
     texts,
     columns: context.stdout.columns,
@@ -34,6 +35,7 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
   return toExitCode(context.process.exitCode);
 }
 
+/** @throws MeshError USAGE when there is no current directory */
 function createContext(world: CliWorld, texts: CliContext["texts"], globals: GlobalFlags): CliContext {
   const stdout = globals.noColor ? withoutColour(world.stdout) : world.stdout;
   const stderr = globals.noColor ? withoutColour(world.stderr) : world.stderr;
@@ -41,7 +43,10 @@ function createContext(world: CliWorld, texts: CliContext["texts"], globals: Glo
   const endWith = (exitCode: number) => {
     streams.exitCode = exitCode;
   };
-  return { ...world, stdout, stderr, texts, globals, process: streams, endWith };
+  const { cwd } = world;
+  if (cwd === null)
+    throw new MeshError("USAGE", texts.errors.noDirectory, { hint: texts.errors.noDirectoryHint });
+  return { ...world, cwd, stdout, stderr, texts, globals, process: streams, endWith };
 }
 
 function withoutColour(output: CliWorld["stdout"]): CliWorld["stdout"] {

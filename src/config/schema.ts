@@ -35,6 +35,8 @@ const Gateway = z.strictObject({
   token: Token.nullable().default(null),
   /** Seconds; null: only the task's own limit counts. */
   timeout: z.number().positive().max(604_800).nullable().default(null),
+  /** Only for `openai`; null: the first of the server's list that chats. */
+  model: z.string().min(1).max(256).nullable().default(null),
   /** Look for a gateway on this machine when no endpoint is given. */
   auto_discover: z.boolean().default(true),
 });

@@ -18,8 +18,9 @@ export const commandTexts = {
       allowPrivate: "Nodes at private addresses may be called",
       dataDir: "Where the mesh keeps its files [~/.claw-mesh]",
       local:
-        "Node of this machine: auto, echo, a runtime, or a list of which the first that is found counts [auto]",
+        "Node of this machine: auto, openclaw, openai, echo, or a list of which the first that is found counts [auto]",
       noLocal: "No node on this machine",
+      gatewayModel: "Model of an openai runtime [the first of its list that chats]",
       logJson: "Log lines as JSON",
     },
   },
@@ -37,10 +38,11 @@ export const commandTexts = {
       tags: "Words that rules can ask for, joined by commas",
       slots: "Messages worked on at once [what the runtime says, else 4]",
       noGateway: "Use no runtime: echo messages",
-      runtime: "openclaw, zeroclaw, openai, acp, command, echo or auto [auto]",
+      runtime: "openclaw, openai, echo or auto [auto]",
       gatewayEndpoint: "Address of the runtime [found by itself]",
       gatewayToken: "Token of the runtime [found by itself]",
-      gatewayTimeout: "Seconds a message may take on this node",
+      gatewayModel: "Model of an openai runtime [the first of its list that chats]",
+      gatewayTimeout: "Time a run may take on this node; never more than the message's own [that]",
       dataDir: "Where the node keeps its files [~/.claw-mesh]",
       logJson: "Log lines as JSON",
       listen: "Direct transport: address to listen on",
@@ -89,7 +91,7 @@ export const commandTexts = {
   },
   routeAdd: {
     brief: "Add a rule at the end",
-    full: "Adds a rule. --match says when it applies; criteria are joined by commas: gpu:true, os:darwin, arch:arm64, skill:docker, skills:docker+python, any-skill:xcode+docker, tag:home, group:mac-nodes, runtime:zeroclaw, memory:>=32, content:/train|fine-?tune/i, content:word+word, source:telegram:*, session:work-*, label:key=value, or * for every message.",
+    full: "Adds a rule. --match says when it applies; criteria are joined by commas: gpu:true, os:darwin, arch:arm64, skill:docker, skills:docker+python, any-skill:xcode+docker, tag:home, group:mac-nodes, runtime:openclaw, memory:>=32, content:/train|fine-?tune/i, content:word+word, source:telegram:*, session:work-*, label:key=value, or * for every message.",
     examples: [
       "claw-mesh route add --match gpu:true --target linux-gpu",
       "claw-mesh route add --match 'content:/train|fine-?tune/i' --target linux-gpu,cloud-gpu",

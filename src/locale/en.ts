@@ -53,6 +53,8 @@ export const en = {
     notALabel: "is not like key=value",
     notAUrl: (url: string) => `"${url}" is not an address like http://host:9180`,
     usageHint: (command: string) => `See: ${command} --help`,
+    noDirectory: "the current directory is not there any more",
+    noDirectoryHint: "Change to one that is, such as with: cd ~",
     interrupted: "interrupted",
   },
 
@@ -218,6 +220,8 @@ export const en = {
     noRuntime: "no runtime",
     slots: (slots: number) => `${slots} ${slots === 1 ? "slot" : "slots"}`,
     ended: (reason: string) => `The node has left the mesh: ${reason}`,
+    badRuntime: (word: string) => `--runtime: "${word}" is not one of`,
+    twoRuntimes: "--no-gateway and --runtime exclude each other",
     directNotYet: "joining with a direct endpoint is not supported yet",
     directHint: "Leave --listen and --endpoint away: the node dials out and needs no open port.",
   },

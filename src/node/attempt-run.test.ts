@@ -44,6 +44,18 @@ function setUp(parts: { runtime?: ScriptedRuntimeOptions; offer?: Partial<OfferF
 }
 
 describe("a run", () => {
+  test.each([
+    ["the node's limit when that is smaller", 1_000, 1_000],
+    ["the task's time when that is smaller", 90_000, 60_000],
+  ])("gets %s", async (_which, maxRunMs, limitMs) => {
+    const { clock, runtime, deps } = setUp();
+    startRun({ ...deps, maxRunMs });
+    const run = await runtime.nextRun();
+    expect(run.attempt.timeoutMs).toBe(limitMs);
+    clock.advance(limitMs + 100);
+    expect(await run.stopped).toBe("timeout");
+  });
+
   test("is stopped when its time is over and settled by the agent 10 s later", async () => {
     const { clock, runtime, outcomes, deps } = setUp();
     startRun(deps);
@@ -140,5 +152,20 @@ describe("a run left behind by a former process", () => {
     clock.advance(20_000);
     reattachRun({ ...deps, runtime });
     expect(await seen.promise).toBe(40_000);
+  });
+
+  test("gets no more than the node's limit", async () => {
+    const { clock, deps } = setUp();
+    const seen = Promise.withResolvers<number>();
+    const runtime = {
+      ...deps.runtime,
+      reattach: (attempt: { timeoutMs: number }) => {
+        seen.resolve(attempt.timeoutMs);
+        return new Promise<never>(() => {});
+      },
+    };
+    clock.advance(20_000);
+    reattachRun({ ...deps, runtime, maxRunMs: 30_000 });
+    expect(await seen.promise).toBe(10_000);
   });
 });

@@ -43,8 +43,7 @@ export interface AttemptRunDeps {
 
 /** Hands the attempt to its runtime. */
 export function startRun(deps: AttemptRunDeps): AttemptRun {
-  const limitMs = Math.min(deps.offer.timeout_ms, deps.maxRunMs ?? Number.POSITIVE_INFINITY);
-  return createRun(deps, limitMs, (attempt, control) => deps.runtime.run(attempt, control));
+  return createRun(deps, runLimitMs(deps), (attempt, control) => deps.runtime.run(attempt, control));
 }
 
 /**
@@ -53,13 +52,18 @@ export function startRun(deps: AttemptRunDeps): AttemptRun {
  */
 export function reattachRun(deps: AttemptRunDeps): AttemptRun {
   const { runtime, offer, clock } = deps;
-  const leftMs = deps.startedAtMs + offer.timeout_ms - clock.nowMs();
+  const leftMs = deps.startedAtMs + runLimitMs(deps) - clock.nowMs();
   return createRun(deps, Math.max(reattachLimitMs, leftMs), async (attempt, control) => {
     const outcome = await runtime.reattach(attempt, control);
     if (outcome !== null) return outcome;
     const fenced = offer.session === undefined && (await runtime.fence(attempt));
     return { kind: "lost", started: true, fenced, reason: "the node agent was restarted during the run" };
   });
+}
+
+/** The smaller of what was left of the task's time when the attempt was offered and the operator's limit. */
+function runLimitMs({ offer, maxRunMs }: AttemptRunDeps): number {
+  return Math.min(offer.timeout_ms, maxRunMs ?? Number.POSITIVE_INFINITY);
 }
 
 type Work = (attempt: RuntimeAttempt, control: RunControl) => Promise<RunOutcome>;

@@ -8,6 +8,10 @@ export interface RuntimeChoice {
   readonly kind: RuntimeKind | "auto";
   readonly endpoint: string | null;
   readonly token: string | null;
+  /** Only for `openai`; null: the first of the server's list that chats. */
+  readonly model: string | null;
+  /** Whether `auto` looks on this machine when no endpoint is given. */
+  readonly autoDiscover: boolean;
 }
 
 /**
@@ -15,8 +19,8 @@ export interface RuntimeChoice {
  * @throws MeshError RUNTIME_NOT_FOUND, USAGE for a bad address
  */
 export async function chooseRuntime(choice: RuntimeChoice, deps: FindDeps & RuntimeDeps): Promise<Runtime> {
-  const { kind: runtime, endpoint, token } = choice;
-  const found = await findRuntime({ runtime, endpoint, token, autoDiscover: true }, deps);
+  const { kind: runtime, model, ...wish } = choice;
+  const found = await findRuntime({ runtime, ...wish }, deps);
   if (found.tokenProblem !== null) deps.log.warn(found.tokenProblem);
-  return createRuntime({ kind: found.kind, endpoint: found.endpoint, token: found.token, model: null }, deps);
+  return createRuntime({ kind: found.kind, endpoint: found.endpoint, token: found.token, model }, deps);
 }

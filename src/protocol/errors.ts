@@ -59,7 +59,11 @@ export const errorCatalogue = {
   RULE_INVALID: { status: 400, exit: 2, hint: "See docs/reference/configuration.md, section rules." },
   GROUP_NOT_FOUND: { status: 404, exit: 5, hint: "List the groups with: claw-mesh group list" },
   GROUP_READ_ONLY: { status: 409, exit: 1, hint: "It comes from the configuration file: change it there." },
-  TASK_NOT_FOUND: { status: 404, exit: 5, hint: "Check the id; a token without the scope read sees its own messages only." },
+  TASK_NOT_FOUND: {
+    status: 404,
+    exit: 5,
+    hint: "Check the id; a token without the scope read sees its own messages only.",
+  },
   IDEMPOTENCY_CONFLICT: { status: 409, exit: 1, hint: "Use a new Idempotency-Key for another message." },
   // messages
   NO_NODE_FITS: { status: 503, exit: 6, hint: "See why with: claw-mesh route explain <message>" },

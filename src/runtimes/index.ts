@@ -4,6 +4,7 @@ import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { RuntimeKind } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
+import { unsupportedRuntime } from "../protocol/supported-runtimes.ts";
 import { createEchoRuntime } from "./echo/index.ts";
 import { parseGatewayAddress } from "./gateway-address.ts";
 import type { Runtime } from "./runtime.ts";
@@ -55,9 +56,7 @@ export async function createRuntime(settings: RuntimeSettings, deps: RuntimeDeps
     case "zeroclaw":
     case "acp":
     case "command":
-      throw new MeshError("RUNTIME_NOT_FOUND", `The runtime "${kind}" is not in this version.`, {
-        hint: "This version has openclaw, openai and echo.",
-      });
+      throw unsupportedRuntime(kind);
     default:
       return kind satisfies never;
   }

@@ -10,6 +10,7 @@ import type { RuntimeStatus } from "../../protocol/node.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
 import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
 import type { CliContext } from "../context.ts";
+import { parseRuntimeChoice, toRuntimeSettings, warnOfUnused } from "../node-runtime.ts";
 import { printNote, printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { toSafeLine } from "../render/safe-text.ts";
@@ -23,6 +24,7 @@ export interface JoinFlags {
   readonly runtime?: string;
   readonly gatewayEndpoint?: string;
   readonly gatewayToken?: string;
+  readonly gatewayModel?: string;
   readonly gatewayTimeout?: number;
   readonly dataDir?: string;
   readonly logJson?: boolean;
@@ -37,9 +39,10 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
     throw new MeshError("USAGE", texts.join.directNotYet, { hint: texts.join.directHint });
   }
   const url = parseCoordinatorUrl(this, address);
-  const config = await loadCliConfig(this, configFlags(flags));
+  const config = await loadCliConfig(this, configFlags(this, flags));
   const { node, log: logSettings } = config.value;
   const log = createLog({ write: this.stderr.write, format: logSettings.format, level: logSettings.level });
+  warnOfUnused(node, log);
   const secret = await findSecret(config, url);
   const isInvite = secret?.startsWith(invitePrefix) === true;
   const name = node.name ?? toNodeName(this.hostName);
@@ -55,7 +58,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
       tags: [...node.tags],
       slots: node.slots,
       dataDir: config.dataDir,
-      runtime: runtimeSettings(node),
+      runtime: toRuntimeSettings(node.runtime, node),
       version: this.version,
       log,
       env: this.env,
@@ -78,14 +81,6 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
   printNote(this, texts.join.ended(ended.reason));
 }
 
-function runtimeSettings(node: LoadedConfig["value"]["node"]) {
-  const { runtime: kind, gateway } = node;
-  const timeoutMs = gateway.timeout === null ? null : gateway.timeout * 1000;
-  return kind === "echo"
-    ? { kind, endpoint: null, token: null, timeoutMs }
-    : { kind, endpoint: gateway.endpoint, token: gateway.token, timeoutMs };
-}
-
 /** Tells once that the coordinator is not reached, until it was. */
 function createStatusLog(log: Log): (status: NodeAgentStatus) => void {
   let isReached = true;
@@ -100,17 +95,20 @@ function createStatusLog(log: Log): (status: NodeAgentStatus) => void {
   };
 }
 
-function configFlags(flags: JoinFlags): readonly ConfigFlag[] {
-  if (flags.noGateway === true && flags.runtime !== undefined && flags.runtime !== "echo") {
-    throw new MeshError("USAGE", "--no-gateway and --runtime exclude each other");
+function configFlags({ texts }: CliContext, flags: JoinFlags): readonly ConfigFlag[] {
+  const runtime =
+    flags.runtime === undefined ? undefined : parseRuntimeChoice(flags.runtime, texts.join.badRuntime);
+  if (flags.noGateway === true && runtime !== undefined && runtime !== "echo") {
+    throw new MeshError("USAGE", texts.join.twoRuntimes);
   }
   return [
     { path: "node.name", flag: "--name", value: flags.name },
     { path: "node.tags", flag: "--tags", value: flags.tags },
     { path: "node.slots", flag: "--slots", value: flags.slots },
-    { path: "node.runtime", flag: "--runtime", value: flags.noGateway === true ? "echo" : flags.runtime },
+    { path: "node.runtime", flag: "--runtime", value: flags.noGateway === true ? "echo" : runtime },
     { path: "node.gateway.endpoint", flag: "--gateway-endpoint", value: flags.gatewayEndpoint },
     { path: "node.gateway.token", flag: "--gateway-token", value: flags.gatewayToken },
+    { path: "node.gateway.model", flag: "--gateway-model", value: flags.gatewayModel },
     { path: "node.gateway.timeout", flag: "--gateway-timeout", value: flags.gatewayTimeout },
     { path: "coordinator.data_dir", flag: "--data-dir", value: flags.dataDir },
     { path: "log.format", flag: "--log-json", value: flags.logJson === true ? "json" : undefined },

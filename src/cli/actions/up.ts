@@ -1,6 +1,6 @@
 import { toNodeName } from "../../config/initial-config.ts";
 import type { ConfigFlag, LoadedConfig } from "../../config/load-config.ts";
-import { defaultPort, RuntimeChoice } from "../../config/schema.ts";
+import { defaultPort, type RuntimeChoice } from "../../config/schema.ts";
 import type { RunningCoordinator } from "../../coordinator/index.ts";
 import type { RunningNodeAgent } from "../../node/index.ts";
 import { waitAtMost } from "../../platform/bounded-wait.ts";
@@ -9,6 +9,7 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { NodeInfo } from "../../protocol/node.ts";
 import { loadCliConfig } from "../connection.ts";
 import type { CliContext } from "../context.ts";
+import { parseRuntimeChoice, toRuntimeSettings, warnOfUnused } from "../node-runtime.ts";
 import { printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { createPaint } from "../render/paint.ts";
@@ -21,12 +22,13 @@ export interface UpFlags {
   readonly dataDir?: string;
   readonly local?: readonly string[];
   readonly noLocal?: boolean;
+  readonly gatewayModel?: string;
   readonly logJson?: boolean;
 }
 
 /** How long running answers may take after a signal. */
 const stopDeadlineMs = 5000;
-/** How long the local node may take after that. */
+/** How long the local node may take after that to say goodbye and close its runtime. */
 const leaveDeadlineMs = 1000;
 
 export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
@@ -61,9 +63,10 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
     await untilAborted(this.interrupt);
     log.info("stopping");
   } finally {
+    await coordinator.drain(stopDeadlineMs);
     const leaving = local?.stop("the coordinator on this machine stops") ?? Promise.resolve();
-    await coordinator.stop(stopDeadlineMs);
     await waitAtMost(leaving, { clock: this.clock, limitMs: leaveDeadlineMs, otherwise: undefined });
+    await coordinator.stop();
   }
 }
 
@@ -77,18 +80,14 @@ function configFlags(flags: UpFlags): readonly ConfigFlag[] {
       value: flags.allowPrivate === true ? true : undefined,
     },
     { path: "coordinator.data_dir", flag: "--data-dir", value: flags.dataDir },
+    { path: "node.gateway.model", flag: "--gateway-model", value: flags.gatewayModel },
     { path: "log.format", flag: "--log-json", value: flags.logJson === true ? "json" : undefined },
   ].filter(({ value }) => value !== undefined);
 }
 
 function readLocalChoices(context: CliContext, flags: UpFlags): readonly RuntimeChoice[] {
   if (flags.noLocal === true) return [];
-  return (flags.local ?? ["auto"]).map((word) => {
-    const choice = RuntimeChoice.safeParse(word);
-    if (choice.success) return choice.data;
-    const message = `${context.texts.up.badLocal(word)} ${RuntimeChoice.options.join(", ")}`;
-    throw new MeshError("USAGE", message);
-  });
+  return (flags.local ?? ["auto"]).map((word) => parseRuntimeChoice(word, context.texts.up.badLocal));
 }
 
 interface LocalNodeOptions {
@@ -106,10 +105,10 @@ async function startLocalNode(
   const { config, coordinator, log } = options;
   const { node } = config.value;
   if (options.choices.length === 0) return null;
+  warnOfUnused(node, log);
   const { startNodeAgent } = await import("../../node/index.ts");
   for (const choice of options.choices) {
     const kind = choice === "auto" ? node.runtime : choice;
-    if (kind === "auto" && !node.gateway.auto_discover && node.gateway.endpoint === null) continue;
     try {
       return await startNodeAgent({
         coordinatorUrl: localUrl(config.value.coordinator.host, coordinator.port),
@@ -119,7 +118,7 @@ async function startLocalNode(
         tags: [...node.tags],
         slots: node.slots,
         dataDir: config.dataDir,
-        runtime: runtimeSettings(kind, node.gateway),
+        runtime: toRuntimeSettings(kind, node),
         version: context.version,
         log,
         env: context.env,
@@ -128,21 +127,15 @@ async function startLocalNode(
     } catch (error) {
       if (context.interrupt.aborted && error === context.interrupt.reason) return null;
       if (!(error instanceof MeshError)) throw error;
-      if (error.code !== "RUNTIME_NOT_FOUND") {
+      // That nothing was found by itself is no fault; that what was named cannot be used is.
+      if (error.code !== "RUNTIME_NOT_FOUND" || kind !== "auto") {
         log.warn("no node on this machine", { code: error.code, reason: error.message, hint: error.hint });
-        return null;
+        if (error.code !== "RUNTIME_NOT_FOUND") return null;
       }
     }
   }
   log.info("no AI runtime found on this machine; it takes no messages itself");
   return null;
-}
-
-/** Echo needs nothing; the settings of the gateway are for the other runtimes. */
-function runtimeSettings(kind: RuntimeChoice, gateway: LoadedConfig["value"]["node"]["gateway"]) {
-  if (kind === "echo") return { kind, endpoint: null, token: null, timeoutMs: null };
-  const timeoutMs = gateway.timeout === null ? null : gateway.timeout * 1000;
-  return { kind, endpoint: gateway.endpoint, token: gateway.token, timeoutMs };
 }
 
 /** How this machine reaches its own coordinator. */

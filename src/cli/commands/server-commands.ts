@@ -36,6 +36,13 @@ export function createUpCommand({ texts, docs }: HelpText) {
           placeholder: "runtimes",
         },
         noLocal: { kind: "boolean", brief: up.flags.noLocal, optional: true, withNegated: false },
+        gatewayModel: {
+          kind: "parsed",
+          parse: parseText,
+          brief: up.flags.gatewayModel,
+          optional: true,
+          placeholder: "model",
+        },
         logJson: { kind: "boolean", brief: up.flags.logJson, optional: true, withNegated: false },
       },
     },
@@ -61,6 +68,7 @@ export function createJoinCommand({ texts, docs }: HelpText) {
         runtime: { ...text, brief: join.flags.runtime, placeholder: "runtime" },
         gatewayEndpoint: { ...text, brief: join.flags.gatewayEndpoint, placeholder: "address" },
         gatewayToken: { ...text, brief: join.flags.gatewayToken, placeholder: "token" },
+        gatewayModel: { ...text, brief: join.flags.gatewayModel, placeholder: "model" },
         gatewayTimeout: {
           ...text,
           parse: parseDuration,

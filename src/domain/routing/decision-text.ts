@@ -35,7 +35,8 @@ function unblockEntryText(
   { needs, nodes }: Decision["unblock"][number],
   { nowMs, isNobodyOnline }: { readonly nowMs: number; readonly isNobodyOnline: boolean },
 ): string {
-  if (nodes.length === 0) return `${needs}; ${isNobodyOnline ? "no online nodes available" : "none is there"}`;
+  if (nodes.length === 0)
+    return `${needs}; ${isNobodyOnline ? "no online nodes available" : "none is there"}`;
   if (nodes.every(({ reason }) => reason === "full")) {
     const names = nodes.slice(0, maxListed).map(({ name }) => name);
     return `${needs} on ${joinSome(names, nodes.length)}`;
