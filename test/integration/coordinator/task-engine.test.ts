@@ -335,9 +335,9 @@ describe("waiting", () => {
   test("is not missed by a slot that gets free while the message is being committed", async () => {
     await rig.join("one", 1);
     const running = await rig.engine.submit(message());
-    const accepting = rig.engine.submit(message());
-    await rig.engine.report(running, { kind: "succeeded", attempt: 1, text: "1" });
-    await accepting;
+    // Both are in one commit, and the slot is given back before the message is known to be accepted.
+    void rig.engine.report(running, { kind: "succeeded", attempt: 1, text: "1" });
+    await rig.engine.submit(message());
     await settle();
     expect(rig.sent).toEqual(["offer 1 to one", "offer 1 to one"]);
   });
