@@ -31,6 +31,8 @@ interface Rig extends AsyncDisposable {
   readonly sent: string[];
   readonly ended: string[];
   readonly setDiskFull: (isFull: boolean) => void;
+  /** Calls back right after the next commit of a change. */
+  readonly afterNextChange: (callback: () => void) => void;
   readonly join: (name: string, slots?: number) => Promise<MeshNode>;
 }
 
@@ -65,6 +67,7 @@ async function createRig(): Promise<Rig> {
   const sent: string[] = [];
   const ended: string[] = [];
   let isDiskFull = false;
+  let onChanged: () => void = () => undefined;
   const failing = async <T>(write: () => Promise<T>): Promise<T> => {
     if (isDiskFull) throw new MeshError("STORE_UNAVAILABLE", "the disk is full");
     return write();
@@ -72,8 +75,11 @@ async function createRig(): Promise<Rig> {
   const tasks: TaskStore = {
     ...store.tasks,
     accept: (task, durability) => failing(() => store.tasks.accept(task, durability)),
-    change: (id, fence, change, durability) =>
-      failing(() => store.tasks.change(id, fence, change, durability)),
+    change: async (id, fence, change, durability) => {
+      const isHeld = await failing(() => store.tasks.change(id, fence, change, durability));
+      onChanged();
+      return isHeld;
+    },
   };
   const engine = createTaskEngine({
     ...common,
@@ -99,6 +105,12 @@ async function createRig(): Promise<Rig> {
     ended,
     setDiskFull: (isFull) => {
       isDiskFull = isFull;
+    },
+    afterNextChange: (callback) => {
+      onChanged = () => {
+        onChanged = () => undefined;
+        callback();
+      };
     },
     join: async (name, slots = 4) => {
       const hello = toHello({ name: name as never, slots });
@@ -335,9 +347,11 @@ describe("waiting", () => {
   test("is not missed by a slot that gets free while the message is being committed", async () => {
     await rig.join("one", 1);
     const running = await rig.engine.submit(message());
-    // Both are in one commit, and the slot is given back before the message is known to be accepted.
-    void rig.engine.report(running, { kind: "succeeded", attempt: 1, text: "1" });
-    await rig.engine.submit(message());
+    // Decided when the answer is on record and its slot not yet given back, so that its own commit is a later one.
+    const accepted = Promise.withResolvers<void>();
+    rig.afterNextChange(() => accepted.resolve(rig.engine.submit(message()).then(() => undefined)));
+    await rig.engine.report(running, { kind: "succeeded", attempt: 1, text: "1" });
+    await accepted.promise;
     await settle();
     expect(rig.sent).toEqual(["offer 1 to one", "offer 1 to one"]);
   });
