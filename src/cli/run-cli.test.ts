@@ -32,6 +32,7 @@ interface WorldOptions {
   readonly stdin?: string;
   readonly isTerminal?: boolean;
   readonly interrupt?: AbortSignal;
+  readonly cwd?: string | null;
   readonly onOutput?: (text: string) => void;
 }
 
@@ -53,7 +54,7 @@ async function run(args: readonly string[], options: WorldOptions = {}): Promise
     fetch,
     clock: systemClock,
     createSecret: () => "0123456789abcdef0123456789abcdef",
-    cwd: dir,
+    cwd: options.cwd === undefined ? dir : options.cwd,
     home: dir,
     hostName: "mac-mini.local",
     version: "1.2.3",
@@ -290,6 +291,37 @@ describe("lists", () => {
     expect(stdout).toBe(`Rule added: rule_${hex("c")}\n`);
     expect(body).toEqual({ match: { requires_gpu: true }, targets: ["a", "b"], strategy: "fastest" });
   });
+});
+
+test("what looks wrong about a rule is told beside the result", async () => {
+  const rule = { id: `rule_${hex("c")}`, origin: "api", match: { wildcard: true } };
+  handle = () => Response.json({ ...rule, warnings: ["nobody\u001b[31m is there"] }, { status: 201 });
+  const { exitCode, stdout, stderr } = await run(["route", "add", "--match", "*"]);
+  expect({ exitCode, stdout, stderr }).toEqual({
+    exitCode: 0,
+    stdout: `Rule added: ${rule.id}\n`,
+    stderr: "Warning: nobody is there\n",
+  });
+});
+
+describe("a runtime", () => {
+  test.each([
+    { command: "join", args: ["join", "http://127.0.0.1:1", "--runtime"] },
+    { command: "up", args: ["up", "--local"] },
+  ])("that has no adapter yet is named as such by $command", async ({ args }) => {
+    const later = await run([...args, "zeroclaw"]);
+    expect(later.exitCode).toBe(1);
+    expect(later.stderr).toContain("not in this version");
+    const unknown = await run([...args, "zeroclam"]);
+    expect(unknown.exitCode).toBe(2);
+    expect(unknown.stderr).toContain("openclaw, openai, echo, auto");
+  });
+});
+
+test("a current directory that was deleted is said in one line", async () => {
+  const { exitCode, stderr } = await run(["status"], { cwd: null });
+  expect(exitCode).toBe(2);
+  expect(stderr).toStartWith("Error: the current directory is not there any more\n");
 });
 
 describe("init", () => {

@@ -211,10 +211,10 @@ function finalError(why: ClosedLink): MeshError | null {
 
 function toRefusal(reason: string): MeshError {
   const { code, message } = readCloseReason(reason);
-  return new MeshError(
-    code ?? "TOKEN_INVALID",
-    message === "" ? "the coordinator does not let this node in" : message,
-  );
+  if (message !== "") return new MeshError(code ?? "TOKEN_INVALID", message);
+  return code === "INVITE_INVALID"
+    ? new MeshError(code, "the invite is unknown, used up or expired")
+    : new MeshError(code ?? "TOKEN_INVALID", "the coordinator does not let this node in");
 }
 
 /** Whether the credential was refused, not the coordinator out of reach. */

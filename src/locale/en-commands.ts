@@ -42,7 +42,7 @@ export const commandTexts = {
       gatewayEndpoint: "Address of the runtime [found by itself]",
       gatewayToken: "Token of the runtime [found by itself]",
       gatewayModel: "Model of an openai runtime [the first of its list that chats]",
-      gatewayTimeout: "Time a run may take on this node; never more than the message's own [that]",
+      gatewayTimeout: "Time a run may take on this node; the message's own counts when it is less",
       dataDir: "Where the node keeps its files [~/.claw-mesh]",
       logJson: "Log lines as JSON",
       listen: "Direct transport: address to listen on",

@@ -4,6 +4,7 @@ import { createFetch } from "../platform/http-fetch.ts";
 import { silentLog } from "../platform/log.ts";
 import { createSeededRandom } from "../platform/random.ts";
 import { RuntimeKind } from "../protocol/capability.ts";
+import { supportedRuntimeKinds } from "../protocol/supported-runtimes.ts";
 import { createRuntime, type RuntimeDeps, type RuntimeSettings } from "./index.ts";
 
 const deps: RuntimeDeps = {
@@ -16,9 +17,7 @@ const create = (parts: Partial<RuntimeSettings>) =>
   createRuntime({ kind: "echo", endpoint: null, token: null, model: null, ...parts }, deps);
 
 describe("the list of runtimes", () => {
-  const present = ["openclaw", "openai", "echo"] as const;
-
-  for (const kind of present) {
+  for (const kind of supportedRuntimeKinds) {
     test(`builds ${kind} without connecting to anything`, async () => {
       const runtime = await create({ kind, endpoint: "127.0.0.1:1" });
       expect(runtime.kind).toBe(kind);
@@ -26,7 +25,9 @@ describe("the list of runtimes", () => {
     });
   }
 
-  for (const kind of RuntimeKind.options.filter((kind) => !present.some((known) => known === kind))) {
+  for (const kind of RuntimeKind.options.filter(
+    (kind) => !supportedRuntimeKinds.some((known) => known === kind),
+  )) {
     test(`says that ${kind} is not in this version`, async () => {
       await expect(create({ kind, endpoint: "127.0.0.1:1" })).rejects.toMatchObject({
         code: "RUNTIME_NOT_FOUND",

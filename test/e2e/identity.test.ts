@@ -95,6 +95,16 @@ describe("one name", () => {
     expect(claimed).toMatchObject([{ id, status: "online" }]);
   });
 
+  test("stays with a node that is offline: a machine without its identity is told that it is taken", async () => {
+    const node = await mesh.startNode(coordinator, { name: "away" });
+    await node.kill("SIGKILL");
+    await until("offline", async () => (await nodeInfo("away")).status === "offline", 2_000);
+    const refused = await (await mesh.createMachine("usurper")).cli([...joinArgs("away"), "--json"]);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain('"NAME_TAKEN"');
+    expect(refused.stderr).toContain("Choose another --name");
+  });
+
   test("of a group is refused to a node, and the name of a node to a group", async () => {
     await coordinator.call("PUT", "/api/v1/groups/crowd", { nodes: ["steady"] });
     const refused = await (await mesh.createMachine("crowd")).cli(joinArgs("crowd"));
@@ -161,6 +171,7 @@ describe("an invite", () => {
       ...["--name", "uninvited", "--no-gateway", "--token", invite.code],
     ]);
     expect(second.exitCode).toBe(4);
+    expect(second.stderr).toContain("the invite is unknown, used up or expired");
     expect(second.stderr).toContain("claw-mesh invite");
     const answer = await coordinator.call("GET", "/api/v1/nodes/uninvited");
     expect(answer.body.code).toBe("NODE_NOT_FOUND");

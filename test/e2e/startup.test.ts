@@ -109,7 +109,27 @@ describe("up", () => {
   });
 });
 
+describe("the node of this machine", () => {
+  test("says goodbye when up is stopped, before the links close", async () => {
+    const machine = await mesh.createMachine("leaving");
+    const coordinator = await mesh.startCoordinator({ machine, args: ["--local", "echo"] });
+    await coordinator.program().waitForLine(/registered as node/);
+    expect(await coordinator.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+    const log = coordinator.program().stderr();
+    expect(log).toMatch(/node deregistered: .*the coordinator on this machine stops/);
+    expect(log).not.toContain("link lost");
+  });
+});
+
 describe("join", () => {
+  test("says that an endpoint in the configuration has no effect", async () => {
+    const machine = await mesh.createMachine("classic");
+    await Bun.write(join(machine.cwd, "claw-mesh.yaml"), "node: { endpoint: 10.0.0.2:9121 }\n");
+    const port = await findFreePort();
+    const program = machine.start(["join", `http://127.0.0.1:${port}`, "--no-gateway", "--token", "x"]);
+    await program.waitForLine(/node\.endpoint has no effect/);
+  });
+
   test("keeps trying while nobody answers, and says so", async () => {
     const machine = await mesh.createMachine("early");
     const coordinator = await mesh.startCoordinator({ machine: await mesh.createMachine("late") });

@@ -1,7 +1,13 @@
 import { afterEach, expect, test } from "bun:test";
 import { startNodeAgent } from "../../src/node/index.ts";
+import { chooseRuntime } from "../../src/node/node-runtimes.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import { createFetch } from "../../src/platform/http-fetch.ts";
 import { type LogFacts, silentLog } from "../../src/platform/log.ts";
+import { systemRandom } from "../../src/platform/random.ts";
+import { createAttempt, observeRun } from "../contract/runtime-subject.ts";
 import { startLinkCoordinator } from "../support/link-coordinator.ts";
+import { startOpenaiServer } from "../support/openai-server.ts";
 import { makeDataDir } from "../support/test-agent.ts";
 
 const opened: (() => unknown)[] = [];
@@ -69,4 +75,14 @@ test("a machine becomes a node with its runtime, capabilities and tags, and says
     `joining mesh at ${coordinator.url} as "heron"`,
     `re-registered as node ${agent.nodeId}`,
   ]);
+});
+
+test("the model of an openai runtime is the one that was chosen", async () => {
+  await using server = await startOpenaiServer({ models: ["llama", "qwen"] });
+  const runtime = await chooseRuntime(
+    { kind: "auto", endpoint: server.url, token: null, model: "qwen", autoDiscover: false },
+    { env: {}, clock: systemClock, random: systemRandom, fetch: createFetch({ env: {} }), log: silentLog },
+  );
+  await observeRun(runtime, createAttempt("hello")).outcome;
+  expect(server.requests.map(({ body }) => body.model)).toEqual(["qwen"]);
 });

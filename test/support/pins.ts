@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { toOpenApi } from "../../src/protocol/http/openapi.ts";
+import { dumpCliHelp } from "./cli-help.ts";
 import { dumpSchema } from "./store/dump-schema.ts";
 
 const root = join(import.meta.dir, "..", "..");
@@ -35,6 +36,7 @@ export const pins: Readonly<Record<string, () => Promise<string>>> = {
       "claw-mesh/client": await loadExports("src/client/index.ts"),
     }),
   "schema.sql": dumpSchema,
+  "cli-help.txt": dumpCliHelp,
 };
 
 export const pinFolder = join(root, "test", "pins");
