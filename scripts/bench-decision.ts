@@ -13,8 +13,9 @@ import {
   type RoutingMessage,
   toDecision,
 } from "../src/domain/routing/index.ts";
+import { messageOf, rulesOf } from "../src/domain/routing/mesh-fixture.ts";
 import { createSeededRandom } from "../src/platform/random.ts";
-import { NodeId, RuleId } from "../src/protocol/ids.ts";
+import { NodeId } from "../src/protocol/ids.ts";
 import type { RuleInput } from "../src/protocol/rule.ts";
 
 interface Scenario {
@@ -112,30 +113,7 @@ function createRules(count: number): CompiledRules {
     ];
     return { match: kinds[index % kinds.length] ?? {}, target: `node-${index}` };
   });
-  return rulesOf([...inputs, { match: { wildcard: true as const } }]);
-}
-
-function rulesOf(inputs: readonly RuleInput[]): CompiledRules {
-  return compileRules(
-    inputs.map((input, index) => ({
-      ...input,
-      id: RuleId.parse(`rule_${index.toString(16).padStart(32, "0")}`),
-      origin: "api",
-    })),
-  );
-}
-
-function messageOf(content: string, more: Partial<RoutingMessage> = {}): RoutingMessage {
-  return {
-    content,
-    source: "cli",
-    session: null,
-    requires: {},
-    labels: {},
-    target: null,
-    infer: true,
-    ...more,
-  };
+  return rulesOf(...inputs, { match: { wildcard: true } });
 }
 
 const short = "Please look at the log of last night and tell me what went wrong with the backup.";
@@ -165,7 +143,7 @@ const results = [
     name: "1,000 nodes, 100 rules that apply in vain",
     mesh: large,
     rules: rulesOf(
-      Array.from({ length: 100 }, () => ({ match: { wildcard: true as const }, target: "node-49" })),
+      ...Array.from({ length: 100 }, () => ({ match: { wildcard: true as const }, target: "node-49" })),
     ),
     message: messageOf(short),
   },

@@ -139,7 +139,10 @@ describe("a run left behind by a former process", () => {
     expect(runtime.fenced).toEqual([]);
   });
 
-  test("gets what is left of its time", async () => {
+  test.each([
+    ["what is left of its time", null, 40_000],
+    ["no more than the node's limit", 30_000, 10_000],
+  ])("gets %s", async (_what, maxRunMs, expectedMs) => {
     const { clock, deps } = setUp();
     const seen = Promise.withResolvers<number>();
     const runtime = {
@@ -150,22 +153,7 @@ describe("a run left behind by a former process", () => {
       },
     };
     clock.advance(20_000);
-    reattachRun({ ...deps, runtime });
-    expect(await seen.promise).toBe(40_000);
-  });
-
-  test("gets no more than the node's limit", async () => {
-    const { clock, deps } = setUp();
-    const seen = Promise.withResolvers<number>();
-    const runtime = {
-      ...deps.runtime,
-      reattach: (attempt: { timeoutMs: number }) => {
-        seen.resolve(attempt.timeoutMs);
-        return new Promise<never>(() => {});
-      },
-    };
-    clock.advance(20_000);
-    reattachRun({ ...deps, runtime, maxRunMs: 30_000 });
-    expect(await seen.promise).toBe(10_000);
+    reattachRun({ ...deps, runtime, maxRunMs });
+    expect(await seen.promise).toBe(expectedMs);
   });
 });

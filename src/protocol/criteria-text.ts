@@ -1,3 +1,5 @@
+import type { MeshError } from "./errors.ts";
+
 /**
  * The small grammar that rules and requirements share on the command line: criteria joined by commas, each a key, a
  * separator (`:` or `=`) and a value. A backslash takes the next character literally, and `content:/…/` runs to the
@@ -58,6 +60,38 @@ export function escapeText(text: string, special: string): string {
 
 export function unescapeText(text: string): string {
   return text.replaceAll(/\\([\s\S])/g, "$1");
+}
+
+/** How a grammar shows its own spelling and raises its own error. */
+interface ValueStyle {
+  /** What its examples have between key and value. */
+  readonly separator: ":" | "=";
+  readonly example: { readonly memory: string };
+  readonly invalid: (message: string) => MeshError;
+}
+
+/** What reads values that both grammars have; each throws the error of its grammar, naming the criterion. */
+export function createValueReaders({ separator, example, invalid }: ValueStyle) {
+  const readWord = ({ key, value, text }: Criterion): string => {
+    const word = unescapeText(value ?? "");
+    if (word === "") throw invalid(`"${text}" lacks its value, as in ${key}${separator}name`);
+    return word;
+  };
+  return {
+    readWord,
+    /** Words joined by `+`. */
+    readWords: (criterion: Criterion): readonly string[] => {
+      readWord(criterion);
+      return splitUnescaped(criterion.value ?? "", "+").map(unescapeText);
+    },
+    /** GiB: `32`, `>=32`, `32gb`. */
+    readMemory: ({ value, text }: Criterion): number => {
+      const parts = /^(?:>=)?\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?:gb)?$/i.exec(value ?? "");
+      const gigabytes = Number(parts?.[1]);
+      if (Number.isNaN(gigabytes)) throw invalid(`"${text}" must be like ${example.memory} (GiB)`);
+      return gigabytes;
+    },
+  };
 }
 
 function endOfCriterion(text: string, start: number): number {

@@ -1,5 +1,5 @@
 import { Requirements } from "./capability.ts";
-import { type Criterion, escapeText, splitCriteria, splitUnescaped, unescapeText } from "./criteria-text.ts";
+import { type Criterion, createValueReaders, escapeText, splitCriteria } from "./criteria-text.ts";
 import { issueLines, MeshError } from "./errors.ts";
 import { nearestName } from "./nearest-name.ts";
 
@@ -17,6 +17,12 @@ export const requirementTextKeys = [
 ] as const;
 
 const requirementTextHint = "For example: gpu  os=darwin,skill=xcode  any-skill=docker+podman  memory>=32";
+
+const { readWord, readWords, readMemory } = createValueReaders({
+  separator: "=",
+  example: { memory: "memory>=32" },
+  invalid,
+});
 
 /**
  * Reads what a message needs as people type it: `gpu,os=darwin,skill=docker,memory>=32`. `skill` and `tag` may be
@@ -91,25 +97,6 @@ function readCriterion(criterion: Criterion): readonly [field: keyof Requirement
         hintForKey(criterion),
       );
   }
-}
-
-function readWord(criterion: Criterion): string {
-  const word = unescapeText(criterion.value ?? "");
-  if (word === "") throw invalid(`"${criterion.text}" lacks its value, as in ${criterion.key}=name`);
-  return word;
-}
-
-function readWords(criterion: Criterion): readonly string[] {
-  readWord(criterion);
-  return splitUnescaped(criterion.value ?? "", "+").map(unescapeText);
-}
-
-function readMemory(criterion: Criterion): number {
-  const gigabytes = Number(
-    /^(?:>=)?\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?:gb)?$/i.exec(criterion.value ?? "")?.[1],
-  );
-  if (Number.isNaN(gigabytes)) throw invalid(`"${criterion.text}" must be like memory>=32 (GiB)`);
-  return gigabytes;
 }
 
 /** A mistyped key, or a skill without its key. */

@@ -1,20 +1,19 @@
-import { type Criterion, escapeText, splitCriteria, splitUnescaped, unescapeText } from "./criteria-text.ts";
+import {
+  type Criterion,
+  createValueReaders,
+  escapeText,
+  splitCriteria,
+  splitUnescaped,
+  unescapeText,
+} from "./criteria-text.ts";
 import { issueLines, MeshError } from "./errors.ts";
 import { nearestName } from "./nearest-name.ts";
+import { requirementTextKeys } from "./requirement-text.ts";
 import { RuleMatch } from "./rule.ts";
 
 /** Keys of {@link parseRuleMatch}, in the order {@link printRuleMatch} writes them. */
 export const ruleTextKeys = [
-  "gpu",
-  "os",
-  "arch",
-  "skill",
-  "skills",
-  "any-skill",
-  "tag",
-  "group",
-  "runtime",
-  "memory",
+  ...requirementTextKeys,
   "source",
   "session",
   "label",
@@ -23,6 +22,12 @@ export const ruleTextKeys = [
 ] as const;
 
 const ruleTextHint = "For example: gpu:true  os:darwin,skill:xcode  content:/train|fine-?tune/i  *";
+
+const { readWord, readWords, readMemory } = createValueReaders({
+  separator: ":",
+  example: { memory: "memory:>=32" },
+  invalid,
+});
 
 /**
  * Reads the match of a rule as people type it: `gpu:true,os:darwin`, `content:/train|fine-?tune/i`, `*`.
@@ -119,31 +124,12 @@ function readCriterion(criterion: Criterion): readonly [field: keyof RuleMatch, 
   }
 }
 
-function readWord(criterion: Criterion): string {
-  const word = unescapeText(criterion.value ?? "");
-  if (word === "") throw invalid(`"${criterion.text}" lacks its value, as in ${criterion.key}:name`);
-  return word;
-}
-
-function readWords(criterion: Criterion): readonly string[] {
-  readWord(criterion);
-  return splitUnescaped(criterion.value ?? "", "+").map(unescapeText);
-}
-
 function readBoolean(criterion: Criterion): boolean {
   const value = criterion.value?.toLowerCase() ?? "true";
   if (value !== "true" && value !== "false") {
     throw invalid(`"${criterion.text}" must be ${criterion.key}:true or ${criterion.key}:false`);
   }
   return value === "true";
-}
-
-function readMemory(criterion: Criterion): number {
-  const gigabytes = Number(
-    /^(?:>=)?\s*(\d+(?:\.\d+)?(?:e[+-]?\d+)?)\s*(?:gb)?$/i.exec(criterion.value ?? "")?.[1],
-  );
-  if (Number.isNaN(gigabytes)) throw invalid(`"${criterion.text}" must be like memory:>=32 (GiB)`);
-  return gigabytes;
 }
 
 function readLabel(criterion: Criterion): readonly [key: string, value: string] {
