@@ -171,7 +171,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
   });
   await engine.recover();
 
-  const acks = createAckQueue(store.sync, log);
+  const acks = createAckQueue(store.sync, deadlines, log);
   const reports = createAttemptReports({ engine, store: store.tasks, registry, acks, log });
   const links = createLinkServer<Principal>({
     clock,

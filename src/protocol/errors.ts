@@ -121,6 +121,11 @@ export const errorCatalogue = {
     exit: 1,
     hint: "Make the directory writable for this user, or use --data-dir.",
   },
+  CANNOT_LISTEN: {
+    status: 500,
+    exit: 1,
+    hint: "Choose another --host or --port; ports below 1024 need rights of their own.",
+  },
   PORT_IN_USE: {
     status: 500,
     exit: 1,

@@ -1,3 +1,4 @@
+import type { Deadlines } from "../../platform/deadlines.ts";
 import type { Log } from "../../platform/log.ts";
 import type { AttemptRef } from "../../protocol/link/v1/frames.ts";
 import type { NodeSession } from "../nodes/mesh-node.ts";
@@ -11,23 +12,37 @@ export interface AckQueue {
   readonly add: (session: NodeSession, attempt: AttemptRef) => void;
 }
 
-export function createAckQueue(sync: () => Promise<void>, log: Log): AckQueue {
-  let waiting: { readonly session: NodeSession; readonly attempt: AttemptRef }[] = [];
+/** Pause before outcomes are synced again when the disk did not take them. */
+const retryMs = 1000;
+
+interface WaitingAck {
+  readonly session: NodeSession;
+  readonly attempt: AttemptRef;
+}
+
+export function createAckQueue(sync: () => Promise<void>, deadlines: Deadlines, log: Log): AckQueue {
+  let waiting: WaitingAck[] = [];
   let isSyncing = false;
+
+  async function syncOnce(batch: readonly WaitingAck[]): Promise<void> {
+    try {
+      await sync();
+    } catch (error) {
+      log.warn("outcomes cannot be acknowledged yet; trying again", { count: batch.length, error });
+      // The node of a link that has closed reports them again by itself.
+      waiting = [...batch.filter(({ session }) => session.isOpen), ...waiting];
+      await new Promise<void>((resolve) => deadlines.in(retryMs, resolve));
+      return;
+    }
+    for (const { session, attempt } of batch) session.send({ type: "ack", ...attempt });
+  }
 
   async function flush(): Promise<void> {
     isSyncing = true;
     while (waiting.length > 0) {
       const batch = waiting;
       waiting = [];
-      try {
-        await sync();
-      } catch (error) {
-        // The nodes keep these outcomes and report them again when they reconnect.
-        log.warn("outcomes not acknowledged", { count: batch.length, error: String(error) });
-        continue;
-      }
-      for (const { session, attempt } of batch) session.send({ type: "ack", ...attempt });
+      await syncOnce(batch);
     }
     isSyncing = false;
   }

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { LinkServer } from "../../link/link-server.ts";
 import { errorCodeOf } from "../../platform/atomic-file.ts";
+import { createSecret } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import { type ErrorCode, issueLines, MeshError } from "../../protocol/errors.ts";
 import { type Contract, contract } from "../../protocol/http/contract.ts";
@@ -45,10 +46,13 @@ type AnyHandler = (call: Call<RouteContract>) => unknown;
 /** Serves the contract: every route is dispatched natively, authenticated, parsed and answered in one way. */
 export function startHttpServer(options: HttpServerOptions): HttpServer {
   const { log, links } = options;
+  // Ids of another start of the coordinator must not look like these in one log.
+  const start = createSecret().slice(0, 6);
   let requests = 0;
+  const nextRequestId = () => `req_${start}_${(requests++).toString(36)}`;
 
   async function serve(route: RouteContract, handler: AnyHandler, request: Bun.BunRequest, server: Server) {
-    const requestId = `req_${(requests++).toString(36)}`;
+    const requestId = nextRequestId();
     try {
       const principal = admit(route, request, options.authenticator);
       const params = parseParams(route, request.params);
@@ -79,7 +83,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   }
 
   async function openLink(request: Bun.BunRequest, server: Server): Promise<Response | undefined> {
-    const requestId = `req_${(requests++).toString(36)}`;
+    const requestId = nextRequestId();
     try {
       const principal = admit(contract.openLink, request, options.authenticator);
       if (principal.inviteHash !== null && !(await options.isInviteOpen(principal.inviteHash))) {
@@ -110,7 +114,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   }
 
   function unknown(request: Request): Response {
-    const requestId = `req_${(requests++).toString(36)}`;
+    const requestId = nextRequestId();
     const path = pathOf(request.url);
     const methods = [...methodsOf].find(([pattern]) => matchesPath(pattern, path))?.[1];
     if (methods === undefined) {
@@ -132,7 +136,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
       reusePort: false,
       routes: routes as never,
       fetch: unknown,
-      error: (error) => errorAnswer(error, "req_unknown", log),
+      error: (error) => errorAnswer(error, nextRequestId(), log),
       websocket: links.websocket as never,
     }),
   );
@@ -153,9 +157,8 @@ function listen(options: HttpServerOptions, serve: () => Server): Server {
       throw new MeshError("PORT_IN_USE", `Port ${options.port} is in use by another program.`, { cause });
     }
     const why = code ?? "unknown error";
-    throw new MeshError("PORT_IN_USE", `Cannot listen on ${options.host}:${options.port} (${why}).`, {
+    throw new MeshError("CANNOT_LISTEN", `Cannot listen on ${options.host}:${options.port} (${why}).`, {
       cause,
-      hint: "Choose another --host or --port.",
     });
   }
 }
