@@ -92,6 +92,26 @@ describe("a deadline", () => {
     expect(clock.timerCount()).toBe(0);
   });
 
+  test("that throws keeps none of the others from theirs, and the fault is heard", () => {
+    const clock = createManualClock();
+    const faults: unknown[] = [];
+    const deadlines = createDeadlines(clock, (error) => faults.push(error));
+    const fired: string[] = [];
+    const fault = new Error("a fault");
+    deadlines.in(100, () => {
+      throw fault;
+    });
+    deadlines.in(100, () => fired.push("same tick"));
+    deadlines.in(100 + resolutionMs, () => fired.push("next tick"));
+    deadlines.in(1_000, () => fired.push("later"));
+    clock.stall(100 + 3 * resolutionMs);
+    clock.advance(0);
+    expect(fired).toEqual(["same tick", "next tick"]);
+    clock.advance(1_000);
+    expect(fired).toEqual(["same tick", "next tick", "later"]);
+    expect(faults).toEqual([fault]);
+  });
+
   test("needs one timer of the platform, however many there are", () => {
     const { clock, set } = create();
     for (let index = 0; index < 1000; index += 1) set("x", index * 7);

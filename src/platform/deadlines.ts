@@ -1,11 +1,12 @@
 import type { Clock } from "./clock.ts";
+import { type OnFault, raiseFault } from "./fault.ts";
 
 /** Forgets a deadline; calling it again or after it fired does nothing. */
 export type ForgetDeadline = () => void;
 
 /**
  * Many deadlines on one timer: setting and forgetting one costs a few set operations, not a platform timer. They fire up
- * to {@link resolutionMs} late, never early.
+ * to {@link resolutionMs} late, never early. A callback that throws does not keep the others from theirs.
  */
 export interface Deadlines {
   readonly in: (delayMs: number, callback: () => void) => ForgetDeadline;
@@ -21,60 +22,70 @@ interface Deadline {
   isForgotten: boolean;
 }
 
-export function createDeadlines(clock: Clock): Deadlines {
-  const slots = new Map<number, Set<Deadline>>();
+/** `onFault` hears what callbacks throw; without it such a fault ends the process. */
+export function createDeadlines(clock: Clock, onFault: OnFault = raiseFault): Deadlines {
+  /** Deadlines by the tick they fire at: a multiple of {@link resolutionMs}. */
+  const ticks = new Map<number, Set<Deadline>>();
   let cancelTimer: (() => void) | null = null;
-  let timerSlot = Number.POSITIVE_INFINITY;
+  let timerTick = Number.POSITIVE_INFINITY;
   let isStopped = false;
 
-  function arm(slot: number): void {
-    if (slot >= timerSlot) return;
+  function arm(tick: number): void {
+    if (tick >= timerTick) return;
     cancelTimer?.();
-    timerSlot = slot;
-    cancelTimer = clock.after(slot * resolutionMs - clock.monotonicMs(), fire, { unref: true });
+    timerTick = tick;
+    cancelTimer = clock.after(tick * resolutionMs - clock.monotonicMs(), fire, { unref: true });
   }
 
   function fire(): void {
-    timerSlot = Number.POSITIVE_INFINITY;
+    timerTick = Number.POSITIVE_INFINITY;
     cancelTimer = null;
-    const nowSlot = Math.floor(clock.monotonicMs() / resolutionMs);
-    const due = [...slots.keys()].filter((slot) => slot <= nowSlot).sort((a, b) => a - b);
-    for (const slot of due) {
-      const deadlines = slots.get(slot);
-      slots.delete(slot);
-      for (const deadline of deadlines ?? []) if (!deadline.isForgotten) deadline.callback();
+    const nowTick = Math.floor(clock.monotonicMs() / resolutionMs);
+    const due = [...ticks.keys()].filter((tick) => tick <= nowTick).sort((a, b) => a - b);
+    for (const tick of due) {
+      const deadlines = ticks.get(tick);
+      ticks.delete(tick);
+      for (const deadline of deadlines ?? []) if (!deadline.isForgotten) call(deadline);
     }
     let next = Number.POSITIVE_INFINITY;
-    for (const slot of slots.keys()) next = Math.min(next, slot);
+    for (const tick of ticks.keys()) next = Math.min(next, tick);
     if (next !== Number.POSITIVE_INFINITY) arm(next);
+  }
+
+  function call(deadline: Deadline): void {
+    try {
+      deadline.callback();
+    } catch (error) {
+      onFault(error);
+    }
   }
 
   return {
     in: (delayMs, callback) => {
       if (isStopped) return () => undefined;
-      const slot = Math.ceil((clock.monotonicMs() + Math.max(0, delayMs)) / resolutionMs);
+      const tick = Math.ceil((clock.monotonicMs() + Math.max(0, delayMs)) / resolutionMs);
       const deadline: Deadline = { callback, isForgotten: false };
-      let deadlines = slots.get(slot);
+      let deadlines = ticks.get(tick);
       if (deadlines === undefined) {
         deadlines = new Set();
-        slots.set(slot, deadlines);
+        ticks.set(tick, deadlines);
       }
       deadlines.add(deadline);
-      arm(slot);
+      arm(tick);
       return () => {
-        // Its slot may be firing: then only the mark is left to see.
+        // Its tick may be firing: then only the mark is left to see.
         deadline.isForgotten = true;
         deadlines.delete(deadline);
-        if (deadlines.size === 0 && slots.get(slot) === deadlines) slots.delete(slot);
+        if (deadlines.size === 0 && ticks.get(tick) === deadlines) ticks.delete(tick);
       };
     },
     stop: () => {
       isStopped = true;
       cancelTimer?.();
       cancelTimer = null;
-      timerSlot = Number.POSITIVE_INFINITY;
-      for (const deadlines of slots.values()) for (const deadline of deadlines) deadline.isForgotten = true;
-      slots.clear();
+      timerTick = Number.POSITIVE_INFINITY;
+      for (const deadlines of ticks.values()) for (const deadline of deadlines) deadline.isForgotten = true;
+      ticks.clear();
     },
   };
 }

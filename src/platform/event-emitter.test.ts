@@ -32,3 +32,17 @@ test("a listener that unsubscribed hears nothing more, also when it does so with
   stop();
   expect(heard).toEqual([1]);
 });
+
+test("a listener that throws keeps neither the others nor the caller from going on, and the fault is heard", () => {
+  const faults: unknown[] = [];
+  const events = createEventEmitter<Events>((error) => faults.push(error));
+  const heard: number[] = [];
+  const fault = new Error("a fault");
+  events.on("thing.made", () => {
+    throw fault;
+  });
+  events.on("thing.made", ({ id }) => heard.push(id));
+  events.emit("thing.made", { id: 7 });
+  expect(heard).toEqual([7]);
+  expect(faults).toEqual([fault]);
+});
