@@ -1,4 +1,6 @@
+import { writeSync } from "node:fs";
 import { version } from "../package.json" with { type: "json" };
+import { renderFault } from "./cli/fault-report.ts";
 
 /**
  * Composition root: the only reader of the environment and the only caller of exit. The version is answered before
@@ -10,6 +12,8 @@ async function main(): Promise<void> {
     process.stdout.write(`claw-mesh ${version}\n`);
     return;
   }
+  process.on("uncaughtException", endByFault);
+  process.on("unhandledRejection", endByFault);
   // A reader that leaves early, such as `head`, is no fault.
   process.stdout.on("error", () => process.exit(0));
   const { runCli } = await import("./cli/run-cli.ts");
@@ -29,6 +33,21 @@ async function main(): Promise<void> {
   await flush(process.stdout);
   await flush(process.stderr);
   process.exit(exitCode);
+}
+
+/**
+ * The last resort: what reaches it escaped the part that should have caught it, so the state of that part is unknown and
+ * nothing may go on. What is on the disk is made to survive this.
+ */
+function endByFault(error: unknown): void {
+  try {
+    const isDetailed = process.env.CLAW_MESH_LOG_LEVEL === "debug";
+    const report = renderFault(error, { args: process.argv, env: process.env, isDetailed });
+    // At once: exit does not wait for a stream.
+    writeSync(process.stderr.fd, `${report}\n`);
+  } finally {
+    process.exit(1);
+  }
 }
 
 /** null: it was deleted while this process or its parent stood in it. */

@@ -1,0 +1,56 @@
+/** The parts of the process that may hold secrets. */
+export interface FaultSurroundings {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const secretName = /token|secret|password|invite/i;
+
+/** What this program makes as secrets: node tokens and invites with their prefix, admin tokens of 32 hex digits. */
+const madeSecret = /\bcm[in]_\w+|\b[0-9a-f]{32}\b|(?<=bearer )\S+/gi;
+
+/** Shorter values are words that may stand in any text. */
+const minSecretLength = 4;
+
+/**
+ * What is written when something escaped everything that should have caught it: one English line, without secrets;
+ * with `isDetailed` the stack follows.
+ */
+export function renderFault(
+  error: unknown,
+  surroundings: FaultSurroundings & { readonly isDetailed: boolean },
+): string {
+  const name = error instanceof Error ? error.name : "a thrown value";
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  const place = /\bat .+/.exec(stack)?.[0] ?? "at an unknown place";
+  const line = toOneLine(
+    `claw-mesh ended by a fault of its own (INTERNAL): ${name}: ${message} ${place}; please report it`,
+  );
+  return withoutSecrets(surroundings.isDetailed && stack !== "" ? `${line}\n${stack}` : line, surroundings);
+}
+
+function toOneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
+}
+
+function withoutSecrets(text: string, { args, env }: FaultSurroundings): string {
+  const given = [
+    ...Object.entries(env).map(([name, value]) => (secretName.test(name) ? value : undefined)),
+    ...args.map((arg, index) => valueOfSecretFlag(arg, args[index + 1])),
+  ];
+  let clean = text.replace(madeSecret, "***");
+  for (const secret of given) {
+    if (secret !== undefined && secret.length >= minSecretLength) clean = clean.replaceAll(secret, "***");
+  }
+  return clean;
+}
+
+/** `--token x`, `--token=x` */
+function valueOfSecretFlag(arg: string, next: string | undefined): string | undefined {
+  if (!arg.startsWith("--")) return undefined;
+  const equals = arg.indexOf("=");
+  const name = equals < 0 ? arg : arg.slice(0, equals);
+  if (!secretName.test(name)) return undefined;
+  return equals < 0 ? next : arg.slice(equals + 1);
+}
