@@ -82,14 +82,33 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     events.emit("node.changed", { nodeId: node.id, name: node.name });
   }
 
-  /** Stores the record, then makes it the present one. */
-  async function save(node: MeshNode, record: NodeRecord): Promise<void> {
+  /** The newest change of each node that has one on its way. */
+  const changing = new Map<NodeId, Promise<void>>();
+
+  /**
+   * Stores a changed record, then makes it the present one. The changes of one node follow one another, and each is made
+   * of what the one before it left: otherwise two at a time would undo each other.
+   */
+  async function save(node: MeshNode, change: (present: NodeRecord) => NodeRecord): Promise<void> {
+    const before = changing.get(node.id) ?? Promise.resolve();
+    // Whoever asked for the change before has its failure.
+    const saved = Promise.allSettled([before]).then(() => keep(node, change(node.record)));
+    changing.set(node.id, saved);
+    try {
+      await saved;
+    } finally {
+      if (changing.get(node.id) === saved) changing.delete(node.id);
+    }
+  }
+
+  async function keep(node: MeshNode, record: NodeRecord): Promise<void> {
     await store.save(record);
     const { tokenHash, nameKey } = { tokenHash: node.record.tokenHash, nameKey: node.nameKey };
     if (byName.get(nameKey) === node) byName.delete(nameKey);
     node.setRecord(record);
     if (tokenHash !== record.tokenHash) byTokenHash.delete(tokenHash);
-    if (!record.isRemoved) byTokenHash.set(record.tokenHash, record.id);
+    if (record.isRemoved) byTokenHash.delete(record.tokenHash);
+    else byTokenHash.set(record.tokenHash, record.id);
     if (record.hiddenAtMs === null) show(node);
     else unshow(node);
     revision += 1;
@@ -131,14 +150,13 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     const nowMs = clock.nowMs();
     const needsToken = existing === null || principal.nodeId === null;
     const token = needsToken ? nodeTokenPrefix + createSecret() : null;
-    const before = existing?.record;
-    const record: NodeRecord = {
+    const toRecord = (before: NodeRecord | null): NodeRecord => ({
       id: before?.id ?? options.ids.node(),
       name: hello.name,
       capabilities: hello.capabilities,
       addedTags: before?.addedTags ?? [],
       removedTags: before?.removedTags ?? [],
-      scheduling: before === undefined || before.scheduling === "draining" ? "active" : before.scheduling,
+      scheduling: before === null || before.scheduling === "draining" ? "active" : before.scheduling,
       weight: before?.weight ?? 1,
       tokenHash: token === null ? (before?.tokenHash ?? "") : sha256Hex(token),
       transport: "link",
@@ -148,9 +166,14 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       lastSeenAtMs: nowMs,
       hiddenAtMs: null,
       isRemoved: false,
-    };
-    const node = existing ?? new MeshNode(record);
-    await save(node, record);
+    });
+    const node = existing ?? new MeshNode(toRecord(null));
+    await save(node, (present) => {
+      if (existing === null) return present;
+      // Removed after it was asked who dials: its token opens nothing any more.
+      if (present.isRemoved) throw new MeshError("TOKEN_INVALID", "This node was removed from the mesh.");
+      return toRecord(present);
+    });
     byId.set(node.id, node);
     node.instance = hello.instance;
     events.emit("node.registered", { nodeId: node.id, name: node.name, isReturning: existing !== null });
@@ -206,7 +229,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       if (!isSame) changed(node);
     },
     setCapabilities: async (node, capabilities) => {
-      await save(node, { ...node.record, capabilities });
+      await save(node, (present) => ({ ...present, capabilities }));
       changed(node);
     },
     setNotReady: (node, reason) => {
@@ -215,13 +238,15 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       changed(node);
     },
     patch: async (node, patch) => {
-      await save(node, patched(node.record, patch));
+      await save(node, (present) => patched(present, patch));
       changed(node);
     },
     hide: async (node, isRemoved) => {
-      const record = { ...node.record, hiddenAtMs: clock.nowMs(), isRemoved };
-      await save(node, record);
-      if (isRemoved) byTokenHash.delete(record.tokenHash);
+      await save(node, (present) => ({
+        ...present,
+        hiddenAtMs: clock.nowMs(),
+        isRemoved: isRemoved || present.isRemoved,
+      }));
       events.emit("node.left", { nodeId: node.id, name: node.name, isRemoved });
     },
     reserve: (node) => {
