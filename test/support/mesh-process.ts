@@ -76,12 +76,15 @@ export interface NodeOptions {
   readonly tags?: readonly string[];
   /** Base address of an OpenAI-compatible server; without it the node echoes. */
   readonly openaiUrl?: string;
+  /** Flags that name the runtime, in place of the above. */
+  readonly runtimeArgs?: readonly string[];
   readonly args?: readonly string[];
   readonly machine?: Machine;
 }
 
 export interface TestMesh extends AsyncDisposable {
-  readonly createMachine: (name: string) => Promise<Machine>;
+  /** `env`: what its shell exports, for every program on it. */
+  readonly createMachine: (name: string, env?: Readonly<Record<string, string>>) => Promise<Machine>;
   readonly startCoordinator: (options?: CoordinatorOptions) => Promise<CoordinatorProcess>;
   /** Comes back when the node is registered. */
   readonly startNode: (coordinator: CoordinatorProcess, options: NodeOptions) => Promise<NodeProcess>;
@@ -91,11 +94,11 @@ export async function createTestMesh(): Promise<TestMesh> {
   const directory = await createTempDir();
   const programs: Program[] = [];
 
-  const createMachine = async (name: string): Promise<Machine> => {
+  const createMachine: TestMesh["createMachine"] = async (name, exported = {}) => {
     const home = join(directory.path, name);
     const cwd = join(home, "work");
     await mkdir(cwd, { recursive: true });
-    const base = { HOME: home, PATH: "/usr/bin:/bin", TMPDIR: directory.path, LANG: "C.UTF-8" };
+    const base = { HOME: home, PATH: "/usr/bin:/bin", TMPDIR: directory.path, LANG: "C.UTF-8", ...exported };
     return {
       home,
       cwd,
@@ -140,9 +143,7 @@ export async function createTestMesh(): Promise<TestMesh> {
       coordinator.url,
       ...["--name", options.name, "--token", coordinator.token],
       ...(options.tags === undefined ? [] : ["--tags", options.tags.join(",")]),
-      ...(options.openaiUrl === undefined
-        ? ["--no-gateway"]
-        : ["--runtime", "openai", "--gateway-endpoint", options.openaiUrl]),
+      ...(options.runtimeArgs ?? runtimeFlags(options.openaiUrl)),
       ...(options.args ?? []),
     ];
     let program = machine.start(args);
@@ -170,6 +171,11 @@ export async function createTestMesh(): Promise<TestMesh> {
       await directory[Symbol.asyncDispose]();
     },
   };
+}
+
+function runtimeFlags(openaiUrl: string | undefined): readonly string[] {
+  if (openaiUrl === undefined) return ["--no-gateway"];
+  return ["--runtime", "openai", "--gateway-endpoint", openaiUrl];
 }
 
 async function listeningPort(program: Program): Promise<number> {

@@ -5,6 +5,7 @@
  * - `[[chunks 5 100]]`: five pieces, 100 ms apart, `part1 part2 …` before the usual answer
  * - `[[status 500]]`: answer with this HTTP status and an OpenAI-style error
  * - `[[hang]]`: never answer
+ * - `[[hold]]`: keep the answer back, but not the pieces of `[[chunks]]`, until the test calls `release`
  * - `[[drop before]]`, `[[drop after]]`: cut the connection before or after the first piece
  * - `[[tool echo hi]]`: ask for the shell command `echo hi` first, then answer with what it printed
  * - `[[recall]]`: answer with the earlier messages of the conversation
@@ -15,6 +16,7 @@ export interface Directives {
   readonly chunks: { readonly count: number; readonly gapMs: number } | null;
   readonly status: number | null;
   readonly hangs: boolean;
+  readonly holds: boolean;
   readonly drop: "before" | "after" | null;
   readonly tool: string | null;
   readonly recalls: boolean;
@@ -40,6 +42,7 @@ export function parseDirectives(message: string): Directives {
     chunks: chunks === undefined ? null : { count: chunks[0] ?? 1, gapMs: chunks[1] ?? 0 },
     status: status === undefined ? null : Number(status),
     hangs: found.has("hang"),
+    holds: found.has("hold"),
     drop: drop === "before" || drop === "after" ? drop : null,
     tool: found.get("tool") ?? null,
     recalls: found.has("recall"),

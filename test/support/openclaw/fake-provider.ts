@@ -22,6 +22,8 @@ export interface FakeProvider extends AsyncDisposable {
   /** By the message without directives; all zero for a text never seen. */
   readonly count: (taskText: string) => ProviderCount;
   readonly maxInFlight: () => number;
+  /** Lets go of what `[[hold]]` keeps back, now and from now on. */
+  readonly release: (taskText: string) => void;
   /** Resolves when the condition on a task's counts holds; rejects after the time. */
   readonly until: (
     taskText: string,
@@ -46,6 +48,12 @@ const defaultWaitMs = 30_000;
 export function startFakeProvider(): FakeProvider {
   const counts = new Map<string, MutableCount>();
   const watchers = new Set<() => void>();
+  const holds = new Map<string, PromiseWithResolvers<void>>();
+  const holdOf = (task: string) => {
+    const hold = holds.get(task) ?? Promise.withResolvers<void>();
+    holds.set(task, hold);
+    return hold;
+  };
   let inFlight = 0;
   let maxInFlight = 0;
 
@@ -91,6 +99,7 @@ export function startFakeProvider(): FakeProvider {
         return respond({
           conversation,
           directives: parseDirectives(conversation.task),
+          released: holdOf(toTaskText(conversation.task)).promise,
           signal: request.signal,
           end: begin(conversation),
         });
@@ -103,6 +112,7 @@ export function startFakeProvider(): FakeProvider {
     baseUrl: `http://127.0.0.1:${server.port}/v1`,
     count,
     maxInFlight: () => maxInFlight,
+    release: (taskText) => holdOf(taskText).resolve(),
     until: (taskText, condition, withinMs = defaultWaitMs) => {
       const { promise, resolve, reject } = Promise.withResolvers<ProviderCount>();
       const check = () => {
@@ -133,6 +143,8 @@ export function startFakeProvider(): FakeProvider {
 interface Exchange {
   readonly conversation: Conversation;
   readonly directives: Directives;
+  /** Resolves when the test lets go of what `[[hold]]` keeps back. */
+  readonly released: Promise<void>;
   readonly signal: AbortSignal;
   readonly end: (how: "completed" | "aborted") => void;
 }
@@ -155,14 +167,19 @@ function respond(exchange: Exchange): Response | Promise<Response> {
 type Piece = { readonly text: string } | { readonly tool: string } | { readonly cut: true };
 
 async function* neverPieces(signal: AbortSignal): AsyncGenerator<Piece> {
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  await untilAborted(signal);
   yield { cut: true };
 }
 
-async function* answerPieces({ directives, conversation }: Exchange): AsyncGenerator<Piece> {
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+async function* answerPieces(exchange: Exchange): AsyncGenerator<Piece> {
+  const { directives, conversation } = exchange;
   if (directives.sleepMs > 0) await Bun.sleep(directives.sleepMs);
   if (directives.drop === "before") return yield { cut: true };
   if (directives.tool !== null && conversation.toolOutput === null) {
@@ -179,6 +196,7 @@ async function* answerPieces({ directives, conversation }: Exchange): AsyncGener
     yield { text: "a piece before the cut" };
     return yield { cut: true };
   }
+  if (directives.holds) await Promise.race([exchange.released, untilAborted(exchange.signal)]);
   const text = answerText(directives, conversation);
   for (let at = 0; at < text.length; at += pieceLength) yield { text: text.slice(at, at + pieceLength) };
 }

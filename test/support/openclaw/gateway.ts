@@ -207,9 +207,9 @@ function gatewayConfig(
       http: { endpoints: { chatCompletions: { enabled: true } } },
     },
     models: {
-      // The second is for tests that make OpenClaw take a provider out of use.
+      // All but the first are for tests that make OpenClaw take a provider out of use: one for each.
       providers: Object.fromEntries(
-        ["fake", "spare"].map((name) => [
+        ["fake", "spare", "second-spare"].map((name) => [
           name,
           {
             baseUrl: options.provider.baseUrl,
