@@ -104,7 +104,9 @@ export const SessionList = z.object({
   sessions: z.array(
     z.object({ key: z.string(), updatedAt: z.number().nullish(), hasActiveRun: z.boolean().optional() }),
   ),
+  hasMore: z.boolean().optional(),
 });
+export type SessionList = z.infer<typeof SessionList>;
 
 /** `details` of an error answer. */
 export const ErrorDetails = z.object({ code: z.string().optional(), reason: z.string().optional() });

@@ -10,8 +10,9 @@ const firstSweepMs = 10 * 60_000;
 const sweepIntervalMs = 60 * 60_000;
 /** Deletions of one sweep; the rest waits for the next. */
 const maxDeletions = 200;
-/** Sessions looked at in one sweep. */
-const maxListed = 1000;
+/** Sessions looked at in one sweep: pages of so many, the newest first, and so many pages. */
+const pageLength = 500;
+const maxPages = 10;
 
 /** Every message without a session leaves one in the gateway. Sweeps once an hour, until the returned function is called. */
 export function startSessionSweep(access: GatewayAccess): CancelTimer {
@@ -22,7 +23,7 @@ export function startSessionSweep(access: GatewayAccess): CancelTimer {
   };
   const sweep = async () => {
     if (access.connection.state().kind === "connected") {
-      const result = await sweepTaskSessions(access, taskSessionAgeMs);
+      const result = await sweepTaskSessions(access, { olderThanMs: taskSessionAgeMs, maxDeletions });
       // Where the administrator's scope is not to be had, the sessions stay.
       if (result === "refused") return;
     }
@@ -35,21 +36,20 @@ export function startSessionSweep(access: GatewayAccess): CancelTimer {
   };
 }
 
+interface SweepLimits {
+  readonly olderThanMs: number;
+  readonly maxDeletions: number;
+}
+
 /**
  * Deletes sessions of single tasks whose last change is longer ago.
  * @returns how many; `refused` when the gateway does not let us
  */
 export async function sweepTaskSessions(
   access: GatewayAccess,
-  olderThanMs: number,
+  { olderThanMs, maxDeletions }: SweepLimits,
 ): Promise<number | "refused"> {
-  const params = { search: taskSessionSearch, limit: maxListed };
-  const list = await ask(access.connection, { method: "sessions.list", params: params, answer: SessionList });
-  const latestMs = access.clock.nowMs() - olderThanMs;
-  const old = (list?.sessions ?? [])
-    .filter((session) => isTaskSession(session.key) && session.hasActiveRun !== true)
-    .filter((session) => typeof session.updatedAt === "number" && session.updatedAt <= latestMs)
-    .slice(0, maxDeletions);
+  const old = (await fetchOldSessions(access, access.clock.nowMs() - olderThanMs)).slice(0, maxDeletions);
   if (old.length === 0) return 0;
   const admin = await access.openAdmin();
   if (admin === null) return "refused";
@@ -65,4 +65,20 @@ export async function sweepTaskSessions(
   } finally {
     admin.close();
   }
+}
+
+async function fetchOldSessions(
+  { connection }: GatewayAccess,
+  latestMs: number,
+): Promise<SessionList["sessions"]> {
+  for (let page = 0; page < maxPages; page += 1) {
+    const params = { search: taskSessionSearch, limit: pageLength, offset: page * pageLength };
+    const list = await ask(connection, { method: "sessions.list", params, answer: SessionList });
+    const old = (list?.sessions ?? []).filter(
+      ({ key, updatedAt, hasActiveRun }) =>
+        isTaskSession(key) && hasActiveRun !== true && typeof updatedAt === "number" && updatedAt <= latestMs,
+    );
+    if (old.length > 0 || list?.hasMore !== true) return old;
+  }
+  return [];
 }
