@@ -1,5 +1,8 @@
 import { ErrorCode } from "../protocol/errors.ts";
 
+/** WebSocket's own code for a fault of the end that closes; with the reason `INTERNAL`. */
+export const faultCloseCode = 1011;
+
 /** Bytes of a close reason at most, by the WebSocket protocol. */
 const maxCloseReasonBytes = 123;
 

@@ -1,4 +1,5 @@
 import type { CancelTimer, Clock } from "../platform/clock.ts";
+import type { OnFault } from "../platform/fault.ts";
 import type { ScheduleTurn } from "../platform/loop-turn.ts";
 import {
   type CoordinatorFrame,
@@ -7,11 +8,11 @@ import {
   type NodeFrame,
   type WelcomeFrame,
 } from "../protocol/link/v1/frames.ts";
-import { toCloseReason } from "./close-reason.ts";
+import { faultCloseCode, toCloseReason } from "./close-reason.ts";
 import type { CreateDialSocket, DialTarget } from "./dial-socket.ts";
 import { decodeCoordinatorFrames } from "./frame-codec.ts";
-import { beatIntervalMs, hasSlept, isSilent, sweepIntervalMs, wasStalled } from "./liveness.ts";
 import { createOutbox } from "./outbox.ts";
+import { createSilenceWatch } from "./silence-watch.ts";
 
 /** Time to open the WebSocket, and again from there to `welcome`. */
 export const dialLimitMs = 10_000;
@@ -41,6 +42,8 @@ export interface DialedLinkDeps {
   readonly onFrames: (frames: readonly WorkFrame[]) => void;
   /** Once, whoever ended it, and not within the call that did. */
   readonly onClosed: (why: ClosedLink) => void;
+  /** One of the callbacks above threw; the link is closed with 1011, as it may have lost frames. */
+  readonly onFault: OnFault;
 }
 
 export interface ClosedLink {
@@ -67,14 +70,13 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
   const { clock } = deps;
   const roomWaiters = new Set<(hasRoom: boolean) => void>();
   const gone = Promise.withResolvers<void>();
-  const timers = new Map<"limit" | "watch" | "poll", CancelTimer>();
-  let beatMs = beatIntervalMs(0);
-  let lastSeenMs = clock.monotonicMs();
+  const timers = new Map<"limit" | "poll", CancelTimer>();
+  const silence = createSilenceWatch({ clock, onSilent: (reason) => close(closeCodes.silent, reason) });
   let hasOpened = false;
   let wasWelcomed = false;
   let isClosed = false;
 
-  const after = (name: "limit" | "watch" | "poll", delayMs: number, callback: () => void) => {
+  const after = (name: "limit" | "poll", delayMs: number, callback: () => void) => {
     timers.get(name)?.();
     timers.set(name, clock.after(delayMs, callback));
   };
@@ -83,9 +85,8 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
     onOpen: () => {
       if (isClosed) return;
       hasOpened = true;
-      lastSeenMs = clock.monotonicMs();
       after("limit", dialLimitMs, () => close(closeCodes.silent, "no welcome"));
-      outbox.send(deps.hello());
+      guard(() => outbox.send(deps.hello()));
     },
     onMessage: (text) => receive(text),
     onClose: (code, reason) => {
@@ -131,9 +132,10 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
     if (isClosed) return;
     isClosed = true;
     for (const cancel of timers.values()) cancel();
+    silence.stop();
     outbox.close();
     settleRoom(false);
-    queueMicrotask(() => deps.onClosed({ code, reason, hasOpened, wasWelcomed }));
+    queueMicrotask(() => guard(() => deps.onClosed({ code, reason, hasOpened, wasWelcomed })));
   };
 
   const close = (code: number, reason: string) => {
@@ -145,6 +147,15 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
     cutTimer = clock.after(closeLimitMs, cut);
   };
 
+  const guard = (call: () => void) => {
+    try {
+      call();
+    } catch (error) {
+      deps.onFault(error);
+      close(faultCloseCode, "INTERNAL");
+    }
+  };
+
   const cut = () => {
     socket.terminate();
     gone.resolve();
@@ -152,7 +163,7 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
 
   const receive = (text: string | null) => {
     if (isClosed) return;
-    lastSeenMs = clock.monotonicMs();
+    silence.heard();
     const decoded =
       text === null
         ? { ok: false as const, reason: "the message is not text" }
@@ -168,30 +179,15 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
     }
     if (work.length === 0 || isClosed) return;
     if (!wasWelcomed) return close(closeCodes.protocolError, "the first frame is not welcome");
-    deps.onFrames(work);
+    guard(() => deps.onFrames(work));
   };
 
   const welcome = (frame: WelcomeFrame) => {
     wasWelcomed = true;
-    beatMs = frame.beat_ms;
     timers.get("limit")?.();
-    watch();
-    deps.onWelcome(frame);
-  };
-
-  /** The coordinator pings when it has nothing to say; three beats without a word mean that it is gone. */
-  const watch = () => {
-    const delayMs = sweepIntervalMs(beatMs);
-    const startedAt = { wall: clock.nowMs(), monotonic: clock.monotonicMs() };
-    after("watch", delayMs, () => {
-      const nowMs = clock.monotonicMs();
-      if (hasSlept(clock.nowMs() - startedAt.wall, nowMs - startedAt.monotonic, beatMs)) {
-        return close(closeCodes.silent, "this machine slept");
-      }
-      if (wasStalled(startedAt.monotonic + delayMs, nowMs, beatMs)) lastSeenMs = nowMs;
-      if (isSilent(lastSeenMs, nowMs, beatMs)) return close(closeCodes.silent, "no sign of life");
-      watch();
-    });
+    silence.heard();
+    silence.start(frame.beat_ms);
+    guard(() => deps.onWelcome(frame));
   };
 
   return {

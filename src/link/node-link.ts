@@ -1,4 +1,5 @@
 import type { CancelTimer, Clock } from "../platform/clock.ts";
+import type { OnFault } from "../platform/fault.ts";
 import { afterLoopTurn, type ScheduleTurn } from "../platform/loop-turn.ts";
 import type { Random } from "../platform/random.ts";
 import { type ErrorCode, MeshError } from "../protocol/errors.ts";
@@ -20,6 +21,7 @@ export const refusedRetryMs = 30_000;
 /** A link that held for so long makes the next backoff start from the beginning. */
 const steadyAfterMs = 5_000;
 
+/** One that throws does not keep the link from coming back: see {@link NodeLinkOptions.onFault}. */
 export interface NodeLinkHandlers {
   /** A link is up. Save what it brings before anything else. */
   readonly onWelcome: (welcome: WelcomeFrame) => void;
@@ -44,6 +46,8 @@ export interface NodeLinkOptions {
   /** Asks over plain HTTP why the WebSocket did not open; the platform's WebSocket does not tell. */
   readonly explain: (token: string) => Promise<MeshError>;
   readonly handlers: NodeLinkHandlers;
+  /** A handler, or the platform's WebSocket, threw; a link that may have lost frames by it is closed and dialed again. */
+  readonly onFault: OnFault;
   readonly clock: Clock;
   readonly random: Random;
   readonly proxyUrl?: string | null;
@@ -77,9 +81,17 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
   let upSinceMs = 0;
   let cancelDial: CancelTimer = () => {};
 
+  const tell = (call: () => void) => {
+    try {
+      call();
+    } catch (error) {
+      options.onFault(error);
+    }
+  };
+
   const end = (error: MeshError) => {
     isStopped = true;
-    handlers.onEnded(error);
+    tell(() => handlers.onEnded(error));
   };
 
   const dialAfter = (delayMs: number) => {
@@ -93,9 +105,16 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
 
   const dial = () => {
     if (isStopped) return;
-    const credentials = options.credentials();
-    const token = credentials[credentialIndex] ?? "";
-    link = createDialedLink({
+    try {
+      link = open(options.credentials()[credentialIndex] ?? "");
+    } catch (error) {
+      options.onFault(error);
+      retry();
+    }
+  };
+
+  const open = (token: string): DialedLink =>
+    createDialedLink({
       createSocket: options.createSocket ?? createDialSocket,
       target: { url: options.url, token, proxyUrl: options.proxyUrl ?? null, ca: options.ca ?? null },
       hello: options.hello,
@@ -111,8 +130,8 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
       },
       onFrames: handlers.onFrames,
       onClosed: (why) => closed(why, token),
+      onFault: options.onFault,
     });
-  };
 
   const closed = (why: ClosedLink, token: string) => {
     link = null;
@@ -120,7 +139,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
     isUp = false;
     if (wasUp) {
       if (clock.monotonicMs() - upSinceMs >= steadyAfterMs) failures = 0;
-      handlers.onDown(why);
+      tell(() => handlers.onDown(why));
     }
     if (isStopped) return;
     if (!why.hasOpened) {
@@ -131,7 +150,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
     if (error !== null) return end(error);
     if (why.code === closeCodes.notAllowed) return refused(toRefusal(why.reason));
     if (!wasUp) {
-      handlers.onUnreachable(
+      unreachable(
         new MeshError(
           "COORDINATOR_UNREACHABLE",
           `the coordinator closed the link before its welcome (${why.code} ${why.reason})`,
@@ -141,17 +160,19 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
     retry();
   };
 
+  const unreachable = (error: MeshError) => tell(() => handlers.onUnreachable(error));
+
   const explain = (token: string) => {
     options.explain(token).then(
       (error) => {
         if (isStopped) return;
         if (isRefusal(error)) return refused(error);
-        handlers.onUnreachable(explainNoLink(error));
+        unreachable(explainNoLink(error));
         retry();
       },
       (fault: unknown) => {
         if (isStopped) return;
-        handlers.onUnreachable(
+        unreachable(
           new MeshError("INTERNAL", "could not find out why the link did not open", { cause: fault }),
         );
         retry();
@@ -163,7 +184,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
     credentialIndex += 1;
     if (credentialIndex < options.credentials().length) return dial();
     credentialIndex = 0;
-    handlers.onNotAllowed(error);
+    tell(() => handlers.onNotAllowed(error));
     if (!isStopped) dialAfter(refusedRetryMs);
   };
 
