@@ -206,7 +206,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
         isReady: () => !isStopping,
         createInvite: makeInvite,
       }),
-      ...createTaskRoutes({ engine, store: store.tasks, router, clock, deadlines, ids, log }),
+      ...createTaskRoutes({ engine, store: store.tasks, clock, deadlines, ids, log }),
       ...createNodeRoutes({ registry, groupsOf: madeGroups.of }),
       ...createRoutingRoutes({ router, rules, groups: madeGroups, clock }),
     },

@@ -96,7 +96,9 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
 
   function settle(live: LiveTask, session: NodeSession, event: Outcome): void {
     const ref: AttemptRef = { task: live.id, attempt: event.attempt };
-    void engine.report(live, event).then(() => acks.add(session, ref));
+    void engine.report(live, event).then((isTaken) => {
+      if (isTaken) acks.add(session, ref);
+    });
   }
 
   function takeRefusal(live: LiveTask, node: MeshNode, frame: RefuseFrame): void {
@@ -144,12 +146,11 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     await engine.settled(frame.task);
     const task = engine.find(frame.task)?.task ?? (await store.get(frame.task));
     const attempt = task?.attempts.find((one) => one.number === frame.attempt && one.nodeId === node.id);
-    if (attempt === undefined) {
+    if (task === null || attempt === undefined) {
       session.send({ type: "ack", task: frame.task, attempt: frame.attempt, unknown: true });
       return;
     }
-    if (isAnswer(frame) && isNews(attempt, task))
-      await store.recordLate(frame.task, { ...attempt, isLateResult: true });
+    if (isNews(frame, attempt, task)) await store.recordLate(frame.task, { ...attempt, isLateResult: true });
     acks.add(session, { task: frame.task, attempt: frame.attempt });
   }
 
@@ -171,18 +172,15 @@ function readAnswer({ answerParts }: LiveTask, { text: inline, sha256 }: ResultF
   return sha256 === sha256Hex(text) ? text : null;
 }
 
-/** A confirmed stop of an attempt that was given up is no late answer. */
-function isAnswer(frame: AttemptFrame): boolean {
-  return frame.type === "result" || frame.type === "failed";
-}
-
-/** A repeat of an outcome that is recorded already is no news. */
-function isNews(attempt: Attempt, task: Task | null | undefined): boolean {
+/**
+ * Whether a late report says something that the record does not: an answer where there is none, or how an attempt ended
+ * that counts as lost. A repeat says nothing, nor does the end of a run that the coordinator has stopped.
+ */
+function isNews(frame: AttemptFrame, attempt: Attempt, task: Task): boolean {
   if (attempt.isLateResult) return false;
-  return (
-    attempt.state === "lost" ||
-    (attempt.state === "finished" && attempt.failure !== null && task?.state !== "succeeded")
-  );
+  if (frame.type === "failed") return attempt.state === "lost";
+  const hasAnswer = attempt.state === "finished" && attempt.failure === null && task.state === "succeeded";
+  return frame.type === "result" && !hasAnswer;
 }
 
 function isOutcome(frame: AttemptFrame): boolean {

@@ -6,6 +6,7 @@ import type { Log } from "../../platform/log.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { MeshId } from "../../protocol/ids.ts";
 import {
+  type AttemptRef,
   type CoordinatorFrame,
   closeCodes,
   type HelloFrame,
@@ -16,6 +17,7 @@ import type { InviteStore } from "../../store/invites.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { MeshNode, NodeSession } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
+import type { LiveTask } from "../tasks/live-task.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
 import type { AttemptReports } from "./attempt-reports.ts";
 
@@ -172,14 +174,23 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
 
   /** Brings what the node runs and what the tasks say together. Attempts the node has not heard of it reports as lost. */
   function reconcile(node: MeshNode, session: NodeSession, hello: HelloFrame): void {
-    for (const running of hello.running) {
-      const live = engine.find(running.task);
-      const current = live === null ? null : currentAttempt(live.task);
-      if (live !== null && current?.number === running.attempt && current.nodeId === node.id)
-        engine.resume(live);
-      else
-        session.send({ type: "cancel", task: running.task, attempt: running.attempt, reason: "superseded" });
+    for (const { task, attempt } of hello.running) {
+      const live = findCurrent(node, { task, attempt });
+      if (live !== null) engine.resume(live);
+      else session.send({ type: "cancel", task, attempt, reason: "superseded" });
     }
+    // Their outcomes follow; a long answer may take longer than the grace that runs.
+    for (const ref of hello.unacknowledged) {
+      const live = findCurrent(node, ref);
+      if (live !== null) engine.resume(live);
+    }
+  }
+
+  /** The task whose current attempt this is, on this node. */
+  function findCurrent(node: MeshNode, { task, attempt }: AttemptRef): LiveTask | null {
+    const live = engine.find(task);
+    const current = live === null ? null : currentAttempt(live.task);
+    return current?.number === attempt && current.nodeId === node.id ? live : null;
   }
 
   function onClosed(

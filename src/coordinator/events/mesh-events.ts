@@ -20,7 +20,8 @@ export interface MeshEvents {
   /** It said goodbye, or an operator removed it. */
   readonly "node.left": { readonly nodeId: NodeId; readonly name: string; readonly isRemoved: boolean };
   /** A slot that a message may have waited for became free. */
-  readonly "node.freed": { readonly nodeId: NodeId };
+  /** `isRefused`: the slot was given back because the node refused what it was for. */
+  readonly "node.freed": { readonly nodeId: NodeId; readonly isRefused: boolean };
 
   readonly "task.accepted": { readonly taskId: TaskId };
   readonly "task.waiting": { readonly taskId: TaskId };

@@ -47,7 +47,8 @@ export interface NodeRegistry {
   /** Takes it out of the mesh; `isRemoved`: an operator did, and its token is void. */
   readonly hide: (node: MeshNode, isRemoved: boolean) => Promise<void>;
   readonly reserve: (node: MeshNode) => void;
-  readonly release: (node: MeshNode) => void;
+  /** `isRefused`: the node did not take what the slot was for. */
+  readonly release: (node: MeshNode, isRefused: boolean) => void;
 }
 
 interface RegistryOptions {
@@ -252,9 +253,9 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     reserve: (node) => {
       node.inFlight += 1;
     },
-    release: (node) => {
+    release: (node, isRefused) => {
       node.inFlight = Math.max(0, node.inFlight - 1);
-      events.emit("node.freed", { nodeId: node.id });
+      events.emit("node.freed", { nodeId: node.id, isRefused });
     },
   };
 }

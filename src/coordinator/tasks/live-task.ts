@@ -1,5 +1,5 @@
 import type { Task } from "../../domain/tasks/task.ts";
-import type { NodeId, TaskId } from "../../protocol/ids.ts";
+import type { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
 import { createPreviewText, type PreviewText } from "./preview-text.ts";
 
@@ -27,6 +27,8 @@ export interface LiveTask {
   patientUntilMs: number | null;
   /** How often a node said that it was full although it had a free slot by our count. */
   fullRefusals: number;
+  /** The newest attempt whose offer was handed to a link; 0: none. Before that a node cannot have heard of it. */
+  writtenAttempt: AttemptNumber | 0;
   /** The decision that put it where it is now bound its conversation to that node. */
   hasBoundSession: boolean;
   readonly preview: PreviewText;
@@ -58,6 +60,7 @@ export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
     waitingSinceMs: null,
     patientUntilMs: null,
     fullRefusals: 0,
+    writtenAttempt: 0,
     hasBoundSession: false,
     preview: createPreviewText(),
     answerParts: [],

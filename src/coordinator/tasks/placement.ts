@@ -62,25 +62,31 @@ const nodeLosses = ["node.left", "node.offline"] as const;
 /** Characters of a failure's message. */
 const maxFailureLength = 4096;
 
+/** How often one that was refused looks for a slot beside the times when a run ends. */
+const refusedAgainMs = 5_000;
+
 /** How long a task that waits is kept when all nodes that could serve it are away. */
 export const absenceGraceMs = 30_000;
 
 export function createPlacement(options: PlacementOptions): Placement {
   const { registry, router, events, clock, random, onMayGo } = options;
   const room = createWaitingRoom();
+  /** Those in the room that a node has refused for want of a slot: each asks again in its own time. */
+  const refusedFull = new Set<TaskId>();
 
   /** A slot of the node is free: the oldest tasks that wait for it and can have it go. */
-  function offerSlotsOf(node: MeshNode): void {
+  function offerSlotsOf(node: MeshNode, isRefused: boolean): void {
     for (const id of [...room.waitingFor(node.id)]) {
       if (node.inFlight >= node.slots) return;
-      onMayGo(id);
+      // A slot that a refusal gives back is hardly free: two that wait for it would hand it round as fast as they can.
+      if (!(isRefused && refusedFull.has(id))) onMayGo(id);
     }
   }
 
-  events.on("node.freed", ({ nodeId }) => {
+  events.on("node.freed", ({ nodeId, isRefused }) => {
     if (room.size() === 0) return;
     const node = registry.find(nodeId);
-    if (node !== null) offerSlotsOf(node);
+    if (node !== null) offerSlotsOf(node, isRefused);
   });
   for (const type of meshChanges) {
     events.on(type, () => {
@@ -142,26 +148,29 @@ export function createPlacement(options: PlacementOptions): Placement {
     release: (one) => {
       const { node } = one;
       one.node = null;
-      if (node !== null) registry.release(node);
+      if (node !== null) registry.release(node, one.task.attempts.at(-1)?.state === "refused");
     },
     waitMs: (one, decided) => {
       if (decided.outcome === "unroutable") return refusalWaitMs(one) ?? patienceMs(one, decided);
       one.patientUntilMs = null;
       if (decided.outcome === "assigned") return null;
-      if (decided.recheckAtMs === null) return Number.POSITIVE_INFINITY;
-      const untilMs = decided.recheckAtMs - clock.nowMs();
-      return Math.min(untilMs, refusalWaitMs(one) ?? untilMs);
+      const untilMs =
+        decided.recheckAtMs === null ? Number.POSITIVE_INFINITY : decided.recheckAtMs - clock.nowMs();
+      const refusedMs = refusalWaitMs(one) ?? (one.fullRefusals === 0 ? untilMs : refusedAgainMs);
+      return Math.min(untilMs, refusedMs);
     },
     wait: (one, decided) => {
       room.wait(one.id, [...decided.waitFor.map((node) => node.id), ...one.passedOver]);
       // What refused it may take it after a wait.
       one.passedOver.clear();
+      if (one.fullRefusals > 0) refusedFull.add(one.id);
       if (one.waitingSinceMs !== null) return;
       one.waitingSinceMs = clock.nowMs();
       events.emit("task.waiting", { taskId: one.id });
     },
     leave: (one) => {
       room.remove(one.id);
+      refusedFull.delete(one.id);
       one.waitingSinceMs = null;
     },
   };

@@ -14,7 +14,6 @@ import { jsonAnswer } from "../http/answers.ts";
 import type { Call, Handler } from "../http/call.ts";
 import { eventStreamAnswer } from "../http/event-stream.ts";
 import type { Handlers } from "../http/http-server.ts";
-import type { Router } from "../routing/router.ts";
 import { createAnswerStream } from "./answer-stream.ts";
 import type { LiveTask } from "./live-task.ts";
 import type { TaskEngine } from "./task-engine.ts";
@@ -27,7 +26,6 @@ const maxKeyLength = 256;
 interface TaskRouteOptions {
   readonly engine: TaskEngine;
   readonly store: TaskStore;
-  readonly router: Router;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly ids: Ids;
@@ -45,29 +43,21 @@ export function createTaskRoutes(options: TaskRouteOptions): TaskHandlers {
 
   async function send(call: MessageCall, target: string | null): Promise<Response> {
     call.takeTime();
-    if (target !== null) await assertTarget(call, target);
     const message = toMessage(call, target, { id: options.ids.task(), nowMs: clock.nowMs() });
     const live = await engine.submit(message);
     const isTied = message.idempotencyKey === null;
     const onGone = () => {
       if (isTied) engine.cancel(live);
     };
+    if (call.signal.aborted) onGone();
     if (call.headers.get("accept")?.includes("text/event-stream") === true) {
       const source = createAnswerStream(live, { requestId: call.requestId, log: options.log, onGone });
       return eventStreamAnswer(source, options.deadlines, { "x-claw-mesh-task": live.id });
     }
-    if (call.signal.aborted) onGone();
     call.signal.addEventListener("abort", onGone, { once: true });
     const task = await live.ended.promise;
     call.signal.removeEventListener("abort", onGone);
     return jsonAnswer(200, toRouteAnswer(task), answerHeaders(live, task, clock.monotonicMs()));
-  }
-
-  /** A repeat of a key gets the task that has it, whatever became of the node it named. */
-  async function assertTarget(call: MessageCall, target: string): Promise<void> {
-    const key = call.headers.get("idempotency-key");
-    if (key !== null && (await store.findByKey(call.principal.subject, key)) !== null) return;
-    options.router.assertTarget(target);
   }
 
   async function load(id: TaskId, principal: Principal): Promise<Task> {

@@ -43,7 +43,7 @@ export interface AttemptSender {
  */
 export interface TaskEngine {
   /**
-   * Accepts a message; resolves after its commit. Rejects with QUEUE_FULL, COORDINATOR_STOPPING, STORE_UNAVAILABLE or
+   * Accepts a message; resolves after its commit. Rejects with NODE_NOT_FOUND, NODE_OFFLINE, QUEUE_FULL, COORDINATOR_STOPPING, STORE_UNAVAILABLE or
    * IDEMPOTENCY_CONFLICT. A repeat of a key joins the task that has it.
    */
   readonly submit: (message: TaskMessage) => Promise<LiveTask>;
@@ -51,14 +51,15 @@ export interface TaskEngine {
   /** Asks for the end of a task; without effect on one that has ended. */
   readonly cancel: (live: LiveTask) => void;
   /**
-   * Something happened to an attempt. Resolves after the commit, with false when the report belongs to the history only.
+   * Something happened to an attempt. Resolves after the commit, with false when it changed nothing: the report belongs
+   * to the history only, or a fault kept it out, which is logged.
    */
   readonly report: (live: LiveTask, event: TaskEvent) => Promise<boolean>;
   /** Resolves when all that happened to the task so far is committed. */
   readonly settled: (id: TaskId) => Promise<void>;
   /** The node has reported that it runs the current attempt: nothing has to be waited for any more. */
   readonly resume: (live: LiveTask) => void;
-  /** Tasks whose current attempt is on this node. */
+  /** Tasks whose current attempt was written to this node's link. */
   readonly onNode: (nodeId: NodeId) => readonly LiveTask[];
   /** Takes up what a former process left unfinished. */
   readonly recover: () => Promise<void>;
@@ -111,24 +112,32 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       throw new MeshError("COORDINATOR_STOPPING", "The coordinator is stopping and takes no new messages.");
     if (message.idempotencyKey === null) return accept(message);
     const key = `${message.subject}\n${message.idempotencyKey}`;
-    const known = byKey.get(key);
-    if (known !== undefined) return sameBody(await known, message);
-    const accepted = accept(message);
-    byKey.set(key, accepted);
+    const known = byKey.get(key) ?? findOrAccept(message, message.idempotencyKey);
+    byKey.set(key, known);
     try {
-      return await accepted;
+      const one = await known;
+      return sameBody(one, message);
     } finally {
-      byKey.delete(key);
+      if (byKey.get(key) === known) byKey.delete(key);
     }
   }
 
+  /** A repeat is recognised before it is routed: it takes no slot, and whatever became of the node it named. */
+  async function findOrAccept(message: TaskMessage, idempotencyKey: string): Promise<LiveTask> {
+    const existing = await store.findByKey(message.subject, idempotencyKey);
+    if (existing === null) return accept(message);
+    return live.get(existing.message.id) ?? endedTask(existing);
+  }
+
   async function accept(message: TaskMessage): Promise<LiveTask> {
+    if (message.target !== null) router.assertTarget(message.target);
     const decided = placement.decideFirst(message);
     const one = createLiveTask(firstTask(message), clock.monotonicMs());
     live.set(one.id, one);
-    const follow = apply(one, decided);
+    let follow: () => void;
     let existing: Task | null;
     try {
+      follow = apply(one, decided);
       existing = await store.accept(one.task, message.idempotencyKey === null ? "process" : "full");
     } catch (error) {
       drop(one);
@@ -136,7 +145,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     }
     if (existing !== null) {
       drop(one);
-      return sameBody(live.get(existing.message.id) ?? endedTask(existing), message);
+      return live.get(existing.message.id) ?? endedTask(existing);
     }
     events.emit("task.accepted", { taskId: one.id });
     one.forgetTimeout = deadlines.in(message.timeoutMs, () => void report(one, { kind: "timed_out" }));
@@ -170,7 +179,17 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
 
   // ---- transitions ----
 
+  /** Never rejects: nobody waits for most reports, and a fault in one must not end the process. */
   async function report(one: LiveTask, event: TaskEvent): Promise<boolean> {
+    try {
+      return await take(one, event);
+    } catch (error) {
+      log.error("a task could not take an event", { task: one.id, event: event.kind, error });
+      return false;
+    }
+  }
+
+  async function take(one: LiveTask, event: TaskEvent): Promise<boolean> {
     const step = nextTaskState(one.task, event, { nowMs: clock.nowMs(), random: random.next() });
     if (step.next.kind === "late") return false;
     if (step.change !== null) {
@@ -325,6 +344,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       void report(one, { kind: "lost", attempt: attempt.number, started: false, fenced: true, reason });
       return;
     }
+    one.writtenAttempt = attempt.number;
     // A grace that began while the offer waited for its commit, for a link that was replaced meanwhile, is over.
     one.forgetTimer();
     events.emit("task.offered", { taskId: one.id, attempt: attempt.number, nodeId: attempt.nodeId });
@@ -344,7 +364,11 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       else one.forgetTimer();
       if (attempt.state === "offered") void report(one, { kind: "started", attempt: attempt.number });
     },
-    onNode: (nodeId) => [...live.values()].filter((one) => currentAttempt(one.task)?.nodeId === nodeId),
+    onNode: (nodeId) =>
+      [...live.values()].filter((one) => {
+        const attempt = currentAttempt(one.task);
+        return attempt?.nodeId === nodeId && attempt.number === one.writtenAttempt;
+      }),
     recover: async () => {
       for (const task of await store.listUnfinished()) takeUp(task);
     },
@@ -376,6 +400,8 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     if (attempt !== null) {
       one.node = registry.find(attempt.nodeId);
       if (one.node !== null) registry.reserve(one.node);
+      // The former process may have written it.
+      one.writtenAttempt = attempt.number;
     }
     if (task.message.idempotencyKey === null && !task.isCancelRequested) {
       void report(one, { kind: "cancel_requested" });
