@@ -19,8 +19,7 @@ export interface MeshEvents {
   readonly "node.changed": { readonly nodeId: NodeId; readonly name: string };
   /** It said goodbye, or an operator removed it. */
   readonly "node.left": { readonly nodeId: NodeId; readonly name: string; readonly isRemoved: boolean };
-  /** A slot that a message may have waited for became free. */
-  /** `isRefused`: the slot was given back because the node refused what it was for. */
+  /** A slot that a message may have waited for became free; `isRefused`: because the node refused what it was for. */
   readonly "node.freed": { readonly nodeId: NodeId; readonly isRefused: boolean };
 
   readonly "task.accepted": { readonly taskId: TaskId };
