@@ -54,6 +54,7 @@ async function createRig(): Promise<Rig> {
     ids: systemIds,
     events,
     isGroupName,
+    log: silentLog,
   });
   const groups = await createGroups({
     store: store.groups,
@@ -298,6 +299,15 @@ describe("a cancel", () => {
     expect(await stored(live.id)).toMatchObject({ state: "cancelled" });
     expect(rig.sent).toEqual(["offer 1 to one"]);
   });
+});
+
+test("a fault while a task takes an event stays with that task", async () => {
+  await rig.join("one");
+  const live = await rig.engine.submit(message());
+  Object.freeze(rig.sent); // the link now throws at whatever is written to it
+  expect(await rig.engine.report(live, { kind: "cancel_requested" })).toBe(false);
+  expect(await rig.engine.report(live, { kind: "stopped", attempt: 1 })).toBe(true);
+  expect(rig.ended).toEqual(["cancelled"]);
 });
 
 describe("a lost link", () => {
