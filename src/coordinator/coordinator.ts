@@ -134,7 +134,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
   // Node and group names share one namespace, so each has to ask the other.
   let groups: Groups | null = null;
   const isGroupName = (name: string) => groups?.has(name) === true;
-  const registry = await createNodeRegistry({ store: store.nodes, clock, ids, events, isGroupName });
+  const registry = await createNodeRegistry({ store: store.nodes, clock, ids, events, isGroupName, log });
   const madeGroups = await createGroups({
     store: store.groups,
     configured: options.groups,

@@ -3,6 +3,7 @@ import { readyRuntime, toHello } from "../../../test/support/fake-node.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createEventEmitter } from "../../platform/event-emitter.ts";
 import { systemIds } from "../../platform/ids.ts";
+import { silentLog } from "../../platform/log.ts";
 import type { NodeRecord } from "../../store/nodes.ts";
 import { adminPrincipal, nodePrincipal } from "../auth/principal.ts";
 import type { MeshEvents } from "../events/mesh-events.ts";
@@ -51,7 +52,14 @@ beforeEach(async () => {
   store = createHeldStore();
   const events = createEventEmitter<MeshEvents>();
   const isGroupName = () => false;
-  registry = await createNodeRegistry({ store, clock: systemClock, ids: systemIds, events, isGroupName });
+  registry = await createNodeRegistry({
+    store,
+    clock: systemClock,
+    ids: systemIds,
+    events,
+    isGroupName,
+    log: silentLog,
+  });
   node = (await registry.admit(hello, adminPrincipal)).node;
   store.hold();
 });
@@ -102,4 +110,36 @@ test("a change that could not be stored leaves no trace, and the next one goes o
   await store.release();
   expect((await changes).map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
   expect(node.record).toMatchObject({ scheduling: "active", weight: 7 });
+});
+
+/** A coordinator that starts at this time and knows the node from before. */
+async function nextRegistry(
+  nowMs: number,
+): Promise<{ registry: NodeRegistry; stored: readonly NodeRecord[] }> {
+  const disk = createHeldStore();
+  const next = await createNodeRegistry({
+    store: { ...disk, list: async () => [node.record] },
+    clock: { ...systemClock, nowMs: () => nowMs },
+    ids: systemIds,
+    events: createEventEmitter<MeshEvents>(),
+    isGroupName: () => false,
+    log: silentLog,
+  });
+  return { registry: next, stored: disk.stored };
+}
+
+test("the time a node may be away for begins anew with the coordinator, however long ago it was last seen", async () => {
+  const anHourLaterMs = node.record.lastSeenAtMs + 3_600_000;
+  const { registry: next } = await nextRegistry(anHourLaterMs);
+  expect(next.find(node.id)?.offlineSinceMs).toBe(anHourLaterMs);
+});
+
+test("when a node was last seen is stored when its link closes", async () => {
+  const laterMs = node.record.lastSeenAtMs + 1000;
+  const { registry: next, stored } = await nextRegistry(laterMs);
+  const known = next.find(node.id);
+  if (known === null) throw new Error("the node is not known");
+  next.setOffline(known, "closed");
+  await next.patch(known, {});
+  expect(stored.at(-1)?.lastSeenAtMs).toBe(laterMs);
 });

@@ -1,6 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import { createSecret, type Ids } from "../../platform/ids.ts";
+import type { Log } from "../../platform/log.ts";
 import type { Capabilities } from "../../protocol/capability.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId } from "../../protocol/ids.ts";
@@ -57,10 +58,11 @@ interface RegistryOptions {
   readonly ids: Ids;
   readonly events: MeshEventEmitter;
   readonly isGroupName: (name: string) => boolean;
+  readonly log: Log;
 }
 
 export async function createNodeRegistry(options: RegistryOptions): Promise<NodeRegistry> {
-  const { store, clock, events } = options;
+  const { store, clock, events, log } = options;
   const byId = new Map<NodeId, MeshNode>();
   const byName = new Map<string, MeshNode>();
   const byTokenHash = new Map<string, NodeId>();
@@ -117,6 +119,8 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
 
   for (const record of await store.list()) {
     const node = new MeshNode(record);
+    // Nobody watched it while the coordinator was down: the time that it may be away for begins now.
+    node.offlineSinceMs = clock.nowMs();
     byId.set(node.id, node);
     if (!record.isRemoved) byTokenHash.set(record.tokenHash, record.id);
     if (record.hiddenAtMs === null) show(node);
@@ -211,7 +215,9 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       node.offlineSinceMs = nowMs;
       node.sinceMs = nowMs;
       node.load = null;
-      node.record = { ...node.record, lastSeenAtMs: nowMs };
+      save(node, (present) => ({ ...present, lastSeenAtMs: nowMs })).catch((error: unknown) => {
+        log.warn("the end of a link was not stored", { node: node.id, error });
+      });
       revision += 1;
       events.emit("node.offline", { nodeId: node.id, name: node.name, reason });
     },
