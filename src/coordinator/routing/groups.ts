@@ -35,6 +35,11 @@ export async function createGroups({
   for (const { name, ...group } of await store.list())
     byKey.set(name.toLowerCase(), toGroup(name, group, "api"));
   for (const [name, group] of Object.entries(configured)) {
+    if (isNodeName(name)) {
+      throw new MeshError("NAME_TAKEN", `Group ${name} of the configuration file has the name of a node.`, {
+        hint: `Name the group otherwise, or remove the node: claw-mesh node remove ${name}`,
+      });
+    }
     byKey.set(name.toLowerCase(), toGroup(name, group, "config"));
   }
   const sorted = () => [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);

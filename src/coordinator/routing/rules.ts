@@ -90,10 +90,9 @@ export async function createRules(options: RulesOptions): Promise<Rules> {
       }
       await store.order(wanted);
       const byId = new Map(own.map((rule) => [rule.id, rule]));
-      changed(
-        wanted.flatMap((id) => byId.get(id) ?? []),
-        null,
-      );
+      // One that was added while the order was being stored comes last.
+      const added = own.filter((rule) => !wanted.includes(rule.id));
+      changed([...wanted.flatMap((id) => byId.get(id) ?? []), ...added], null);
       return list();
     },
   };

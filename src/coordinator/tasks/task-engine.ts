@@ -17,7 +17,7 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
 import type { CancelFrame } from "../../protocol/link/v1/frames.ts";
 import type { TaskStore } from "../../store/tasks.ts";
-import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import type { MeshEventEmitter, MeshEvents } from "../events/mesh-events.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
@@ -39,7 +39,8 @@ export interface AttemptSender {
 
 /**
  * The life of every message of this coordinator: accept, decide, offer, record. The transitions themselves are in
- * domain/tasks/task-machine.ts; the engine commits each before anything that depends on it becomes visible.
+ * domain/tasks/task-machine.ts; the engine commits each before anything that depends on it leaves the process: an offer,
+ * an answer, an event. Who looks at a task may see a transition whose commit is still on its way.
  */
 export interface TaskEngine {
   /**
@@ -148,6 +149,8 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       return live.get(existing.message.id) ?? endedTask(existing);
     }
     events.emit("task.accepted", { taskId: one.id });
+    // It may have been cancelled while its commit was on the way.
+    if (!live.has(one.id)) return one;
     one.forgetTimeout = deadlines.in(message.timeoutMs, () => void report(one, { kind: "timed_out" }));
     follow();
     return one;
@@ -200,11 +203,12 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
         notify(one);
         return true;
       }
-      if (currentAttempt(one.task) === null) closeAttempt(one, event);
+      const ended = currentAttempt(one.task) === null ? closeAttempt(one, event) : null;
       await writer.write(one.id, { fence, change: step.change }, () => {
         // Those who wait for the end are told at once: what was done was done.
         if (isTerminal(one.task.state)) one.ended.resolve(one.task);
       });
+      if (ended !== null) events.emit("attempt.ended", ended);
     }
     if (step.change?.endedAtMs !== undefined) end(one, step.next);
     else if (!isTerminal(one.task.state)) follow(one, step.next, event);
@@ -216,22 +220,18 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     finish(one);
   }
 
-  function closeAttempt(one: LiveTask, event: TaskEvent): void {
+  /** @returns what to tell of the attempt after the commit; null: it had never been placed */
+  function closeAttempt(one: LiveTask, event: TaskEvent): MeshEvents["attempt.ended"] | null {
     one.forgetTimer();
     one.times.answeredMs = clock.monotonicMs();
     if (event.kind === "succeeded") one.node?.recordLatency(one.times.answeredMs - one.times.offeredMs);
-    const attempt = one.task.attempts.at(-1);
-    if (attempt !== undefined && one.node !== null) {
-      events.emit("attempt.ended", {
-        taskId: one.id,
-        attempt: attempt.number,
-        nodeId: attempt.nodeId,
-        failure: attempt.failure,
-      });
-    }
-    if (event.kind !== "succeeded") one.preview.clear();
+    else one.preview.clear();
     one.answerParts = [];
     one.answerLength = 0;
+    const attempt = one.task.attempts.at(-1);
+    if (attempt === undefined || one.node === null) return null;
+    const { number, nodeId, failure } = attempt;
+    return { taskId: one.id, attempt: number, nodeId, failure };
   }
 
   function follow(one: LiveTask, next: NextStep, event: TaskEvent): void {
