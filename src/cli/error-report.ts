@@ -2,6 +2,7 @@ import type { Catalogue } from "../locale/index.ts";
 import type { Output } from "../platform/terminal.ts";
 import { Decision } from "../protocol/decision.ts";
 import { MeshError } from "../protocol/errors.ts";
+import { toJsonText } from "./print.ts";
 import { renderDecision } from "./render/decision.ts";
 import { createPaint } from "./render/paint.ts";
 import { toSafeText } from "./render/safe-text.ts";
@@ -38,7 +39,7 @@ function toErrorJson(error: MeshError): string {
     exit_code: error.exitCode,
     ...(Object.keys(details).length === 0 ? {} : { details }),
   };
-  return JSON.stringify(body, null, 2);
+  return toJsonText(body).trimEnd();
 }
 
 function toErrorText(error: MeshError, { texts, output }: ReportOptions): string {

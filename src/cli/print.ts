@@ -10,8 +10,16 @@ export function printNote(context: CliContext, text: string): void {
   if (!context.globals.json) context.stderr.write(withNewline(text));
 }
 
+/** JSON leaves these as they are, and a terminal may be steered by them: C1 controls, and marks that turn text round. */
+const steering = /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu;
+
+/** The value as JSON whose text is safe to look at, too: what steers a terminal is escaped. */
 export function toJsonText(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  const text = JSON.stringify(value, null, 2).replace(
+    steering,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return `${text}\n`;
 }
 
 function withNewline(text: string): string {
