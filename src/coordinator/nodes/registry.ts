@@ -1,3 +1,4 @@
+import { sessionGraceMs } from "../../domain/routing/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import { createSecret, type Ids } from "../../platform/ids.ts";
@@ -23,7 +24,10 @@ interface Admission {
 
 /** All nodes of the mesh, their identity and their present state. */
 export interface NodeRegistry {
-  /** Nodes that are part of the mesh, online or not; the router's snapshot reads this array in place. */
+  /**
+   * Nodes that are part of the mesh, online or not; the router's snapshot reads this array in place. One that said goodbye
+   * stays for {@link sessionGraceMs}: its agent may only be restarting, and its conversations wait for it that long.
+   */
   readonly nodes: readonly MeshNode[];
   /** Changes whenever anything but load does. */
   readonly revision: () => number;
@@ -76,8 +80,17 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
 
   function unshow(node: MeshNode): void {
     if (byName.get(node.nameKey) === node) byName.delete(node.nameKey);
+    node.isReady = false;
+    node.reason = "it left the mesh";
+    if (node.record.isRemoved) drop(node);
+    else clock.after(sessionGraceMs, () => node.record.hiddenAtMs !== null && drop(node), { unref: true });
+  }
+
+  function drop(node: MeshNode): void {
     const at = nodes.indexOf(node);
-    if (at >= 0) nodes.splice(at, 1);
+    if (at < 0) return;
+    nodes.splice(at, 1);
+    revision += 1;
   }
 
   function changed(node: MeshNode): void {

@@ -33,7 +33,8 @@ export function createNodeRoutes({ registry, groupsOf }: NodeRouteOptions): Node
 
   return {
     listNodes: ({ query }) => {
-      const sorted = registry.nodes.toSorted((a, b) => (a.nameKey < b.nameKey ? -1 : 1));
+      const present = registry.nodes.filter((node) => node.record.hiddenAtMs === null);
+      const sorted = present.toSorted((a, b) => (a.nameKey < b.nameKey ? -1 : 1));
       const { cursor, limit } = query;
       const rest = cursor === undefined ? sorted : sorted.filter((node) => node.nameKey > cursor);
       const page = rest.slice(0, limit ?? rest.length);

@@ -7,5 +7,5 @@ export type { RouteDecision } from "./route-decision.ts";
 export { createRoutingMemo } from "./routing-memo.ts";
 export type { RoutingMessage } from "./routing-message.ts";
 export { ruleWarnings, validateRule } from "./rule-check.ts";
-export type { SessionBinding } from "./session-affinity.ts";
+export { type SessionBinding, sessionGraceMs } from "./session-affinity.ts";
 export { toDecision } from "./to-decision.ts";

@@ -223,6 +223,21 @@ describe("a conversation", () => {
     expect(await talk(again, "after")).toBe(home);
   });
 
+  test("waits for an agent that says goodbye only to start again", async () => {
+    const home = await mesh.join(named("home"));
+    expect(await talk([home], "1")).toBe("home");
+    const other = await mesh.join(named("other"));
+    home.send({ type: "goodbye", reason: "SIGTERM" });
+    await home.closed;
+    const waiting = mesh.send("2", session);
+    const unrelated = mesh.send("unrelated");
+    other.answer(await other.nextOffer("unrelated"), "elsewhere");
+    await unrelated;
+    const again = await mesh.rejoin(home);
+    again.answer(await again.nextOffer("2"), "at home");
+    expect((await waiting).body.node_name).toBe("home");
+  });
+
   test("waits for its node while that is full", async () => {
     const home = await mesh.join({ ...named("home"), slots: 1 });
     expect(await talk([home], "1")).toBe("home");
