@@ -1,20 +1,17 @@
 import type { Clock } from "../platform/clock.ts";
+import type { OnFault } from "../platform/fault.ts";
 import type { ScheduleTurn } from "../platform/loop-turn.ts";
 import { type CoordinatorFrame, closeCodes, type NodeFrame } from "../protocol/link/v1/frames.ts";
-import { toCloseReason } from "./close-reason.ts";
+import { faultCloseCode, toCloseReason } from "./close-reason.ts";
+import { createFloodWatch } from "./flood-watch.ts";
 import { decodeNodeFrames } from "./frame-codec.ts";
+import { createLifeCheck } from "./life-check.ts";
 import type { LinkServerHandlers, LinkSession } from "./link-session.ts";
 import { isSilent } from "./liveness.ts";
 import { createOutbox, type OutboxSocket } from "./outbox.ts";
 
 /** Time for the first `hello` after the WebSocket is open. */
 export const helloLimitMs = 10_000;
-
-/**
- * Messages of one beat that do no work (`status`, `capabilities`, `pong`, unknown frames only); a peer that sends more
- * is closed. Work itself is bounded by slots.
- */
-export const maxIdleMessagesPerBeat = 1_000;
 
 /** The part of a server-side WebSocket that a session drives. */
 export interface AcceptedSocket extends OutboxSocket {
@@ -29,7 +26,7 @@ export interface AcceptedLinkDeps<Principal> {
   readonly scheduleTurn: ScheduleTurn;
   readonly handlers: LinkServerHandlers<Principal>;
   /** A handler threw: a fault of this program, confined to this link. */
-  readonly onFault: (error: unknown) => void;
+  readonly onFault: OnFault;
 }
 
 /** A session and the side of it that only the link server sees. */
@@ -54,12 +51,11 @@ export interface AcceptedLink<Principal> {
 export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>): AcceptedLink<Principal> {
   const { clock, handlers, socket } = deps;
   const openedAtMs = clock.monotonicMs();
-  const aliveWaiters = new Set<(isAlive: boolean) => void>();
+  const flood = createFloodWatch();
+  const life = createLifeCheck({ clock, ping: () => send({ type: "ping" }) });
   let lastSeenMs = openedAtMs;
   let lastSentMs = openedAtMs;
   let helloDueMs = openedAtMs + helloLimitMs;
-  let idleMessages = 0;
-  let idleSinceMs = openedAtMs;
   let hasHello = false;
   let isOpen = true;
 
@@ -69,15 +65,10 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
     onTooSlow: () => close(closeCodes.tooSlow, "the peer reads too slowly"),
   });
 
-  const settleWaiters = (isAlive: boolean) => {
-    for (const settle of aliveWaiters) settle(isAlive);
-    aliveWaiters.clear();
-  };
-
   const finish = (code: number, reason: string) => {
     isOpen = false;
     outbox.halt();
-    settleWaiters(false);
+    life.settle(false);
     queueMicrotask(() => {
       const unsent = outbox.close();
       guard(() => handlers.onClosed(session, { code, reason }, unsent));
@@ -97,7 +88,7 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
       call();
     } catch (error) {
       deps.onFault(error);
-      close(internalErrorCode, "INTERNAL");
+      close(faultCloseCode, "INTERNAL");
     }
   };
 
@@ -117,44 +108,7 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
     },
     send,
     close,
-    isAlive: (withinMs) => {
-      if (!isOpen) return Promise.resolve(false);
-      return new Promise((resolve) => {
-        const settle = (isAlive: boolean) => {
-          cancel();
-          resolve(isAlive);
-        };
-        const cancel = clock.after(withinMs, () => {
-          aliveWaiters.delete(settle);
-          resolve(false);
-        });
-        aliveWaiters.add(settle);
-        send({ type: "ping" });
-      });
-    },
-  };
-
-  /** @returns why the frames are out of order, or null */
-  const misplacedHello = (frames: readonly NodeFrame[]): string | null => {
-    let index = 0;
-    for (const frame of frames) {
-      const isFirst = !hasHello && index === 0;
-      if (isFirst !== (frame.type === "hello"))
-        return isFirst ? "the first frame is not hello" : "a second hello";
-      index += 1;
-    }
-    return null;
-  };
-
-  /** @returns whether the peer has sent too much that does no work */
-  const isFlooding = (frames: readonly NodeFrame[], nowMs: number): boolean => {
-    if (frames.some(isWork)) return false;
-    if (nowMs - idleSinceMs > idleWindowMs) {
-      idleSinceMs = nowMs;
-      idleMessages = 0;
-    }
-    idleMessages += 1;
-    return idleMessages > maxIdleMessagesPerBeat;
+    isAlive: (withinMs) => (isOpen ? life.ask(withinMs) : Promise.resolve(false)),
   };
 
   return {
@@ -165,12 +119,12 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
       if (text === null) return close(closeCodes.protocolError, "the message is not text");
       const decoded = decodeNodeFrames(text);
       if (!decoded.ok) return close(closeCodes.protocolError, decoded.reason);
-      const misplaced = misplacedHello(decoded.frames);
+      const misplaced = misplacedHello(decoded.frames, hasHello);
       if (misplaced !== null) return close(closeCodes.protocolError, misplaced);
-      if (isFlooding(decoded.frames, lastSeenMs)) {
+      if (flood.isFloodedBy(decoded.frames, lastSeenMs)) {
         return close(closeCodes.protocolError, "too many messages without work");
       }
-      if (aliveWaiters.size > 0) settleWaiters(true);
+      life.settle(true);
       const frames = decoded.frames.some(isPong)
         ? decoded.frames.filter((frame) => !isPong(frame))
         : decoded.frames;
@@ -197,16 +151,13 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
   };
 }
 
-/** WebSocket's own code for a fault of the server. */
-const internalErrorCode = 1011;
-
-/** Window in which {@link maxIdleMessagesPerBeat} are counted: the shortest beat. */
-const idleWindowMs = 5_000;
+/** @returns why the frames are out of order: one `hello`, and it comes first; null when they are not */
+function misplacedHello(frames: readonly NodeFrame[], hasHello: boolean): string | null {
+  if (!hasHello && frames.length > 0 && frames[0]?.type !== "hello") return "the first frame is not hello";
+  const hasSecond = frames.some((frame, index) => frame.type === "hello" && (hasHello || index > 0));
+  return hasSecond ? "a second hello" : null;
+}
 
 function isPong(frame: NodeFrame): boolean {
   return frame.type === "pong";
-}
-
-function isWork(frame: NodeFrame): boolean {
-  return frame.type !== "pong" && frame.type !== "status" && frame.type !== "capabilities";
 }
