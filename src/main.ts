@@ -1,6 +1,5 @@
-import { writeSync } from "node:fs";
 import { version } from "../package.json" with { type: "json" };
-import { renderFault } from "./cli/fault-report.ts";
+import { renderFault, writeAtOnce } from "./cli/fault-report.ts";
 
 /**
  * Composition root: the only reader of the environment and the only caller of exit. The version is answered before
@@ -43,8 +42,7 @@ function endByFault(error: unknown): void {
   try {
     const isDetailed = process.env.CLAW_MESH_LOG_LEVEL === "debug";
     const report = renderFault(error, { args: process.argv, env: process.env, isDetailed });
-    // At once: exit does not wait for a stream.
-    writeSync(process.stderr.fd, `${report}\n`);
+    writeAtOnce(process.stderr.fd, `${report}\n`);
   } finally {
     process.exit(1);
   }

@@ -1,3 +1,5 @@
+import { writeSync } from "node:fs";
+
 /** The parts of the process that may hold secrets. */
 export interface FaultSurroundings {
   readonly args: readonly string[];
@@ -28,6 +30,11 @@ export function renderFault(
     `claw-mesh ended by a fault of its own (INTERNAL): ${name}: ${message} ${place}; please report it`,
   );
   return withoutSecrets(surroundings.isDetailed && stack !== "" ? `${line}\n${stack}` : line, surroundings);
+}
+
+/** For the last words before an exit, which does not wait for a stream. */
+export function writeAtOnce(fileDescriptor: number, text: string): void {
+  writeSync(fileDescriptor, text);
 }
 
 function toOneLine(text: string): string {
