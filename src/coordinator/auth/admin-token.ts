@@ -7,19 +7,31 @@ import { MeshError } from "../../protocol/errors.ts";
 /** Only its owner may read a file with a secret. */
 const secretMode = 0o600;
 
+/** What an Authorization header can carry. */
+const fitsHeader = /^[\x21-\x7e]+$/;
+
 /**
  * The admin token: the one given, else the one in `<data dir>/token`, else a new one. It is always left in that file, so
  * that the commands on this machine find it unasked.
+ * @throws MeshError DATA_DIR_UNUSABLE, also for a file that holds no token: with it, no command would get in
  */
 export async function loadAdminToken(dataDir: string, given: string | null): Promise<string> {
   const path = tokenPath(dataDir);
   try {
     const stored = (await readTextIfExists(path))?.trim() ?? "";
+    if (given === null && stored !== "" && !fitsHeader.test(stored)) throw notAToken(path);
     const token = given ?? (stored === "" ? createSecret() : stored);
     if (token === stored) await chmod(path, secretMode);
     else await writeFileAtomic(path, `${token}\n`, { mode: secretMode, overwrite: true });
     return token;
   } catch (cause) {
+    if (cause instanceof MeshError) throw cause;
     throw new MeshError("DATA_DIR_UNUSABLE", `The token file ${path} cannot be read or written.`, { cause });
   }
+}
+
+function notAToken(path: string): MeshError {
+  return new MeshError("DATA_DIR_UNUSABLE", `The token file ${path} does not hold a token.`, {
+    hint: "Remove it to get a new token, or write one word of visible ASCII characters into it.",
+  });
 }
