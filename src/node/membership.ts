@@ -128,6 +128,7 @@ export function openMembership(deps: MembershipDeps): Membership {
       onNotAllowed: events.onNotAllowed,
       onUnreachable: events.onUnreachable,
     },
+    onFault: (error) => log.error("a handler of the link failed", { error }),
   });
 
   const work = createWorkLoop({
