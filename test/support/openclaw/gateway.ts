@@ -28,6 +28,8 @@ export interface Gateway extends AsyncDisposable {
   readonly directory: string;
   readonly configPath: string;
   readonly pid: () => number | null;
+  /** false after `kill`, and when the test runner has ended it: it does so with every child when a test times out. */
+  readonly isRunning: () => boolean;
   /** Sends the signal to the gateway and its workers and waits until they are gone. */
   readonly kill: (signal: "SIGKILL" | "SIGTERM") => Promise<void>;
   /** Holds the gateway still (SIGSTOP) or lets it go on (SIGCONT). */
@@ -59,6 +61,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     directory,
     configPath,
     pid: () => process_?.pid ?? null,
+    isRunning: () => process_ !== null && process_.exitCode === null && process_.signalCode === null,
     kill: async (signal) => {
       const ending = process_;
       if (ending === null) return;
@@ -69,11 +72,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         await ending.exited;
       }
       process_ = null;
-      guard?.kill();
+      guard?.kill("SIGKILL");
     },
     freeze: (isFrozen) => signalAll(isFrozen ? "SIGSTOP" : "SIGCONT"),
     start: async () => {
-      if (process_ !== null) throw new Error("the gateway is already running");
+      if (gateway.isRunning()) throw new Error("the gateway is already running");
       process_ = spawnGateway(directory, configPath);
       guard = spawnGuard(process_.pid, directory);
       await untilReady(port, process_, directory);
@@ -154,11 +157,12 @@ function spawnGateway(directory: string, configPath: string): Bun.Subprocess {
 
 /**
  * Ends the gateway when this process ends, in whatever way: its standard input closes then. A test runner gives no
- * notice of its end.
+ * notice of its end; after a test that took too long it sends SIGTERM to all children, and a gateway at work then takes
+ * its time.
  */
 function spawnGuard(pid: number, directory: string): Bun.Subprocess {
   const guard = Bun.spawn(
-    ["sh", "-c", 'read -r _; kill -9 "$1"; sleep 1; rm -rf "$2"', "sh", String(pid), directory],
+    ["sh", "-c", 'trap "" TERM; read -r _; kill -9 "$1"; sleep 1; rm -rf "$2"', "sh", String(pid), directory],
     {
       stdin: "pipe",
       stdout: "ignore",

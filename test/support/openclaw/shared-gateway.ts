@@ -29,9 +29,15 @@ let rig: Promise<OpenclawRig> | null = null;
  * The one gateway that the test files of a process share: it takes 10 s to start and 1 GB to run. Ends with the process.
  * A file that kills it starts it again before it ends.
  */
-export function sharedRig(): Promise<OpenclawRig> {
+export async function sharedRig(): Promise<OpenclawRig> {
   rig ??= startRig();
-  return rig;
+  const { gateway, provider } = await rig;
+  // One test that timed out must not take the files after it along.
+  if (!gateway.isRunning()) {
+    await gateway.start();
+    await warmUp(gateway);
+  }
+  return { gateway, provider };
 }
 
 async function startRig(): Promise<OpenclawRig> {
