@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import type { FakeNode, FakeNodeOptions } from "../../support/fake-node.ts";
+import { type FakeNode, type FakeNodeOptions, readyRuntime } from "../../support/fake-node.ts";
 import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
 import { until } from "../../support/until.ts";
 
@@ -58,4 +58,24 @@ test("a message that was refused goes as soon as a run on that node ends", async
   expect(performance.now() - endedAtMs).toBeLessThan(900);
   expect((await running).body.response).toBe("done");
   expect((await waiting).body.response).toBe("mine");
+});
+
+test("a message that was offered as its only node went away waits for it, like those that were not offered", async () => {
+  const node = await mesh.join(named("only"));
+  const answer = mesh.send("hold on", { to: "only" });
+  const { task, attempt } = await node.nextOffer();
+  const { load, ...away } = { load: { in_flight: 0, cpu: 0, memory: 0 }, slots: 4, recovering: [] };
+  const runtime = { ...readyRuntime, ready: false, reason: "restarting" };
+  node.send(
+    { type: "status", load, ...away, runtimes: [runtime] },
+    { type: "lost", task, attempt, started: false, fenced: true, reason: "it never began" },
+  );
+  await until("the attempt is lost", async () => {
+    const { body } = await mesh.call("GET", `/api/v1/tasks/${task}`);
+    return body.state === "queued" && body.attempts[0].state === "lost";
+  });
+  await node.close();
+  const back = await mesh.rejoin(node);
+  back.answer(await back.nextOffer("hold on"), "done");
+  expect((await answer).body.response).toBe("done");
 });
