@@ -102,9 +102,9 @@ export function createPlacement(options: PlacementOptions): Placement {
   /** A node that is away for a moment, as one that dials again, does not cost the tasks that wait for it. */
   function patienceMs(one: LiveTask, decided: RouteDecision): number | null {
     if (decided.waitFor.length === 0) return null;
-    // One that was offered as a link closed was taken in while there were nodes, like those that wait.
-    const hasNotBegun = one.task.attempts.at(-1)?.failure?.class === "lost_before_start";
-    if (one.waitingSinceMs === null && one.patientUntilMs === null && !hasNotBegun) return null;
+    // One whose node was lost, and that may go on, was taken in while there were nodes, like those that wait.
+    const hasLostNode = one.task.attempts.at(-1)?.state === "lost";
+    if (one.waitingSinceMs === null && one.patientUntilMs === null && !hasLostNode) return null;
     const nowMs = clock.monotonicMs();
     one.patientUntilMs ??= nowMs + absenceGraceMs;
     return one.patientUntilMs > nowMs ? one.patientUntilMs - nowMs : null;

@@ -23,6 +23,8 @@ import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
 import { createLiveTask, type LiveTask, notify, setTimer } from "./live-task.ts";
 import { createPlacement } from "./placement.ts";
+import { createRepeatGuard, endedTask } from "./repeats.ts";
+import { recoveryGraceMs, takeUpTask } from "./taken-up-task.ts";
 import { createTaskWriter } from "./task-writer.ts";
 
 /** Writes to the links; see dispatch/dispatch.ts. */
@@ -84,13 +86,9 @@ interface EngineOptions {
   readonly log: Log;
 }
 
-/** How long a task of a former process may stay unreported: its nodes have to find the way back first. */
-const recoveryGraceMs = 30_000;
-
 export function createTaskEngine(options: EngineOptions): TaskEngine {
   const { store, registry, router, sender, events, clock, deadlines, random, log } = options;
   const live = new Map<TaskId, LiveTask>();
-  const byKey = new Map<string, Promise<LiveTask>>();
   const placement = createPlacement({
     registry,
     router,
@@ -102,33 +100,13 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       if (one !== undefined) route(one);
     },
   });
+  const findLive = (id: TaskId) => live.get(id) ?? null;
+  const submit = createRepeatGuard({ store, findLive, accept });
   const writer = createTaskWriter(store, deadlines, log);
   let isStopping = false;
   let onEmpty: (() => void) | null = null;
 
   // ---- accepting ----
-
-  async function submit(message: TaskMessage): Promise<LiveTask> {
-    if (isStopping)
-      throw new MeshError("COORDINATOR_STOPPING", "The coordinator is stopping and takes no new messages.");
-    if (message.idempotencyKey === null) return accept(message);
-    const key = `${message.subject}\n${message.idempotencyKey}`;
-    const known = byKey.get(key) ?? findOrAccept(message, message.idempotencyKey);
-    byKey.set(key, known);
-    try {
-      const one = await known;
-      return sameBody(one, message);
-    } finally {
-      if (byKey.get(key) === known) byKey.delete(key);
-    }
-  }
-
-  /** A repeat is recognised before it is routed: it takes no slot, and whatever became of the node it named. */
-  async function findOrAccept(message: TaskMessage, idempotencyKey: string): Promise<LiveTask> {
-    const existing = await store.findByKey(message.subject, idempotencyKey);
-    if (existing === null) return accept(message);
-    return live.get(existing.message.id) ?? endedTask(existing);
-  }
 
   async function accept(message: TaskMessage): Promise<LiveTask> {
     if (message.target !== null) router.assertTarget(message.target);
@@ -352,8 +330,11 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   }
 
   return {
-    submit,
-    find: (id) => live.get(id) ?? null,
+    submit: async (message) => {
+      if (!isStopping) return submit(message);
+      throw new MeshError("COORDINATOR_STOPPING", "The coordinator is stopping and takes no new messages.");
+    },
+    find: findLive,
     cancel: (one) => void report(one, { kind: "cancel_requested" }),
     report,
     settled: writer.settled,
@@ -389,32 +370,22 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     },
   };
 
-  /** A task of a former process: its client is gone, so it goes on only when it carries an idempotency key. */
+  /** Its client is gone with the former process, so it goes on only when it carries an idempotency key. */
   function takeUp(task: Task): void {
-    const one = createLiveTask(task, clock.monotonicMs());
+    const one = takeUpTask(task, registry, clock.monotonicMs());
     live.set(one.id, one);
     const leftMs = task.message.createdAtMs + task.message.timeoutMs - clock.nowMs();
     one.forgetTimeout = deadlines.in(leftMs, () => void report(one, { kind: "timed_out" }));
-    one.patientUntilMs = clock.monotonicMs() + recoveryGraceMs;
     const attempt = currentAttempt(task);
-    if (attempt !== null) {
-      one.node = registry.find(attempt.nodeId);
-      if (one.node !== null) registry.reserve(one.node);
-      // The former process may have written it.
-      one.writtenAttempt = attempt.number;
-    }
-    if (task.message.idempotencyKey === null && !task.isCancelRequested) {
-      void report(one, { kind: "cancel_requested" });
-    } else if (attempt === null) {
-      route(one);
-    }
-    if (attempt !== null) {
-      const event = { kind: "grace_ended", attempt: attempt.number } as const;
-      setTimer(
-        one,
-        deadlines.in(recoveryGraceMs, () => void report(one, event)),
-      );
-    }
+    const isWanted = task.message.idempotencyKey !== null || task.isCancelRequested;
+    if (!isWanted) void report(one, { kind: "cancel_requested" });
+    else if (attempt === null) route(one);
+    if (attempt === null) return;
+    const event = { kind: "grace_ended", attempt: attempt.number } as const;
+    setTimer(
+      one,
+      deadlines.in(recoveryGraceMs, () => void report(one, event)),
+    );
   }
 }
 
@@ -432,20 +403,8 @@ function firstTask(message: TaskMessage): Task {
   };
 }
 
-/** A task that had ended before it was asked for again. */
-export function endedTask(task: Task): LiveTask {
-  const one = createLiveTask(task, 0);
-  one.ended.resolve(task);
-  return one;
-}
-
 function stoppedWaiting(): MeshError {
   return new MeshError("COORDINATOR_STOPPING", "The coordinator stops before the answer has come.", {
     hint: "With an Idempotency-Key the same call gets the answer from the next coordinator.",
   });
-}
-
-function sameBody(one: LiveTask, message: TaskMessage): LiveTask {
-  if (one.task.message.bodyHash === message.bodyHash) return one;
-  throw new MeshError("IDEMPOTENCY_CONFLICT", "This Idempotency-Key was used for another message.");
 }
