@@ -79,3 +79,18 @@ test("a message that was offered as its only node went away waits for it, like t
   back.answer(await back.nextOffer("hold on"), "done");
   expect((await answer).body.response).toBe("done");
 });
+
+test("a safe message whose only node was lost in the middle waits for it beyond its half second", async () => {
+  const node = await mesh.join(named("only"));
+  const answer = mesh.send("read it", { to: "only", parts: { effects: "safe" } });
+  const offer = await node.nextOffer();
+  node.started(offer);
+  await node.close();
+  await until("it is given up there", async () => {
+    const { body } = await mesh.call("GET", `/api/v1/tasks/${offer.task}`);
+    return body.state === "queued" && body.attempts[0].state === "lost";
+  });
+  const back = await mesh.rejoin(node);
+  back.answer(await back.nextOffer("read it"), "read");
+  expect(await answer).toMatchObject({ status: 200, body: { response: "read", attempts: 2 } });
+});
