@@ -1,3 +1,5 @@
+export { fromIsoTime, toIsoTime } from "../protocol/iso-time.ts";
+
 /** Cancels a timer; calling it again or after the timer fired does nothing. */
 export type CancelTimer = () => void;
 
@@ -42,12 +44,4 @@ export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     });
     signal?.addEventListener("abort", onAbort, { once: true });
   });
-}
-
-export function toIsoTime(epochMs: number): string {
-  return new Date(epochMs).toISOString();
-}
-
-export function fromIsoTime(text: string): number {
-  return Date.parse(text);
 }

@@ -1,8 +1,8 @@
 import type { Database } from "bun:sqlite";
 import { chmodSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { toIsoTime } from "../protocol/iso-time.ts";
 import type { Clock } from "./clock.ts";
-import { toIsoTime } from "./clock.ts";
 
 /** The newest so many backups of a database are kept, the others are deleted. */
 export const keptBackups = 3;

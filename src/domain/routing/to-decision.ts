@@ -1,9 +1,9 @@
 import { type Decision, maxNamedNodes, type RefusalReason } from "../../protocol/decision.ts";
+import { toIsoTime } from "../../protocol/iso-time.ts";
 import { couldServe, free, full, reasonOf, standingFor } from "./candidates.ts";
 import { missingNeeds, type NodeNeeds, needTexts } from "./capable.ts";
 import type { CompiledRule } from "./compile-rules.ts";
 import { meetsInferred } from "./infer-requirements.ts";
-import { toIsoTime } from "./iso-time.ts";
 import type { Place } from "./mesh-index.ts";
 import type { RouteDecision, RouteEvidence } from "./route-decision.ts";
 import { slotsText } from "./strategies/strategy.ts";
