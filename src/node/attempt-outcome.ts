@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { sha256Hex } from "../platform/hash.ts";
-import { Failure } from "../protocol/failure.ts";
+import { Failure, maxFailureLength } from "../protocol/failure.ts";
 import {
   type AttemptRef,
   type CancelledFrame,
@@ -24,7 +24,6 @@ export const StoredOutcome = z.discriminatedUnion("kind", [
 
 export type OutcomeFrame = ResultFrame | FailedFrame | CancelledFrame | LostFrame;
 
-const maxFailureLength = 4096;
 const maxReasonLength = 1024;
 
 /** The outcome within the limits of the wire: answers over 8 MiB fail as `too_large`, long reasons are cut. */

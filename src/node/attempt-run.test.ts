@@ -97,6 +97,14 @@ describe("a run", () => {
     expect(started.text.length()).toBe(3);
   });
 
+  test("fails as internal when its adapter settles with nothing", async () => {
+    const { deps, settled, faults } = setUp();
+    const broken = { ...deps.runtime, run: () => Promise.resolve(undefined as never) };
+    startRun({ ...deps, runtime: broken });
+    expect(await settled).toMatchObject({ kind: "failed", failure: { class: "runtime_error" } });
+    expect(faults.length).toBe(1);
+  });
+
   test("fails as internal when its adapter throws at once", async () => {
     const { deps, settled, faults } = setUp();
     const broken = {

@@ -79,10 +79,12 @@ function createRun(deps: AttemptRunDeps, timeoutMs: number, work: Work): Attempt
 
   const settle = (outcome: RunOutcome) => {
     if (isSettled) return;
+    // First, as an outcome that is none must not leave the run unsettled.
+    const bounded = boundOutcome(outcome);
     isSettled = true;
     isRecovering = false;
     forgetDeadline();
-    deps.onSettled(run, boundOutcome(outcome));
+    deps.onSettled(run, bounded);
   };
 
   const stop = (reason: StopReason) => {

@@ -1,3 +1,4 @@
+import type { OnFault } from "../platform/fault.ts";
 import type { ScheduleTurn } from "../platform/loop-turn.ts";
 import type { AttemptRun } from "./attempt-run.ts";
 import type { FrameLink } from "./outcome-sender.ts";
@@ -16,8 +17,10 @@ export interface ChunkSender {
 export function createChunkSender(deps: {
   readonly link: FrameLink;
   readonly scheduleTurn: ScheduleTurn;
+  /** A preview could not be sent. */
+  readonly onFault: OnFault;
 }): ChunkSender {
-  const { link, scheduleTurn } = deps;
+  const { link, scheduleTurn, onFault } = deps;
   const marked = new Set<AttemptRun>();
   let isScheduled = false;
 
@@ -34,7 +37,18 @@ export function createChunkSender(deps: {
         link.send({ type: "chunk", ...run.ref, offset, text });
       }
     }
-    isScheduled = false;
+  };
+
+  const schedule = () => {
+    isScheduled = true;
+    scheduleTurn(() => {
+      void flush()
+        .catch(onFault)
+        .finally(() => {
+          isScheduled = false;
+          if (marked.size > 0) schedule();
+        });
+    });
   };
 
   return {
@@ -42,8 +56,7 @@ export function createChunkSender(deps: {
       if (!link.isUp()) return;
       marked.add(run);
       if (isScheduled) return;
-      isScheduled = true;
-      scheduleTurn(() => void flush());
+      schedule();
     },
     drop: (run) => {
       marked.delete(run);

@@ -9,11 +9,12 @@ import { type Ids, systemIds } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import { machineArch, machinePlatform } from "../platform/machine.ts";
 import { type Random, systemRandom } from "../platform/random.ts";
+import type { NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
 import { probeCapabilities } from "./capabilities.ts";
-import { type NodeAgentStatus, type RunningNodeAgent, runNodeAgent } from "./node-agent.ts";
+import { runNodeAgent } from "./node-agent.ts";
 import { chooseRuntime, type RuntimeChoice } from "./node-runtimes.ts";
 
-export type { NodeAgentStatus, RunningNodeAgent } from "./node-agent.ts";
+export type { NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
 
 export interface StartNodeAgentOptions {
   /** `http://host:9180` */

@@ -1,7 +1,8 @@
+import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createManualClock } from "../../test/support/manual-clock.ts";
 import { systemIds } from "../platform/ids.ts";
 import { silentLog } from "../platform/log.ts";
@@ -45,6 +46,13 @@ function createOffer(content = "hi"): OfferFrame {
   };
 }
 
+/** What happens to the file behind the journal's back. */
+function change(file: string, sql: string): void {
+  const database = new Database(file);
+  database.run(sql);
+  database.close();
+}
+
 const keyOf = (offer: OfferFrame) => toAttemptKey(offer.task, offer.attempt);
 const answer = { kind: "succeeded" as const, text: "done" };
 
@@ -58,7 +66,8 @@ describe("the journal of a node", () => {
     const after = open();
     expect(after.id).toBe(before.id);
     expect(after.running()).toEqual([keyOf(offer)]);
-    expect(after.load(keyOf(offer))).toMatchObject({ offer, outcome: null });
+    expect(after.loadOffer(keyOf(offer))?.offer).toEqual(offer);
+    expect(after.loadOutcome(keyOf(offer))).toBeNull();
   });
 
   test("has a started attempt on the disk when start returns, without a close", () => {
@@ -81,7 +90,7 @@ describe("the journal of a node", () => {
     expect(durable).toEqual(offers.map(keyOf));
     expect(journal.unacknowledged()).toEqual(offers.map(({ task, attempt }) => ({ task, attempt })));
     const reopened = open();
-    for (const offer of offers) expect(reopened.load(keyOf(offer))?.outcome).toEqual(answer);
+    for (const offer of offers) expect(reopened.loadOutcome(keyOf(offer))).toEqual(answer);
   });
 
   test("forgets what was acknowledged, and what was never there", () => {
@@ -109,17 +118,20 @@ describe("the journal of a node", () => {
     expect(journal.hasRoom(1)).toBe(true);
   });
 
-  test("counts the bytes of offers and outcomes, also after a reopening", () => {
+  test("counts the bytes of offers until their outcomes take their place, also after a reopening", () => {
     const { open, endTurn } = setUp({ maxBytes: 10_000 });
     const journal = open();
     const offer = createOffer("x".repeat(4_000));
     journal.start([offer]);
     expect(journal.hasRoom(4_000)).toBe(true);
-    journal.finish(keyOf(offer), { kind: "succeeded", text: "y".repeat(4_000) }, () => {});
+    expect(journal.hasRoom(6_000)).toBe(false);
+    journal.finish(keyOf(offer), { kind: "succeeded", text: "y".repeat(7_000) }, () => {});
     endTurn();
     expect(journal.hasRoom(4_000)).toBe(false);
     expect(open().hasRoom(4_000)).toBe(false);
-    expect(open().hasRoom(1_000)).toBe(true);
+    expect(open().hasRoom(2_000)).toBe(true);
+    journal.forget(keyOf(offer));
+    expect(journal.hasRoom(10_000)).toBe(true);
   });
 
   test("drops outcomes after seven days, never attempts that run", () => {
@@ -138,8 +150,104 @@ describe("the journal of a node", () => {
     expect(journal.state(keyOf(running))).toBe("running");
   });
 
+  test("commits outcomes that wait together with the next attempts", () => {
+    const { open, endTurn } = setUp();
+    const journal = open();
+    const [first, second] = [createOffer(), createOffer()];
+    journal.start([first]);
+    let durable = 0;
+    journal.finish(keyOf(first), answer, () => {
+      durable += 1;
+    });
+    journal.start([second]);
+    expect(durable).toBe(1);
+    expect(journal.state(keyOf(first))).toBe("finished");
+    endTurn();
+    expect(durable).toBe(1);
+    const reopened = open();
+    expect(reopened.loadOutcome(keyOf(first))).toEqual(answer);
+    expect(reopened.running()).toEqual([keyOf(second)]);
+  });
+
+  test("numbers new attempts after those of a former process", () => {
+    const { open } = setUp();
+    const [left, taken] = [createOffer("left behind"), createOffer("taken")];
+    const before = open();
+    before.start([left]);
+    before.close();
+    const after = open();
+    after.start([taken]);
+    expect(after.running()).toEqual([left, taken].map(keyOf));
+    expect(after.loadOffer(keyOf(left))?.offer.content).toBe("left behind");
+    expect(after.loadOffer(keyOf(taken))?.offer.content).toBe("taken");
+  });
+
+  test("calls back for every durable outcome, though one call throws", () => {
+    const { open, endTurn } = setUp();
+    const journal = open();
+    const offers = [createOffer(), createOffer()];
+    const [first, second] = offers as [OfferFrame, OfferFrame];
+    journal.start(offers);
+    const told: string[] = [];
+    journal.finish(keyOf(first), answer, () => {
+      throw new Error("a fault");
+    });
+    journal.finish(keyOf(second), answer, () => told.push("second"));
+    endTurn();
+    expect(told).toEqual(["second"]);
+  });
+
   test("has another id than any other journal", () => {
     expect(setUp().open().id).not.toBe(setUp().open().id);
+  });
+
+  test("tells that what it cannot read was lost after the start, and says so in the log", () => {
+    const errors: string[] = [];
+    const log = { ...silentLog, error: (message: string) => void errors.push(message) };
+    const { deps, open, endTurn } = setUp({ log });
+    const journal = open();
+    const [running, finished] = [createOffer(), createOffer()];
+    journal.start([running, finished]);
+    journal.finish(keyOf(finished), answer, () => {});
+    endTurn();
+    change(deps.file, "update attempts set body = 'no JSON'");
+    expect(journal.loadOffer(keyOf(running))).toBeNull();
+    expect(journal.loadOutcome(keyOf(finished))).toMatchObject({
+      kind: "lost",
+      started: true,
+      fenced: false,
+    });
+    expect(errors.length).toBe(2);
+  });
+
+  test("does not throw when its table cannot be read, neither for an entry nor for the old ones", () => {
+    const errors: string[] = [];
+    const log = { ...silentLog, error: (message: string) => void errors.push(message) };
+    const { deps, open, endTurn } = setUp({ log });
+    const journal = open();
+    const offer = createOffer();
+    journal.start([offer]);
+    journal.finish(keyOf(offer), answer, () => {});
+    endTurn();
+    change(deps.file, "alter table attempts rename to elsewhere");
+    journal.prune();
+    expect(journal.loadOutcome(keyOf(offer))).toMatchObject({ kind: "lost", started: true });
+    expect(errors.length).toBe(2);
+    expect(() => journal.start([createOffer()])).toThrow("the node's journal could not be written");
+  });
+
+  test("is set aside for a new one when the attempts in it are damaged", () => {
+    const { deps, open } = setUp();
+    const before = open();
+    before.start(Array.from({ length: 100 }, () => createOffer("x".repeat(1_000))));
+    before.close();
+    const bytes = readFileSync(deps.file);
+    // The head and the tables made first stay whole.
+    writeFileSync(deps.file, bytes.fill(0xff, bytes.length / 4));
+    const after = open();
+    expect(after.id).not.toBe(before.id);
+    expect(after.running()).toEqual([]);
+    expect(readdirSync(dirname(deps.file)).some((name) => name.includes(".damaged-"))).toBe(true);
   });
 
   test("may be closed twice, and takes late outcomes without a fault", () => {

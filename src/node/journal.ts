@@ -1,14 +1,14 @@
-import { renameSync } from "node:fs";
 import type { Clock } from "../platform/clock.ts";
 import type { Ids } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import type { ScheduleTurn } from "../platform/loop-turn.ts";
-import { closeDatabase, type Database, openDatabase } from "../platform/sqlite.ts";
+import { closeDatabase } from "../platform/sqlite.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { type AttemptKey, fromAttemptKey, toAttemptKey } from "../protocol/ids.ts";
 import { type AttemptRef, OfferFrame } from "../protocol/link/v1/frames.ts";
 import type { RunOutcome } from "../runtimes/runtime.ts";
 import { StoredOutcome } from "./attempt-outcome.ts";
+import { openJournalFile } from "./journal-file.ts";
 
 /** Attempts that a journal holds at most, running or with an outcome that nobody has acknowledged. */
 export const maxJournalEntries = 10_000;
@@ -25,24 +25,6 @@ export const maxJournalAgeMs = 7 * 24 * 3600 * 1000;
 /** Wait before writes that the disk did not take are tried again. */
 const retryMs = 1_000;
 
-const migrations: readonly string[] = [
-  `create table journal (id text not null) strict;
-   create table attempts (
-     key text primary key,
-     offer text not null,
-     started_at_ms integer not null,
-     outcome text,
-     finished_at_ms integer
-   ) strict, without rowid;`,
-];
-
-export interface JournalEntry {
-  readonly offer: OfferFrame;
-  readonly startedAtMs: number;
-  /** null while the attempt runs, or when the process died during the run. */
-  readonly outcome: RunOutcome | null;
-}
-
 /**
  * The node's own record of the attempts it took and of the outcomes that no coordinator has acknowledged. What it does
  * not hold was never started here, or its outcome is durable at the coordinator.
@@ -51,12 +33,20 @@ export interface Journal {
   /** Differs from all other journals, so that a lost one is not mistaken for an empty one. */
   readonly id: string;
   readonly state: (key: AttemptKey) => "running" | "finished" | null;
-  readonly load: (key: AttemptKey) => JournalEntry | null;
+  /** What was offered, of an attempt that has no outcome yet. null: there is none, or it cannot be read (logged). */
+  readonly loadOffer: (
+    key: AttemptKey,
+  ) => { readonly offer: OfferFrame; readonly startedAtMs: number } | null;
+  /** null: it has none yet. One that cannot be read (logged) counts as lost after the start. */
+  readonly loadOutcome: (key: AttemptKey) => RunOutcome | null;
   /** Whether another offer of this size may be taken. */
   readonly hasRoom: (bytes: number) => boolean;
-  /** Commits all of them before it returns. Throws STORE_UNAVAILABLE; then none of them is recorded. */
+  /**
+   * Commits all of them, none of which it holds already, and what waits, before it returns. Throws STORE_UNAVAILABLE;
+   * then none of them is recorded.
+   */
   readonly start: (offers: readonly OfferFrame[]) => void;
-  /** Records the outcome with the next commit, at the end of the loop turn, then calls back. */
+  /** Records the outcome with the next commit, at the end of the loop turn at the latest, then calls back. */
   readonly finish: (key: AttemptKey, outcome: RunOutcome, onDurable: () => void) => void;
   readonly forget: (key: AttemptKey) => void;
   /** Attempts whose outcome waits for its acknowledgement, oldest first. */
@@ -65,7 +55,7 @@ export interface Journal {
   readonly running: () => readonly AttemptKey[];
   /** Commits what waits, now. */
   readonly flush: () => void;
-  /** Drops outcomes over {@link maxJournalAgeMs}. */
+  /** Drops outcomes over {@link maxJournalAgeMs}. A failure is logged, and the next call tries again. */
   readonly prune: () => void;
   readonly close: () => void;
 }
@@ -82,6 +72,8 @@ export interface JournalDeps {
 }
 
 interface Known {
+  /** Of its row. */
+  readonly id: number;
   isFinished: boolean;
   bytes: number;
 }
@@ -91,71 +83,65 @@ interface Write {
   readonly onDurable?: () => void;
 }
 
-type Row = { key: string; offer: string; started_at_ms: number; outcome: string | null };
+type Row = { body: string; started_at_ms: number };
 
 /** The caller holds the node's lock: one process has the journal open. */
 export function openJournal(deps: JournalDeps): Journal {
   const { clock, log } = deps;
   const maxEntries = deps.maxEntries ?? maxJournalEntries;
   const maxBytes = deps.maxBytes ?? maxJournalBytes;
-  const database = openOrReplace(deps);
-  const id = readOrCreateId(database, deps.ids);
+  const { database, id, rows } = openJournalFile(deps);
   const known = new Map<AttemptKey, Known>();
   let bytes = 0;
+  let lastId = 0;
   let writes: Write[] = [];
   let isScheduled = false;
   let isClosed = false;
 
-  const insert = database.query(
-    "insert into attempts (key, offer, started_at_ms) values (?, ?, ?) on conflict do nothing",
-  );
-  const update = database.query("update attempts set outcome = ?, finished_at_ms = ? where key = ?");
-  const remove = database.query("delete from attempts where key = ?");
-  const select = database.query<Row, [string]>(
-    "select key, offer, started_at_ms, outcome from attempts where key = ?",
-  );
+  const insert = database.query("insert into attempts (id, key, body, started_at_ms) values (?, ?, ?, ?)");
+  const update = database.query("update attempts set body = ?, finished_at_ms = ? where id = ?");
+  const remove = database.query("delete from attempts where id = ?");
+  const select = database.query<Row, [number]>("select body, started_at_ms from attempts where id = ?");
+  const inOneCommit = database.transaction((work: () => void) => work());
 
-  const addBytes = (entry: Known, more: number) => {
-    entry.bytes += more;
-    bytes += more;
+  const add = (key: AttemptKey, entry: Known) => {
+    known.set(key, entry);
+    bytes += entry.bytes;
+    lastId = entry.id;
   };
 
-  const drop = (key: AttemptKey) => {
-    const entry = known.get(key);
-    if (entry === undefined) return;
-    bytes -= entry.bytes;
-    known.delete(key);
+  const resize = (entry: Known, size: number) => {
+    bytes += size - entry.bytes;
+    entry.bytes = size;
   };
 
-  const load = () => {
-    const rows = database
-      .query<{ key: string; size: number; finished: number }, []>(
-        `select key, length(cast(offer as blob)) + coalesce(length(cast(outcome as blob)), 0) as size,
-                outcome is not null as finished
-         from attempts order by started_at_ms, key`,
-      )
-      .all();
-    for (const row of rows) {
-      known.set(row.key as AttemptKey, { isFinished: row.finished === 1, bytes: row.size });
-      bytes += row.size;
+  /** Writes what waits, and what comes with it. Throws what SQLite throws; then nothing is recorded. */
+  const commit = (more: () => void) => {
+    const batch = writes;
+    inOneCommit(() => {
+      for (const write of batch) write.apply();
+      more();
+    });
+    writes = [];
+    for (const { onDurable } of batch) {
+      try {
+        onDurable?.();
+      } catch (error) {
+        // One outcome that cannot be sent must not keep the others.
+        log.error("an outcome could not be sent", { error });
+      }
     }
   };
 
   const flush = () => {
     isScheduled = false;
     if (writes.length === 0 || isClosed) return;
-    const batch = writes;
     try {
-      database.transaction(() => {
-        for (const write of batch) write.apply();
-      })();
+      commit(() => {});
     } catch (error) {
       log.error("journal write failed, trying again", { error });
       schedule((callback) => clock.after(retryMs, callback));
-      return;
     }
-    writes = [];
-    for (const write of batch) write.onDurable?.();
   };
 
   const schedule = (later: (callback: () => void) => void) => {
@@ -169,24 +155,43 @@ export function openJournal(deps: JournalDeps): Journal {
     schedule(deps.scheduleTurn);
   };
 
-  const prune = () => {
-    const oldest = clock.nowMs() - maxJournalAgeMs;
-    const old = database
-      .query<{ key: string }, [number]>("select key from attempts where finished_at_ms < ?")
-      .all(oldest);
-    for (const row of old) {
-      log.warn("journal forgets an outcome that nobody acknowledged in time", { attempt: row.key });
-      forget(row.key as AttemptKey);
+  /** null: not there; or it cannot be read, which is logged. */
+  const read = <T>(entry: Known, key: AttemptKey, parse: (row: Row) => T): T | null => {
+    try {
+      const row = select.get(entry.id);
+      return row === null ? null : parse(row);
+    } catch (error) {
+      log.error("an entry of the journal cannot be read", { attempt: key, error });
+      return null;
     }
   };
 
   const forget = (key: AttemptKey) => {
-    if (!known.has(key)) return;
-    drop(key);
-    write({ apply: () => remove.run(key) });
+    const entry = known.get(key);
+    if (entry === undefined) return;
+    resize(entry, 0);
+    known.delete(key);
+    write({ apply: () => remove.run(entry.id) });
   };
 
-  load();
+  const prune = () => {
+    const oldest = clock.nowMs() - maxJournalAgeMs;
+    try {
+      const old = database
+        .query<{ key: string }, [number]>("select key from attempts where finished_at_ms < ?")
+        .all(oldest);
+      for (const { key } of old) {
+        log.warn("journal forgets an outcome that nobody acknowledged in time", { attempt: key });
+        forget(key as AttemptKey);
+      }
+    } catch (error) {
+      log.error("old entries of the journal cannot be looked for", { error });
+    }
+  };
+
+  for (const row of rows) {
+    add(row.key as AttemptKey, { id: row.id, isFinished: row.finished === 1, bytes: row.size });
+  }
   prune();
   return {
     id,
@@ -195,43 +200,42 @@ export function openJournal(deps: JournalDeps): Journal {
       if (entry === undefined) return null;
       return entry.isFinished ? "finished" : "running";
     },
-    load: (key) => {
-      const row = select.get(key);
-      if (row === null) return null;
-      return {
-        offer: OfferFrame.parse(JSON.parse(row.offer)),
-        startedAtMs: row.started_at_ms,
-        outcome: row.outcome === null ? null : toRunOutcome(row.outcome),
-      };
+    loadOffer: (key) => {
+      const entry = known.get(key);
+      return entry === undefined || entry.isFinished ? null : read(entry, key, toStarted);
+    },
+    loadOutcome: (key) => {
+      const entry = known.get(key);
+      if (entry?.isFinished !== true) return null;
+      return read(entry, key, toOutcome) ?? unreadable;
     },
     hasRoom: (size) => known.size < maxEntries && bytes + size <= maxBytes,
     start: (offers) => {
       const startedAtMs = clock.nowMs();
-      const texts = offers.map((offer) => JSON.stringify(offer));
+      const entries = offers.map((offer, index) => {
+        const body = JSON.stringify(offer);
+        const entry: Known = { id: lastId + 1 + index, isFinished: false, bytes: body.length };
+        return { key: toAttemptKey(offer.task, offer.attempt), body, entry };
+      });
       try {
-        database.transaction(() => {
-          for (const [index, offer] of offers.entries()) {
-            insert.run(keyOf(offer), texts[index] ?? "", startedAtMs);
-          }
-        })();
+        commit(() => {
+          for (const { key, body, entry } of entries) insert.run(entry.id, key, body, startedAtMs);
+        });
       } catch (error) {
         throw new MeshError("STORE_UNAVAILABLE", "the node's journal could not be written", { cause: error });
       }
-      for (const [index, offer] of offers.entries()) {
-        const entry = { isFinished: false, bytes: 0 };
-        known.set(keyOf(offer), entry);
-        addBytes(entry, texts[index]?.length ?? 0);
-      }
+      for (const { key, entry } of entries) add(key, entry);
     },
     finish: (key, outcome, onDurable) => {
       const entry = known.get(key);
-      const text = JSON.stringify(outcome);
+      if (entry === undefined) return write({ apply: () => {}, onDurable });
+      const body = JSON.stringify(outcome);
       const finishedAtMs = clock.nowMs();
-      if (entry !== undefined) addBytes(entry, text.length);
+      resize(entry, body.length);
       write({
-        apply: () => update.run(text, finishedAtMs, key),
+        apply: () => update.run(body, finishedAtMs, entry.id),
         onDurable: () => {
-          if (entry !== undefined) entry.isFinished = true;
+          entry.isFinished = true;
           onDurable();
         },
       });
@@ -251,41 +255,18 @@ export function openJournal(deps: JournalDeps): Journal {
   };
 }
 
-function keyOf(ref: AttemptRef): AttemptKey {
-  return toAttemptKey(ref.task, ref.attempt);
+const unreadable: RunOutcome = {
+  kind: "lost",
+  started: true,
+  fenced: false,
+  reason: "its outcome cannot be read from the node's journal",
+};
+
+function toStarted(row: Row): { readonly offer: OfferFrame; readonly startedAtMs: number } {
+  return { offer: OfferFrame.parse(JSON.parse(row.body)), startedAtMs: row.started_at_ms };
 }
 
-function toRunOutcome(text: string): RunOutcome {
-  const outcome = StoredOutcome.parse(JSON.parse(text));
+function toOutcome(row: Row): RunOutcome {
+  const outcome = StoredOutcome.parse(JSON.parse(row.body));
   return outcome;
-}
-
-/** A damaged journal is set aside: its outcomes are gone, but the node can go on with a new one, under a new id. */
-function openOrReplace({ file, clock, log }: JournalDeps): Database {
-  try {
-    return openDatabase({ file, migrations, clock });
-  } catch (error) {
-    if (!(error instanceof MeshError) || error.code !== "STORE_CORRUPT") throw error;
-    const aside = `${file}.damaged-${Math.round(clock.nowMs())}`;
-    log.error("the journal is damaged; it was set aside and a new one begun", { aside, error });
-    renameSync(file, aside);
-    for (const suffix of ["-wal", "-shm"]) renameIfThere(file + suffix, aside + suffix);
-    return openDatabase({ file, migrations, clock });
-  }
-}
-
-function renameIfThere(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-  }
-}
-
-function readOrCreateId(database: Database, ids: Ids): string {
-  const row = database.query<{ id: string }, []>("select id from journal").get();
-  if (row !== null) return row.id;
-  const id = ids.instance();
-  database.query("insert into journal (id) values (?)").run(id);
-  return id;
 }

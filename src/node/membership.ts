@@ -1,6 +1,6 @@
 import type { WorkFrame } from "../link/dialed-link.ts";
 import { createNodeLink } from "../link/node-link.ts";
-import { type CancelTimer, type Clock, delay } from "../platform/clock.ts";
+import type { CancelTimer, Clock } from "../platform/clock.ts";
 import { createDeadlines } from "../platform/deadlines.ts";
 import type { Ids } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
@@ -9,17 +9,15 @@ import type { SampleMachineLoad } from "../platform/machine-load.ts";
 import type { Random } from "../platform/random.ts";
 import type { MeshError } from "../protocol/errors.ts";
 import type { Instance } from "../protocol/ids.ts";
-import {
-  type DrainFrame,
-  type HelloFrame,
-  linkVersion,
-  type OfferFrame,
-  type WelcomeFrame,
-} from "../protocol/link/v1/frames.ts";
-import { type CapabilityWatch, capabilityRefreshMs } from "./capability-watch.ts";
+import type { DrainFrame, OfferFrame, WelcomeFrame } from "../protocol/link/v1/frames.ts";
+import type { CapabilityWatch } from "./capability-watch.ts";
+import { createConditionWait } from "./condition-wait.ts";
 import type { Identity, NodeFile } from "./identity.ts";
 import { openJournal } from "./journal.ts";
+import { createNodeRecord } from "./node-record.ts";
+import { repeat } from "./repeat.ts";
 import type { RuntimeWatch } from "./runtime-watch.ts";
+import { createSelfReport } from "./self-report.ts";
 import { createWorkLoop } from "./work-loop.ts";
 
 /** Time that outcomes have to be acknowledged before the node says goodbye; what is not stays in the journal. */
@@ -27,6 +25,9 @@ const ackLimitMs = 3_000;
 
 /** Time that runs have to settle after they were asked to stop, beyond the agent's own limit for one run. */
 const settleLimitMs = 11_000;
+
+/** How often the journal is looked through for outcomes that are too old. */
+const pruneIntervalMs = 5 * 60_000;
 
 export interface MembershipEvents {
   readonly onWelcome: (welcome: WelcomeFrame) => void;
@@ -80,7 +81,7 @@ export interface Membership {
 
 export function openMembership(deps: MembershipDeps): Membership {
   const { identity, clock, log, watch, events } = deps;
-  const deadlines = createDeadlines(clock);
+  const deadlines = createDeadlines(clock, (error) => log.error("a deadline failed", { error }));
   const journal = openJournal({
     file: identity.journalFile,
     clock,
@@ -88,47 +89,42 @@ export function openMembership(deps: MembershipDeps): Membership {
     scheduleTurn: afterLoopTurn,
     log,
   });
-  const timers = new Map<"beat" | "refresh", CancelTimer>();
-  const waiters = new Set<() => void>();
-  let nodeFile = deps.granted === null ? identity.current() : toFile(deps.granted);
-  let isSaved = deps.granted === null;
-  let saving: Promise<void> = Promise.resolve();
-  let isClosed = false;
-
-  function toFile(granted: Pick<NodeFile, "node_id" | "token">): NodeFile {
-    const { node_id, token } = granted;
-    return { node_id, token, coordinator_url: deps.coordinatorUrl, name: deps.name, journal_id: journal.id };
-  }
-
-  const wake = () => {
-    for (const waiter of waiters) waiter();
-  };
+  const record = createNodeRecord({
+    identity,
+    granted: deps.granted,
+    coordinatorUrl: deps.coordinatorUrl,
+    name: deps.name,
+    journalId: journal.id,
+    log,
+  });
+  const wait = createConditionWait(clock);
+  let stopPruning: CancelTimer = () => {};
 
   const link = createNodeLink({
     url: deps.linkUrl,
     proxyUrl: deps.proxyUrl,
     credentials: () => {
-      const stored = nodeFile === null ? [] : [nodeFile.token];
-      return [...new Set([...stored, ...deps.otherCredentials])];
+      const stored = record.current();
+      return [...new Set([...(stored === null ? [] : [stored.token]), ...deps.otherCredentials])];
     },
-    hello: () => hello(),
+    hello: () => report.hello(),
     explain: deps.explain,
     clock,
     random: deps.random,
+    onFault: (error) => log.error("a link of the node failed", { error }),
     handlers: {
       onWelcome: (welcome) => welcomed(welcome),
       onFrames: (frames) => receive(frames),
       onDown: ({ code, reason }) => {
-        timers.get("beat")?.();
+        report.stopBeat();
         work.linkLost();
-        wake();
+        wait.look();
         events.onDown(reason === "" ? `close code ${code}` : reason);
       },
       onEnded: events.onEnded,
       onNotAllowed: events.onNotAllowed,
       onUnreachable: events.onUnreachable,
     },
-    onFault: (error) => log.error("a handler of the link failed", { error }),
   });
 
   const work = createWorkLoop({
@@ -142,44 +138,23 @@ export function openMembership(deps: MembershipDeps): Membership {
     deadlines,
     scheduleTurn: afterLoopTurn,
     log,
-    onRecoveringChanged: () => sendStatus(),
-    onIdle: wake,
+    onRecoveringChanged: () => report.sendStatus(),
+    onIdle: wait.look,
   });
 
-  const hello = (): HelloFrame => ({
-    type: "hello",
-    versions: [linkVersion],
-    software: deps.version,
-    ...(nodeFile === null ? {} : { node_id: nodeFile.node_id }),
+  const report = createSelfReport({
+    record,
+    work,
+    watch,
+    capabilities: deps.capabilities,
+    sampleLoad: deps.sampleLoad,
     name: deps.name,
     instance: deps.instance,
-    capabilities: deps.capabilities.current(),
-    slots: watch.slots(),
-    runtimes: watch.statuses(),
-    ...work.summary(),
+    version: deps.version,
+    send: link.send,
+    clock,
+    log,
   });
-
-  const sendStatus = () => {
-    const { cpu, memory } = deps.sampleLoad();
-    link.send({
-      type: "status",
-      load: { in_flight: work.inFlight(), cpu, memory },
-      slots: watch.slots(),
-      runtimes: watch.statuses(),
-      recovering: [...work.recovering()],
-    });
-  };
-
-  const save = (file: NodeFile) => {
-    if (isSaved && nodeFile !== null && JSON.stringify(file) === JSON.stringify(nodeFile)) return;
-    nodeFile = file;
-    isSaved = true;
-    saving = saving.then(() => identity.save(file));
-    saving.catch((error: unknown) => {
-      isSaved = false;
-      log.error("node.json could not be written", { error });
-    });
-  };
 
   const welcomed = (welcome: WelcomeFrame) => {
     if (welcome.mesh_id !== identity.meshId) {
@@ -187,49 +162,12 @@ export function openMembership(deps: MembershipDeps): Membership {
       return;
     }
     // Only the journal that was there when the identity began proves that an attempt was never started.
-    const isComplete = nodeFile === null || nodeFile.journal_id === journal.id;
-    const token = welcome.token ?? nodeFile?.token;
-    if (token !== undefined) save(toFile({ node_id: welcome.node_id, token }));
+    const isComplete = record.hasFirstJournal();
+    record.take(welcome);
     work.resume(welcome.resume, { isComplete });
-    sendStatus();
-    beat(welcome.beat_ms);
+    report.sendStatus();
+    report.startBeat(welcome.beat_ms);
     events.onWelcome(welcome);
-  };
-
-  const beat = (beatMs: number) => {
-    timers.get("beat")?.();
-    timers.set(
-      "beat",
-      clock.after(beatMs, () => {
-        sendStatus();
-        void watch.probe().then((hasChanged) => {
-          if (hasChanged && !isClosed) sendStatus();
-        });
-        beat(beatMs);
-      }),
-    );
-  };
-
-  const refreshLater = () => {
-    timers.set(
-      "refresh",
-      clock.after(
-        capabilityRefreshMs,
-        () => {
-          void refresh();
-          refreshLater();
-        },
-        { unref: true },
-      ),
-    );
-  };
-
-  const refresh = async () => {
-    journal.prune();
-    const hasChanged = await deps.capabilities.refresh();
-    if (hasChanged && !isClosed) {
-      link.send({ type: "capabilities", capabilities: deps.capabilities.current() });
-    }
   };
 
   const receive = (frames: readonly WorkFrame[]) => {
@@ -249,19 +187,7 @@ export function openMembership(deps: MembershipDeps): Membership {
       else events.onDrain(frame);
     }
     takeOffers();
-    if (waiters.size > 0) wake();
-  };
-
-  /** Resolves when the condition holds, or after the limit; looked at whenever something ends. */
-  const until = async (condition: () => boolean, limitMs: number) => {
-    if (condition()) return;
-    const stopWaiting = new AbortController();
-    const waiter = () => {
-      if (condition()) stopWaiting.abort();
-    };
-    waiters.add(waiter);
-    await delay(clock, limitMs, stopWaiting.signal);
-    waiters.delete(waiter);
+    wait.look();
   };
 
   const isIdle = () => work.inFlight() === 0;
@@ -269,36 +195,45 @@ export function openMembership(deps: MembershipDeps): Membership {
   return {
     start: () => {
       work.reattach();
-      refreshLater();
+      report.startRefresh();
+      stopPruning = repeat(journal.prune, {
+        clock,
+        everyMs: pruneIntervalMs,
+        keepsAlive: false,
+        onFault: (error) => log.error("the journal could not be pruned", { error }),
+      });
       link.start();
     },
-    saved: () => saving,
+    saved: record.saved,
     inFlight: work.inFlight,
     drain: async (limitMs) => {
       work.drain();
-      await until(isIdle, limitMs);
+      await wait.until(isIdle, limitMs);
       if (!isIdle()) {
         work.stopAll("cancelled");
-        await until(isIdle, settleLimitMs);
+        await wait.until(isIdle, settleLimitMs);
       }
       journal.flush();
-      await until(() => !link.isUp() || journal.unacknowledged().length === 0, ackLimitMs);
+      await wait.until(() => !link.isUp() || journal.unacknowledged().length === 0, ackLimitMs);
     },
     stopRuns: () => {
       work.drain();
       work.stopAll("superseded");
     },
     leave: async (goodbye) => {
-      for (const cancel of timers.values()) cancel();
+      report.stop();
+      stopPruning();
       // A node that the coordinator knows must know itself after a restart. A failure was logged where it happened.
-      await Promise.allSettled([saving]);
+      await Promise.allSettled([record.saved()]);
       await link.stop(goodbye);
     },
     close: () => {
-      isClosed = true;
       deadlines.stop();
-      journal.close();
-      identity.release();
+      try {
+        journal.close();
+      } finally {
+        identity.release();
+      }
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { OnFault } from "../platform/fault.ts";
 import type { AttemptKey } from "../protocol/ids.ts";
 import type { AttemptRef, NodeFrame } from "../protocol/link/v1/frames.ts";
 import type { RunOutcome } from "../runtimes/runtime.ts";
@@ -14,6 +15,8 @@ export interface OutcomeSenderDeps {
   readonly link: FrameLink;
   /** The outcome as the journal has it; null when it was acknowledged meanwhile. */
   readonly loadOutcome: (key: AttemptKey) => RunOutcome | null;
+  /** One outcome could not be sent; the others go on. */
+  readonly onFault: OnFault;
 }
 
 /**
@@ -58,10 +61,12 @@ export function createOutcomeSender(deps: OutcomeSenderDeps): OutcomeSender {
     if (isWorking) return;
     isWorking = true;
     const of = epoch;
-    void work(of).finally(() => {
-      isWorking = false;
-      if (queue.length > 0 && link.isUp()) startWork();
-    });
+    void work(of)
+      .catch(deps.onFault)
+      .finally(() => {
+        isWorking = false;
+        if (queue.length > 0 && link.isUp()) startWork();
+      });
   };
 
   return {

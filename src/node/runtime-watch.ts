@@ -3,7 +3,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { RuntimeKind } from "../protocol/capability.ts";
 import type { RuntimeStatus } from "../protocol/node.ts";
 import type { Runtime, RuntimeProbe } from "../runtimes/runtime.ts";
-import type { PickedRuntime } from "./work-loop.ts";
+import type { PickedRuntime } from "./offer-intake.ts";
 
 /** Slots of a runtime that does not tell its own limit. */
 export const defaultSlots = 4;

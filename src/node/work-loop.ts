@@ -1,29 +1,25 @@
-import { type Clock, toIsoTime } from "../platform/clock.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { Deadlines } from "../platform/deadlines.ts";
 import type { Log } from "../platform/log.ts";
 import type { ScheduleTurn } from "../platform/loop-turn.ts";
 import type { RuntimeKind } from "../protocol/capability.ts";
-import { MeshError } from "../protocol/errors.ts";
 import { type AttemptKey, toAttemptKey } from "../protocol/ids.ts";
+import { toIsoTime } from "../protocol/iso-time.ts";
 import type {
   AckFrame,
   AttemptRef,
   CancelFrame,
   HelloFrame,
   OfferFrame,
-  RefuseFrame,
   WelcomeFrame,
 } from "../protocol/link/v1/frames.ts";
 import type { RunOutcome, Runtime, StopReason } from "../runtimes/runtime.ts";
 import { type AttemptRun, type AttemptRunDeps, reattachRun, startRun } from "./attempt-run.ts";
 import { createChunkSender } from "./chunk-sender.ts";
+import { createDisownedAttempts } from "./disowned-attempts.ts";
 import type { Journal } from "./journal.ts";
+import { createOfferIntake, type PickedRuntime } from "./offer-intake.ts";
 import { createOutcomeSender, type FrameLink } from "./outcome-sender.ts";
-
-/** Which runtime takes an offer. */
-export type PickedRuntime =
-  | { readonly kind: "picked"; readonly runtime: Runtime }
-  | { readonly kind: "refused"; readonly reason: RefuseFrame["reason"]; readonly message: string };
 
 export interface WorkLoopDeps {
   readonly journal: Journal;
@@ -72,12 +68,10 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
   const runs = new Map<AttemptKey, AttemptRun>();
   /** Running attempts that no coordinator knows: their outcome is for nobody. */
   const orphans = new Set<AttemptKey>();
-  const chunks = createChunkSender({ link, scheduleTurn: deps.scheduleTurn });
-  const outcomes = createOutcomeSender({
-    link,
-    loadOutcome: (key) => (journal.state(key) === "finished" ? (journal.load(key)?.outcome ?? null) : null),
-  });
-  let isDraining = false;
+  const onFault = (error: unknown) => log.error("what a run said could not be sent", { error });
+  const chunks = createChunkSender({ link, scheduleTurn: deps.scheduleTurn, onFault });
+  const outcomes = createOutcomeSender({ link, loadOutcome: journal.loadOutcome, onFault });
+  const disowned = createDisownedAttempts(link);
 
   const settled = (run: AttemptRun, outcome: RunOutcome) => {
     runs.delete(run.key);
@@ -101,15 +95,6 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
     onFault: (error) => log.error("runtime adapter failed", { attempt: key, runtime: runtime.kind, error }),
   });
 
-  const refuse = (offer: OfferFrame, reason: RefuseFrame["reason"], message: string) =>
-    link.send({
-      type: "refuse",
-      task: offer.task,
-      attempt: offer.attempt,
-      reason,
-      message: message.slice(0, 1024),
-    });
-
   /** A repeated offer is answered from the journal. @returns false when the attempt is new */
   const answerRepeated = (key: AttemptKey, offer: OfferFrame): boolean => {
     const run = runs.get(key);
@@ -121,86 +106,43 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
     }
     if (journal.state(key) === null) return false;
     // An outcome that is still on its way into the journal is sent when it is there.
-    const outcome = journal.state(key) === "finished" ? journal.load(key)?.outcome : null;
-    if (outcome != null) outcomes.send(key, { task: offer.task, attempt: offer.attempt }, outcome);
+    const outcome = journal.loadOutcome(key);
+    if (outcome !== null) outcomes.send(key, { task: offer.task, attempt: offer.attempt }, outcome);
     return true;
   };
 
-  interface Accepted {
-    readonly key: AttemptKey;
-    readonly offer: OfferFrame;
-    readonly runtime: Runtime;
-  }
+  const intake = createOfferIntake({
+    journal,
+    link,
+    disowned,
+    slots: deps.slots,
+    inFlight: () => runs.size,
+    pickRuntime: deps.pickRuntime,
+    log,
+    answerRepeated,
+    run: ({ key, offer, runtime }) => runs.set(key, startRun(runDeps(key, offer, runtime))),
+  });
 
-  /** The runtime for a new offer; null when it was refused. */
-  const accept = (key: AttemptKey, offer: OfferFrame, pending: number): Accepted | null => {
-    const no = (reason: RefuseFrame["reason"], message: string) => {
-      refuse(offer, reason, message);
-      return null;
-    };
-    if (isDraining) return no("draining", "the node is draining");
-    const slots = deps.slots();
-    if (runs.size + pending >= slots) return no("full", `all ${slots} slots are taken`);
-    const picked = deps.pickRuntime(offer.runtime ?? null);
-    if (picked.kind === "refused") return no(picked.reason, picked.message);
-    if (!journal.hasRoom(offer.content.length)) {
-      return no("journal_full", "too many outcomes wait for their acknowledgement");
+  /** Takes up one attempt that a former process left; where that cannot be, its outcome says so. */
+  const reattach = (key: AttemptKey) => {
+    const lost = (reason: string) =>
+      journal.finish(key, { kind: "lost", started: true, fenced: false, reason }, () => {});
+    const entry = journal.loadOffer(key);
+    if (entry === null)
+      return lost("the node agent was restarted during the run and cannot read its journal");
+    const { offer, startedAtMs } = entry;
+    const runtime = deps.findRuntime(offer.runtime ?? null);
+    if (runtime === null) {
+      return lost("the node agent was restarted during the run, without the runtime that had it");
     }
-    // The journal shall tell which runtime had it.
-    return { key, offer: { ...offer, runtime: picked.runtime.kind }, runtime: picked.runtime };
+    runs.set(key, reattachRun({ ...runDeps(key, offer, runtime), startedAtMs }));
   };
-
-  /** Journals them in one commit, tells, then runs. */
-  const begin = (accepted: readonly Accepted[]) => {
-    try {
-      journal.start(accepted.map(({ offer }) => offer));
-    } catch (error) {
-      if (!(error instanceof MeshError)) throw error;
-      log.error("cannot take work: the journal could not be written", { error: error.cause ?? error });
-      for (const { offer } of accepted) refuse(offer, "journal_full", error.message);
-      return;
-    }
-    for (const { offer } of accepted)
-      link.send({ type: "started", task: offer.task, attempt: offer.attempt });
-    for (const { key, offer, runtime } of accepted) runs.set(key, startRun(runDeps(key, offer, runtime)));
-  };
-
-  const lose = (ref: AttemptRef, started: boolean, reason: string) =>
-    link.send({
-      type: "lost",
-      task: ref.task,
-      attempt: ref.attempt,
-      started,
-      // What was never started can do nothing more.
-      fenced: !started,
-      reason,
-    });
 
   return {
     reattach: () => {
-      for (const key of journal.running()) {
-        const entry = journal.load(key);
-        if (entry === null) continue;
-        const { offer, startedAtMs } = entry;
-        const runtime = deps.findRuntime(offer.runtime ?? null);
-        if (runtime !== null) {
-          runs.set(key, reattachRun({ ...runDeps(key, offer, runtime), startedAtMs }));
-          continue;
-        }
-        const reason = "the node agent was restarted during the run, without the runtime that had it";
-        journal.finish(key, { kind: "lost", started: true, fenced: false, reason }, () => {});
-      }
+      for (const key of journal.running()) reattach(key);
     },
-    takeOffers: (offers) => {
-      const accepted = new Map<AttemptKey, Accepted>();
-      for (const offer of offers) {
-        const key = toAttemptKey(offer.task, offer.attempt);
-        if (accepted.has(key) || answerRepeated(key, offer)) continue;
-        const each = accept(key, offer, accepted.size);
-        if (each !== null) accepted.set(key, each);
-      }
-      if (accepted.size > 0) begin([...accepted.values()]);
-    },
+    takeOffers: intake.take,
     cancel: (frame) => runs.get(toAttemptKey(frame.task, frame.attempt))?.stop(frame.reason),
     acknowledge: (frame) => {
       const key = toAttemptKey(frame.task, frame.attempt);
@@ -232,8 +174,8 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
           run.text.resumeFrom(ref.offset);
           if (run.text.isDirty()) chunks.mark(run);
         } else if (journal.state(key) === null) {
-          if (isComplete) lose(ref, false, "the node never started it");
-          else lose(ref, true, "the node's journal was lost");
+          if (isComplete) disowned.lose(ref, false, "the node never started it");
+          else disowned.lose(ref, true, "the node's journal was lost");
         }
       }
       outcomes.resend(
@@ -243,9 +185,7 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
     linkLost: () => outcomes.interrupt(),
     inFlight: () => runs.size,
     recovering: () => [...runs.values()].filter((run) => run.isRecovering()).map((run) => run.ref),
-    drain: () => {
-      isDraining = true;
-    },
+    drain: intake.drain,
     stopAll: (reason) => {
       for (const run of [...runs.values()]) run.stop(reason);
     },

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createSecret, systemIds } from "../../src/platform/ids.ts";
+import { silentLog } from "../../src/platform/log.ts";
 import type { MeshError } from "../../src/protocol/errors.ts";
 import { closeCodes } from "../../src/protocol/link/v1/frames.ts";
 import type { RunOutcome } from "../../src/runtimes/runtime.ts";
@@ -234,6 +235,25 @@ describe("an agent that was killed", () => {
     expect(await coordinator.find("lost", of(ref))).toMatchObject({ started: true, fenced: false });
   });
 
+  test("reports the run as lost when its entry cannot be read, and starts all the same", async () => {
+    const coordinator = openCoordinator();
+    const dataDir = await openDataDir();
+    const process = await startAgentProcess({
+      coordinatorUrl: coordinator.url,
+      dataDir,
+      echoDelayMs: 60_000,
+    });
+    const ref = coordinator.offer("cut off");
+    await coordinator.find("started", of(ref));
+    await process.kill();
+    const database = new Database(join(await nodeFolder(dataDir), "journal.db"));
+    database.run("update attempts set body = 'no JSON'");
+    database.close();
+    coordinator.setWelcome({ resume: [{ ...ref, offset: 0 }] });
+    await openAgent({ coordinatorUrl: coordinator.url, dataDir });
+    expect(await coordinator.find("lost", of(ref))).toMatchObject({ started: true, fenced: false });
+  });
+
   test("leaves its identity to the next one", async () => {
     const coordinator = openCoordinator();
     const dataDir = await openDataDir();
@@ -314,6 +334,23 @@ describe("the identity of a node", () => {
     const again = await next;
     expect(again).toMatchObject({ isReturning: true });
     if (again.state === "linked") expect(again.nodeId).not.toBe(agent.nodeId);
+  });
+
+  test("is not taken up in another mesh by an agent that was stopped on the way there", async () => {
+    const before = openCoordinator();
+    const dataDir = await openDataDir();
+    const stopped = Promise.withResolvers<void>();
+    const warn = (message: string) => {
+      if (message === "another mesh answers at this address") stopped.resolve(agent.stop());
+    };
+    const { agent } = await openAgent({ coordinatorUrl: before.url, dataDir, log: { ...silentLog, warn } });
+    await before.stop();
+    const after = openCoordinator({ port: before.port });
+    await stopped.promise;
+    expect(after.hellos.length).toBe(1);
+    // And what the stopped agent had taken is free.
+    await openAgent({ coordinatorUrl: after.url, dataDir });
+    expect(after.hellos.length).toBe(2);
   });
 
   test("survives a token that is void when an admin token is given", async () => {
@@ -409,7 +446,7 @@ test("the journal holds no token", async () => {
   const dataDir = await openDataDir();
   const { agent, runtime } = await openAgent({ coordinatorUrl: coordinator.url, dataDir });
   const ref = coordinator.offer("hello");
-  (await runtime.nextRun()).succeed("hi");
+  (await runtime.nextRun()).succeed("hi there");
   await coordinator.find("result", of(ref));
   const folder = await nodeFolder(dataDir);
   await coordinator.stop();
@@ -417,6 +454,6 @@ test("the journal holds no token", async () => {
   const database = new Database(join(folder, "journal.db"), { readonly: true });
   const rows = JSON.stringify(database.query("select * from attempts").all());
   database.close();
-  expect(rows).toContain("hello");
+  expect(rows).toContain("hi there");
   for (const token of coordinator.tokens.keys()) expect(rows).not.toContain(token);
 });

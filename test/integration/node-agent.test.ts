@@ -331,18 +331,31 @@ describe("leaving", () => {
   });
 });
 
-test("a coordinator that asks for an attempt that was never offered hears that it never started", async () => {
-  const coordinator = startLinkCoordinator();
-  opened.push(coordinator.stop);
-  const ref = { task: systemIds.task(), attempt: 2 };
-  coordinator.setWelcome({ resume: [{ ...ref, offset: 0 }] });
-  const dataDir = await makeDataDir();
-  opened.push(dataDir.stop);
-  const agent = await startTestAgent({
-    coordinatorUrl: coordinator.url,
-    dataDir: dataDir.path,
-    runtimes: [createScriptedRuntime()],
+describe("an attempt that the node said it never started", () => {
+  test("is not run when its offer comes after all", async () => {
+    const { coordinator, runtime } = await setUp();
+    const ref = { task: systemIds.task(), attempt: 2 };
+    coordinator.setWelcome({ resume: [{ ...ref, offset: 0 }] });
+    coordinator.session()?.close(closeCodes.goingAway, "");
+    expect(await coordinator.find("lost", of(ref))).toMatchObject({ started: false, fenced: true });
+    coordinator.offer("late", ref);
+    const next = coordinator.offer("next");
+    expect((await runtime.nextRun()).attempt.content).toBe("next");
+    await coordinator.find("started", of(next));
+    expect(await coordinator.find("lost", of(ref))).toMatchObject({ started: false, fenced: true });
+    expect(runtime.runs.length).toBe(1);
   });
-  opened.push(() => agent.stop());
-  expect(await coordinator.find("lost", of(ref))).toMatchObject({ started: false, fenced: true });
+
+  test("because it refused it, is not run when it is offered again", async () => {
+    const { coordinator, runtime } = await setUp({ agent: { slots: 1 } });
+    const first = coordinator.offer("1");
+    const run = await runtime.nextRun();
+    const second = coordinator.offer("2");
+    await coordinator.find("refuse", of(second));
+    run.succeed("done");
+    await coordinator.find("result", of(first));
+    coordinator.offer("2", second);
+    expect(await coordinator.find("lost", of(second))).toMatchObject({ started: false, fenced: true });
+    expect(runtime.runs.length).toBe(1);
+  });
 });

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type NodeAgentOptions, type NodeAgentStatus, runNodeAgent } from "../../src/node/node-agent.ts";
+import type { NodeAgentOptions, NodeAgentStatus } from "../../src/node/agent-options.ts";
+import { runNodeAgent } from "../../src/node/node-agent.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { createFetch } from "../../src/platform/http-fetch.ts";
 import { systemIds } from "../../src/platform/ids.ts";
