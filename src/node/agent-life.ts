@@ -1,0 +1,223 @@
+import { waitAtMost } from "../platform/bounded-wait.ts";
+import { createMachineLoad } from "../platform/machine-load.ts";
+import { MeshError } from "../protocol/errors.ts";
+import type { WelcomeFrame } from "../protocol/link/v1/frames.ts";
+import { defaultStopLimitMs, type NodeAgentOptions, type RunningNodeAgent } from "./agent-options.ts";
+import type { CapabilityWatch } from "./capability-watch.ts";
+import type { CoordinatorAddress } from "./coordinator-address.ts";
+import { type Identity, type NodeFile, openIdentity } from "./identity.ts";
+import { type Membership, type MembershipDeps, openMembership } from "./membership.ts";
+import type { RuntimeWatch } from "./runtime-watch.ts";
+
+/** Time that the runtimes have to let go of their gateways. */
+const closeLimitMs = 5_000;
+
+export interface AgentParts {
+  readonly options: NodeAgentOptions;
+  readonly address: CoordinatorAddress;
+  readonly watch: RuntimeWatch;
+  readonly capabilities: CapabilityWatch;
+}
+
+/** `joining → running → stopping → ended`; a welcome from another mesh goes back to joining with that mesh's identity. */
+export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<RunningNodeAgent> {
+  const { options, watch } = parts;
+  const { log, onStatus } = options;
+  const instance = options.ids.instance();
+  const sampleLoad = createMachineLoad();
+  const started = Promise.withResolvers<RunningNodeAgent>();
+  const done = Promise.withResolvers<{ reason: string; error: MeshError | null }>();
+  let membership: Membership;
+  let hasStarted = false;
+  /** What the other mesh's first welcome said of this node; its second, to the new identity, knows it in any case. */
+  let wasKnownAtMove: boolean | null = null;
+  /** A move to another mesh is under way until this resolves. */
+  let moving: Promise<void> = Promise.resolve();
+  let ending: Promise<void> | null = null;
+
+  const joined = (welcome: WelcomeFrame) => {
+    const { node_id: nodeId, name } = welcome;
+    const isReturning = wasKnownAtMove ?? welcome.returning;
+    wasKnownAtMove = null;
+    const announce = () => {
+      log.info(`${isReturning ? "re-registered" : "registered"} as node ${nodeId}`);
+      onStatus?.({ state: "linked", nodeId, name, isReturning });
+    };
+    if (hasStarted) return announce();
+    hasStarted = true;
+    const agent: RunningNodeAgent = {
+      selfTest: {
+        reached: true,
+        authenticated: true,
+        runtimes: watch.statuses(),
+        slots: watch.slots(),
+        nodeId,
+      },
+      nodeId,
+      name,
+      stop: (reason = "stopped") => stop(reason, options.stopLimitMs ?? defaultStopLimitMs),
+      done: done.promise,
+    };
+    // Not before its identity is on the disk: who reads this line may stop the process and start it again.
+    membership.saved().then(
+      () => {
+        announce();
+        started.resolve(agent);
+      },
+      (error: unknown) => void fail(error),
+    );
+  };
+
+  /** Ends without waiting for work: nobody would take its outcome, or there is none. */
+  const end = (reason: string, error: MeshError | null) => {
+    ending ??= (async () => {
+      membership.stopRuns();
+      await membership.leave(null);
+      await closeAll();
+      done.resolve({ reason, error });
+    })();
+    return ending;
+  };
+
+  const stop = (reason: string, limitMs: number) => {
+    ending ??= (async () => {
+      onStatus?.({ state: "stopping", running: membership.inFlight() });
+      await membership.drain(limitMs);
+      await membership.leave(reason);
+      await closeAll();
+      done.resolve({ reason, error: null });
+    })();
+    return ending;
+  };
+
+  const closeAll = async () => {
+    await closeRuntimes(options);
+    await moving;
+    closeMembership();
+  };
+
+  const closeMembership = () => {
+    try {
+      membership.close();
+    } catch (error) {
+      log.error("the node's files could not be closed", { error });
+    }
+  };
+
+  /** Before the first welcome an end is a failed start. */
+  const fail = async (error: unknown) => {
+    const known = error instanceof MeshError ? error : null;
+    await end(known?.code ?? "failed", known);
+    started.reject(error);
+  };
+
+  const open = (identity: Identity, granted: Pick<NodeFile, "node_id" | "token"> | null) => {
+    membership = openOrRelease({
+      ...toMembershipDeps(parts),
+      identity,
+      granted,
+      instance,
+      sampleLoad,
+      events: {
+        onWelcome: joined,
+        onOtherMesh: (welcome) => {
+          moving = move(welcome);
+        },
+        onDown: (reason) => {
+          if (ending === null) log.warn("link lost", { reason });
+          onStatus?.({ state: "down", reason });
+        },
+        onEnded: (error) => {
+          if (!hasStarted) return void fail(error);
+          log.error(error.message, { code: error.code, hint: error.hint });
+          void end(error.code, error);
+        },
+        onNotAllowed: (error) => {
+          if (!hasStarted) return void fail(error);
+          log.error("the coordinator refuses this node", { code: error.code, hint: error.hint });
+          onStatus?.({ state: "refused", error });
+        },
+        onUnreachable: (error) => {
+          if (!hasStarted && error.code === "VERSION_UNSUPPORTED") return void fail(error);
+          onStatus?.({ state: "unreachable", error });
+        },
+        onDrain: (frame) => {
+          log.info("draining", { reason: frame.reason });
+          void stop("drained", frame.deadline_ms);
+        },
+      },
+    });
+    membership.start();
+  };
+
+  /**
+   * Another mesh answers at the address now, as after a coordinator was set up anew: join that one. The agent may be told
+   * to end at each wait; it closes what is open then, so nothing new may be opened after that.
+   */
+  const move = async (welcome: WelcomeFrame) => {
+    if (ending !== null) return;
+    log.warn("another mesh answers at this address", { mesh: welcome.mesh_id });
+    const { dataDir, name } = options;
+    try {
+      membership.stopRuns();
+      await membership.leave(null);
+      closeMembership();
+      if (ending !== null) return;
+      const identity = await openIdentity({ dataDir, meshId: welcome.mesh_id, name });
+      if (ending !== null) return identity.release();
+      const token = welcome.token ?? identity.current()?.token ?? null;
+      wasKnownAtMove = welcome.returning;
+      open(identity, token === null ? null : { node_id: welcome.node_id, token });
+    } catch (error) {
+      // Not awaited: an end waits for the move.
+      void fail(error);
+    }
+  };
+
+  const { signal } = options;
+  const onAbort = () => void fail(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  open(firstIdentity, null);
+  if (signal?.aborted === true) onAbort();
+  return started.promise.finally(() => signal?.removeEventListener("abort", onAbort));
+}
+
+/** Without a membership nobody would let the identity go. */
+function openOrRelease(deps: MembershipDeps): Membership {
+  try {
+    return openMembership(deps);
+  } catch (error) {
+    deps.identity.release();
+    throw error;
+  }
+}
+
+type SharedDeps = Omit<MembershipDeps, "identity" | "granted" | "instance" | "sampleLoad" | "events">;
+
+function toMembershipDeps({ options, address, watch, capabilities }: AgentParts): SharedDeps {
+  return {
+    coordinatorUrl: address.url,
+    linkUrl: address.linkUrl,
+    proxyUrl: address.proxyUrl,
+    otherCredentials: [options.token, options.invite].filter((credential) => credential !== null),
+    name: options.name,
+    version: options.version,
+    watch,
+    capabilities,
+    maxRunMs: options.maxRunMs,
+    explain: address.explainLink,
+    clock: options.clock,
+    random: options.random,
+    ids: options.ids,
+    log: options.log,
+  };
+}
+
+/** Lets go of the gateways; runs that are still unsettled settle as lost. May be called again. */
+export async function closeRuntimes({ runtimes, clock, log }: NodeAgentOptions): Promise<void> {
+  const closing = Promise.all(runtimes.map(async (runtime) => runtime.close())).then(
+    () => {},
+    (error: unknown) => log.warn("a runtime could not be closed", { error }),
+  );
+  await waitAtMost(closing, { clock, limitMs: closeLimitMs, otherwise: undefined });
+}

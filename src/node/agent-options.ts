@@ -1,0 +1,81 @@
+import type { MeshFetch } from "../client/index.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Ids } from "../platform/ids.ts";
+import type { Log } from "../platform/log.ts";
+import type { Random } from "../platform/random.ts";
+import type { Capabilities } from "../protocol/capability.ts";
+import type { MeshError } from "../protocol/errors.ts";
+import type { NodeId } from "../protocol/ids.ts";
+import type { RuntimeStatus } from "../protocol/node.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
+
+/** Time that running work has to finish when the agent stops. */
+export const defaultStopLimitMs = 30_000;
+
+/** What happens to the agent's place in the mesh, for people who wait. */
+export type NodeAgentStatus =
+  /** The coordinator cannot be reached; tries go on. */
+  | { readonly state: "unreachable"; readonly error: MeshError }
+  /** No credential opens the link any more; tries go on, slowly. */
+  | { readonly state: "refused"; readonly error: MeshError }
+  | {
+      readonly state: "linked";
+      readonly nodeId: NodeId;
+      readonly name: string;
+      readonly isReturning: boolean;
+    }
+  | { readonly state: "down"; readonly reason: string }
+  | { readonly state: "stopping"; readonly running: number };
+
+export interface NodeAgentOptions {
+  /** `http://host:9180` */
+  readonly coordinatorUrl: string;
+  /** An admin token, or this node's own from elsewhere; null: none was given. */
+  readonly token: string | null;
+  /** Code of an invite; null: none was given. */
+  readonly invite: string | null;
+  readonly name: string;
+  /** Attempts at once; null: what the runtimes tell. */
+  readonly slots: number | null;
+  readonly dataDir: string;
+  /** The agent closes them when it ends. */
+  readonly runtimes: readonly Runtime[];
+  /** Limit of one run; the smaller of it and the task's wins. null: only the task's. */
+  readonly maxRunMs: number | null;
+  readonly probeCapabilities: () => Promise<Capabilities>;
+  /** Version of this software. */
+  readonly version: string;
+  readonly fetch: MeshFetch;
+  readonly proxyUrl: string | null;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly onStatus?: ((status: NodeAgentStatus) => void) | undefined;
+  /** Ends the wait for the first welcome; the start then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Default {@link defaultStopLimitMs}. */
+  readonly stopLimitMs?: number | undefined;
+}
+
+interface SelfTest {
+  readonly reached: boolean;
+  readonly authenticated: boolean;
+  readonly runtimes: RuntimeStatus[];
+  readonly slots: number;
+  readonly nodeId: NodeId;
+}
+
+export interface RunningNodeAgent {
+  readonly selfTest: SelfTest;
+  readonly nodeId: NodeId;
+  /** As the coordinator has it. */
+  readonly name: string;
+  /** Takes no new work, finishes what runs, says goodbye. Resolves when all is closed; may be called again. */
+  readonly stop: (reason?: string) => Promise<void>;
+  /**
+   * Resolves when the agent has ended: stopped, drained (error null), or told by the coordinator not to come back
+   * (replaced, removed, another agent has the node, no common version). Never rejects.
+   */
+  readonly done: Promise<{ readonly reason: string; readonly error: MeshError | null }>;
+}

@@ -1,0 +1,62 @@
+import type { Log } from "../platform/log.ts";
+import type { WelcomeFrame } from "../protocol/link/v1/frames.ts";
+import type { Identity, NodeFile } from "./identity.ts";
+
+export interface NodeRecordDeps {
+  readonly identity: Identity;
+  /** What another mesh's coordinator granted before this identity was opened; null: nothing. */
+  readonly granted: Pick<NodeFile, "node_id" | "token"> | null;
+  readonly coordinatorUrl: string;
+  readonly name: string;
+  /** Of the journal that is open now. */
+  readonly journalId: string;
+  readonly log: Log;
+}
+
+/** What this node knows of itself in its mesh, kept in `node.json` as welcomes bring it. */
+export interface NodeRecord {
+  /** null before the first welcome. */
+  readonly current: () => NodeFile | null;
+  /** Whether the journal that is open now is the one that the identity began with. */
+  readonly hasFirstJournal: () => boolean;
+  /** Takes what a welcome grants; the write follows. A failure is logged, and the next welcome tries again. */
+  readonly take: (welcome: WelcomeFrame) => void;
+  /** Resolves when the newest is written; rejects with DATA_DIR_UNUSABLE. */
+  readonly saved: () => Promise<void>;
+}
+
+export function createNodeRecord(deps: NodeRecordDeps): NodeRecord {
+  const { identity, granted } = deps;
+  const toFile = ({ node_id, token }: Pick<NodeFile, "node_id" | "token">): NodeFile => ({
+    node_id,
+    token,
+    coordinator_url: deps.coordinatorUrl,
+    name: deps.name,
+    journal_id: deps.journalId,
+  });
+  let current = granted === null ? identity.current() : toFile(granted);
+  let isSaved = granted === null;
+  let saving: Promise<void> = Promise.resolve();
+
+  const save = (file: NodeFile) => {
+    if (isSaved && current !== null && JSON.stringify(file) === JSON.stringify(current)) return;
+    current = file;
+    isSaved = true;
+    const write = () => identity.save(file);
+    saving = saving.then(write, write);
+    saving.catch((error: unknown) => {
+      isSaved = false;
+      deps.log.error("node.json could not be written", { error });
+    });
+  };
+
+  return {
+    current: () => current,
+    hasFirstJournal: () => current === null || current.journal_id === deps.journalId,
+    take: (welcome) => {
+      const token = welcome.token ?? current?.token;
+      if (token !== undefined) save(toFile({ node_id: welcome.node_id, token }));
+    },
+    saved: () => saving,
+  };
+}
