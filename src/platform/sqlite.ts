@@ -79,7 +79,8 @@ function unusable(file: string, error: unknown): MeshError {
   return new MeshError("DATA_DIR_UNUSABLE", `cannot write ${file}${code}`, { cause: error });
 }
 
-function toOpenError(file: string, error: unknown): MeshError {
+/** What a start that cannot read its database tells: damage names the way back. */
+export function toOpenError(file: string, error: unknown): MeshError {
   if (error instanceof MeshError) return error;
   const fault = sqliteFault(error);
   if (fault === "no_access") return unusable(file, error);

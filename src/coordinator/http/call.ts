@@ -19,8 +19,11 @@ export interface Call<Route extends RouteContract> {
   readonly requestId: string;
   /** Aborted when the client went away. */
   readonly signal: AbortSignal;
-  /** The answer may take longer than the idle limit of a connection. */
-  readonly takeTime: () => void;
+  /**
+   * The answer may take longer than the idle limit of a connection. @returns sets the limit again; call it when the answer
+   * is known, or the connection stays open for as long as the client likes
+   */
+  readonly takeTime: () => () => void;
 }
 
 /** Gives the value of the contract's answer schema, or a whole Response where headers or streams are wanted. */

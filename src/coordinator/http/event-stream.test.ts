@@ -9,6 +9,7 @@ function createSource() {
   let hasEnd = false;
   let listener: (() => void) | null = null;
   let goneCount = 0;
+  let endCount = 0;
   const source: EventSource = {
     take: () => {
       const taken = waiting;
@@ -25,6 +26,9 @@ function createSource() {
     onGone: () => {
       goneCount += 1;
     },
+    onEnd: () => {
+      endCount += 1;
+    },
   };
   return {
     source,
@@ -37,6 +41,7 @@ function createSource() {
       listener?.();
     },
     goneCount: () => goneCount,
+    endCount: () => endCount,
     isHeard: () => listener !== null,
   };
 }
@@ -66,7 +71,7 @@ describe("an event stream", () => {
   });
 
   test("waits for events, and ends after the last", async () => {
-    const { say, end, read, isHeard } = open();
+    const { say, end, read, isHeard, endCount } = open();
     const first = read();
     say(1);
     expect(await first).toContain("data: 1");
@@ -75,6 +80,7 @@ describe("an event stream", () => {
     expect(await read()).toContain("data: 2");
     expect(await read()).toBeNull();
     expect(isHeard()).toBe(false);
+    expect(endCount()).toBe(1);
   });
 
   test("asks for no more than one piece ahead of its reader, who then gets the rest together", async () => {

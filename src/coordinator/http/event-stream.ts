@@ -18,6 +18,8 @@ export interface EventSource {
   readonly onMore: (callback: () => void) => () => void;
   /** The reader went away before the end. */
   readonly onGone: () => void;
+  /** The last event is being written. */
+  readonly onEnd: () => void;
 }
 
 const encoder = new TextEncoder();
@@ -58,6 +60,7 @@ export function eventStreamAnswer(
         controller.enqueue(encoder.encode(events.map(toEventText).join("")));
         if (source.isOver()) {
           stopListening();
+          source.onEnd();
           controller.close();
         }
       },

@@ -72,7 +72,10 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
         url: request.url,
         requestId,
         signal: request.signal,
-        takeTime: () => server.timeout(request, 0),
+        takeTime: () => {
+          server.timeout(request, 0);
+          return () => server.timeout(request, idleTimeoutS);
+        },
       });
       if (answer instanceof Response) return answer;
       if (answer === undefined) return new Response(null, { status: route.status });

@@ -35,6 +35,8 @@ export interface NodeRegistry {
   readonly find: (idOrName: string) => MeshNode | null;
   readonly findByTokenHash: (tokenHash: string) => NodeId | null;
   readonly isNameTaken: (name: string) => boolean;
+  /** The coordinator has only just started, and this node, which it knows, is probably on its way back. */
+  readonly isExpected: (nodeId: NodeId) => boolean;
   /**
    * The node whose place a dialing agent may take: its token's, the one an admin names, or the one of this name that this
    * very agent process made before, when the answer to that was lost. null: none.
@@ -56,6 +58,9 @@ export interface NodeRegistry {
   readonly release: (node: MeshNode, isRefused: boolean) => void;
 }
 
+/** How long after its start a coordinator waits for the nodes it knows, before it says that none fits. */
+export const gatheringMs = 5_000;
+
 interface RegistryOptions {
   readonly store: NodeStore;
   readonly clock: Clock;
@@ -71,6 +76,9 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
   const byName = new Map<string, MeshNode>();
   const byTokenHash = new Map<string, NodeId>();
   const nodes: MeshNode[] = [];
+  /** Nodes of a former process that have not been here since. */
+  const expected = new Set<NodeId>();
+  const gatheredAtMs = clock.monotonicMs() + gatheringMs;
   let revision = 1;
 
   function show(node: MeshNode): void {
@@ -136,7 +144,9 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     node.offlineSinceMs = clock.nowMs();
     byId.set(node.id, node);
     if (!record.isRemoved) byTokenHash.set(record.tokenHash, record.id);
-    if (record.hiddenAtMs === null) show(node);
+    if (record.hiddenAtMs !== null) continue;
+    show(node);
+    expected.add(node.id);
   }
 
   function assertNameFree(name: string, own: NodeId | null): void {
@@ -208,9 +218,11 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     },
     findByTokenHash: (tokenHash) => byTokenHash.get(tokenHash) ?? null,
     holderOf,
+    isExpected: (nodeId) => expected.has(nodeId) && clock.monotonicMs() < gatheredAtMs,
     isNameTaken: (name) => byName.has(name.toLowerCase()),
     admit,
     setOnline: (node, session, hello) => {
+      expected.delete(node.id);
       node.session = session;
       node.instance = hello.instance;
       node.isOnline = true;

@@ -134,7 +134,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       const node = registry.find(target);
       if (node === null)
         throw new MeshError("NODE_NOT_FOUND", `node "${target}" not found, and no group of this name`);
-      if (!node.isOnline) throw new MeshError("NODE_OFFLINE", `Node ${node.name} is offline.`);
+      if (!node.isOnline && !registry.isExpected(node.id))
+        throw new MeshError("NODE_OFFLINE", `Node ${node.name} is offline.`);
     },
   };
 }

@@ -70,7 +70,9 @@ function task(parts: Partial<Task>): Task {
 function open(first: Task) {
   const live = createLiveTask(first, 0);
   let calls = 0;
-  const stream = createAnswerStream(live, { requestId: "req_1", log: silentLog, onGone: () => undefined });
+  const nothing = () => undefined;
+  const options = { requestId: "req_1", log: silentLog, onGone: nothing, onEnd: nothing };
+  const stream = createAnswerStream(live, options);
   const stop = stream.onMore(() => {
     calls += 1;
   });

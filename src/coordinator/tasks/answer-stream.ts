@@ -10,6 +10,7 @@ interface AnswerStreamOptions {
   readonly requestId: string;
   readonly log: Log;
   readonly onGone: () => void;
+  readonly onEnd: () => void;
 }
 
 /**
@@ -85,5 +86,6 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
       return () => live.listeners.delete(callback);
     },
     onGone: options.onGone,
+    onEnd: options.onEnd,
   };
 }

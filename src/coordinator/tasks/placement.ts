@@ -10,7 +10,7 @@ import type { Failure } from "../../protocol/failure.ts";
 import type { TaskId } from "../../protocol/ids.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
-import type { NodeRegistry } from "../nodes/registry.ts";
+import { gatheringMs, type NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
 import type { LiveTask } from "./live-task.ts";
 import { createWaitingRoom, maxWaiting } from "./waiting-room.ts";
@@ -104,9 +104,10 @@ export function createPlacement(options: PlacementOptions): Placement {
     if (decided.waitFor.length === 0) return null;
     // One whose node was lost, and that may go on, was taken in while there were nodes, like those that wait.
     const hasLostNode = one.task.attempts.at(-1)?.state === "lost";
-    if (one.waitingSinceMs === null && one.patientUntilMs === null && !hasLostNode) return null;
+    const isKnown = one.waitingSinceMs !== null || one.patientUntilMs !== null || hasLostNode;
+    if (!isKnown && !decided.waitFor.some((node) => registry.isExpected(node.id))) return null;
     const nowMs = clock.monotonicMs();
-    one.patientUntilMs ??= nowMs + absenceGraceMs;
+    one.patientUntilMs ??= nowMs + (isKnown ? absenceGraceMs : gatheringMs);
     return one.patientUntilMs > nowMs ? one.patientUntilMs - nowMs : null;
   }
 

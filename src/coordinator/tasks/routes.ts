@@ -42,21 +42,44 @@ export function createTaskRoutes(options: TaskRouteOptions): TaskHandlers {
   const { engine, store, clock } = options;
 
   async function send(call: MessageCall, target: string | null): Promise<Response> {
-    call.takeTime();
-    const message = toMessage(call, target, { id: options.ids.task(), nowMs: clock.nowMs() });
-    const live = await engine.submit(message);
-    const isTied = message.idempotencyKey === null;
-    const onGone = () => {
-      if (isTied) engine.cancel(live);
-    };
-    if (call.signal.aborted) onGone();
-    if (call.headers.get("accept")?.includes("text/event-stream") === true) {
-      const source = createAnswerStream(live, { requestId: call.requestId, log: options.log, onGone });
-      return eventStreamAnswer(source, options.deadlines, { "x-claw-mesh-task": live.id });
+    const endTime = call.takeTime();
+    try {
+      const message = toMessage(call, target, { id: options.ids.task(), nowMs: clock.nowMs() });
+      const live = await engine.submit(message);
+      if (call.headers.get("accept")?.includes("text/event-stream") === true)
+        return stream(call, live, endTime);
+      const answer = await waitForAnswer(call, live);
+      endTime();
+      return answer;
+    } catch (error) {
+      endTime();
+      throw error;
     }
-    call.signal.addEventListener("abort", onGone, { once: true });
+  }
+
+  /** A client that goes away cancels its message, unless a key says that it will come back for it. */
+  function onGone(live: LiveTask): void {
+    if (live.task.message.idempotencyKey === null) engine.cancel(live);
+  }
+
+  function stream(call: MessageCall, live: LiveTask, onEnd: () => void): Response {
+    if (call.signal.aborted) onGone(live);
+    const { requestId } = call;
+    const source = createAnswerStream(live, {
+      requestId,
+      log: options.log,
+      onGone: () => onGone(live),
+      onEnd,
+    });
+    return eventStreamAnswer(source, options.deadlines, { "x-claw-mesh-task": live.id });
+  }
+
+  async function waitForAnswer(call: MessageCall, live: LiveTask): Promise<Response> {
+    if (call.signal.aborted) onGone(live);
+    const onAbort = () => onGone(live);
+    call.signal.addEventListener("abort", onAbort, { once: true });
     const task = await live.ended.promise;
-    call.signal.removeEventListener("abort", onGone);
+    call.signal.removeEventListener("abort", onAbort);
     return jsonAnswer(200, toRouteAnswer(task), answerHeaders(live, task, clock.monotonicMs()));
   }
 

@@ -22,7 +22,13 @@ const usual: Decision = {
 const unusual: Decision = {
   decided_at: "2026-01-01T00:00:00.000Z",
   outcome: "waiting",
-  rule: { id: `rule_${"0".repeat(32)}` as RuleId, origin: "api", position: 1, text: "gpu:true", target: null },
+  rule: {
+    id: `rule_${"0".repeat(32)}` as RuleId,
+    origin: "api",
+    position: 1,
+    text: "gpu:true",
+    target: null,
+  },
   passed_over: [],
   strategy: "sticky",
   target: "mac",

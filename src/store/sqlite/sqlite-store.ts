@@ -1,6 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Ids } from "../../platform/ids.ts";
-import { closeDatabase, createWalFlusher, openDatabase } from "../../platform/sqlite.ts";
+import { closeDatabase, createWalFlusher, openDatabase, toOpenError } from "../../platform/sqlite.ts";
+import type { MeshId } from "../../protocol/ids.ts";
 import { type Store, syncIntervalMs } from "../store.ts";
 import { type Commit, createCommitter } from "./committer.ts";
 import { createInviteStore } from "./invites.ts";
@@ -34,7 +35,13 @@ export interface SqliteStoreOptions {
 export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { file, clock, ids, onCommit } = options;
   const database = openDatabase({ file, migrations, clock });
-  const meshId = loadMeshId(database, ids.mesh());
+  let meshId: MeshId;
+  try {
+    meshId = loadMeshId(database, ids.mesh());
+  } catch (error) {
+    closeDatabase(database);
+    throw toOpenError(file, error);
+  }
   const committer = createCommitter({ database, clock, ...(onCommit === undefined ? {} : { onCommit }) });
   const wal = createWalFlusher(file);
   const shared = createSharedSync({ flush: wal.flush, clock, intervalMs: syncIntervalMs });

@@ -50,6 +50,16 @@ describe("after kill -9 of the coordinator", () => {
     expect(await taskOf(offer.task)).toMatchObject({ state: "succeeded", attempts: [{ attempt: 1 }] });
   });
 
+  test("a new message waits for the nodes that are on their way back, named or not", async () => {
+    const node = await mesh.join();
+    await mesh.crash();
+    const sending = [mesh.send("first"), mesh.send("second", { to: node.nodeId })];
+    const returned = await mesh.rejoin(node);
+    returned.answer(await returned.nextOffer("first"), "here");
+    returned.answer(await returned.nextOffer("second"), "here too");
+    expect((await Promise.all(sending)).map(({ body }) => body.response)).toEqual(["here", "here too"]);
+  });
+
   test("a message without a key is cancelled: its client is gone", async () => {
     const node = await mesh.join();
     const broken = sendIntoCrash("nobody waits");
