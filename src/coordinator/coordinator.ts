@@ -128,8 +128,9 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
   const clock = systemClock;
   const ids = systemIds;
   const random = systemRandom;
-  const deadlines = createDeadlines(clock);
-  const events = createEventEmitter<MeshEvents>();
+  const onFault = (error: unknown) => log.error("a fault was kept to itself", { error });
+  const deadlines = createDeadlines(clock, onFault);
+  const events = createEventEmitter<MeshEvents>(onFault);
 
   // Node and group names share one namespace, so each has to ask the other.
   let groups: Groups | null = null;

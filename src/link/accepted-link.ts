@@ -3,17 +3,17 @@ import type { OnFault } from "../platform/fault.ts";
 import type { ScheduleTurn } from "../platform/loop-turn.ts";
 import { type CoordinatorFrame, closeCodes, type NodeFrame } from "../protocol/link/v1/frames.ts";
 import { faultCloseCode, toCloseReason } from "./close-reason.ts";
+import type { CoordinatorLink, LinkServerHandlers } from "./coordinator-link.ts";
 import { createFloodWatch } from "./flood-watch.ts";
 import { decodeNodeFrames } from "./frame-codec.ts";
 import { createLifeCheck } from "./life-check.ts";
-import type { LinkServerHandlers, LinkSession } from "./link-session.ts";
 import { isSilent } from "./liveness.ts";
 import { createOutbox, type OutboxSocket } from "./outbox.ts";
 
 /** Time for the first `hello` after the WebSocket is open. */
 export const helloLimitMs = 10_000;
 
-/** The part of a server-side WebSocket that a session drives. */
+/** The part of a server-side WebSocket that a link drives. */
 export interface AcceptedSocket extends OutboxSocket {
   readonly close: (code: number, reason: string) => void;
 }
@@ -29,9 +29,9 @@ export interface AcceptedLinkDeps<Principal> {
   readonly onFault: OnFault;
 }
 
-/** A session and the side of it that only the link server sees. */
+/** A link and the side of it that only the link server sees. */
 export interface AcceptedLink<Principal> {
-  readonly session: LinkSession<Principal>;
+  readonly link: CoordinatorLink<Principal>;
   /** A message arrived; null when it was binary. */
   readonly receive: (text: string | null) => void;
   /** The socket has room again. */
@@ -71,7 +71,7 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
     life.settle(false);
     queueMicrotask(() => {
       const unsent = outbox.close();
-      guard(() => handlers.onClosed(session, { code, reason }, unsent));
+      guard(() => handlers.onClosed(link, { code, reason }, unsent));
     });
   };
 
@@ -97,7 +97,7 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
     outbox.send(frame);
   };
 
-  const session: LinkSession<Principal> = {
+  const link: CoordinatorLink<Principal> = {
     principal: deps.principal,
     remoteAddress: deps.remoteAddress,
     get isOpen() {
@@ -112,7 +112,7 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
   };
 
   return {
-    session,
+    link,
     receive: (text) => {
       if (!isOpen) return;
       lastSeenMs = clock.monotonicMs();
@@ -130,7 +130,7 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
         : decoded.frames;
       if (frames.length === 0) return;
       hasHello = true;
-      guard(() => handlers.onFrames(session, frames));
+      guard(() => handlers.onFrames(link, frames));
     },
     drained: outbox.resume,
     gone: (code, reason) => {

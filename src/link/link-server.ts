@@ -3,7 +3,7 @@ import type { LogFacts } from "../platform/log.ts";
 import { afterLoopTurn, type ScheduleTurn } from "../platform/loop-turn.ts";
 import { maxLinkMessageBytes } from "../protocol/link/v1/frames.ts";
 import { type AcceptedLink, createAcceptedLink } from "./accepted-link.ts";
-import type { LinkServerHandlers, LinkSession } from "./link-session.ts";
+import type { CoordinatorLink, LinkServerHandlers } from "./coordinator-link.ts";
 import { sweepIntervalMs, wasStalled } from "./liveness.ts";
 import { maxOutboxBytes } from "./outbox.ts";
 
@@ -31,8 +31,8 @@ export interface LinkServer<Principal> {
   /** For `Bun.serve({ websocket })`; sockets of other kinds must be kept away from it. */
   readonly websocket: Bun.WebSocketHandler<LinkSocketData<Principal>>;
   readonly dataFor: (principal: Principal, remoteAddress: string) => LinkSocketData<Principal>;
-  /** Open sessions, also those that have not said hello yet. */
-  readonly sessions: () => Iterable<LinkSession<Principal>>;
+  /** Open links, also those that have not said hello yet. */
+  readonly open: () => Iterable<CoordinatorLink<Principal>>;
   /** Closes all links; their `onClosed` follows within this turn. */
   readonly closeAll: (code: number, reason: string) => void;
   /** Starts watching the deadlines; without it no silent link is closed. */
@@ -119,9 +119,9 @@ export function createLinkServer<Principal>(options: LinkServerOptions<Principal
       close,
     },
     dataFor: (principal, remoteAddress) => ({ principal, remoteAddress, link: null }),
-    sessions: () => [...links].map((link) => link.session),
+    open: () => [...links].map(({ link }) => link),
     closeAll: (code, reason) => {
-      for (const link of [...links]) link.session.close(code, reason);
+      for (const { link } of [...links]) link.close(code, reason);
     },
     start: () => {
       if (cancelSweep === null) scheduleSweep();

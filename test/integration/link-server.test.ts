@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import type { CoordinatorLink, LinkServerHandlers } from "../../src/link/coordinator-link.ts";
 import { createLinkServer, type LinkServer } from "../../src/link/link-server.ts";
-import type { LinkServerHandlers, LinkSession } from "../../src/link/link-session.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { systemIds } from "../../src/platform/ids.ts";
 import { type CoordinatorFrame, closeCodes, type NodeFrame } from "../../src/protocol/link/v1/frames.ts";
@@ -15,18 +15,18 @@ afterEach(async () => {
   for (const each of opened.splice(0)) await each.stop();
 });
 
-/** A server whose handlers only record; `next` resolves with the next session that said hello. */
+/** A server whose handlers only record; `next` resolves with the next link that said hello. */
 function openServer(parts: { beatMs?: number; onFrames?: (frames: readonly NodeFrame[]) => void } = {}) {
   const seen: Seen = { frames: [], closed: [] };
-  const hellos: ((session: LinkSession<string>) => void)[] = [];
+  const hellos: ((link: CoordinatorLink<string>) => void)[] = [];
   const closes: (() => void)[] = [];
   const handlers: LinkServerHandlers<string> = {
-    onFrames: (session, frames) => {
+    onFrames: (link, frames) => {
       parts.onFrames?.(frames);
       seen.frames.push(...frames);
-      if (frames[0]?.type === "hello") hellos.shift()?.(session);
+      if (frames[0]?.type === "hello") hellos.shift()?.(link);
     },
-    onClosed: (_session, why, unsent) => {
+    onClosed: (_link, why, unsent) => {
       seen.closed.push({ ...why, unsent });
       closes.shift()?.();
     },
@@ -59,7 +59,7 @@ function openServer(parts: { beatMs?: number; onFrames?: (frames: readonly NodeF
     url: `ws://127.0.0.1:${server.port}/`,
     links,
     seen,
-    nextHello: () => new Promise<LinkSession<string>>((resolve) => hellos.push(resolve)),
+    nextHello: () => new Promise<CoordinatorLink<string>>((resolve) => hellos.push(resolve)),
     nextClose: () => new Promise<void>((resolve) => closes.push(resolve)),
   };
 }
@@ -112,7 +112,7 @@ describe("link server", () => {
   test("hands over hello and what follows in order, without pong and unknown types", async () => {
     const server = openServer();
     const client = await dial(server.url);
-    const session = server.nextHello();
+    const link = server.nextHello();
     const task = systemIds.task();
     say(client.socket, [
       hello(),
@@ -120,7 +120,7 @@ describe("link server", () => {
       { type: "pong" },
       { type: "started", task, attempt: 1, news: true },
     ]);
-    await session;
+    await link;
     expect(server.seen.frames.map((frame) => frame.type)).toEqual(["hello", "started"]);
   });
 
@@ -129,9 +129,9 @@ describe("link server", () => {
     const client = await dial(server.url);
     const next = server.nextHello();
     say(client.socket, [hello()]);
-    const session = await next;
+    const link = await next;
     const tasks = [systemIds.task(), systemIds.task(), systemIds.task()];
-    for (const task of tasks) session.send({ type: "ack", task, attempt: 1 });
+    for (const task of tasks) link.send({ type: "ack", task, attempt: 1 });
     expect(await client.nextMessage()).toEqual([{ type: "ack", task: tasks[0], attempt: 1 }]);
     expect(await client.nextMessage()).toEqual([
       { type: "ack", task: tasks[1], attempt: 1 },
@@ -189,7 +189,7 @@ describe("link server", () => {
     expect((await client.closed).code).toBe(closeCodes.silent);
     await closed;
     expect(server.seen.closed).toMatchObject([{ code: closeCodes.silent }]);
-    expect([...server.links.sessions()]).toEqual([]);
+    expect([...server.links.open()]).toEqual([]);
   });
 
   test("keeps a link that answers its pings", async () => {
@@ -197,12 +197,12 @@ describe("link server", () => {
     const client = await dial(server.url);
     const next = server.nextHello();
     say(client.socket, [hello()]);
-    const session = await next;
+    const link = await next;
     for (let beats = 0; beats < 6; beats += 1) {
       await client.nextMessage();
       say(client.socket, [{ type: "pong" }]);
     }
-    expect(session.isOpen).toBe(true);
+    expect(link.isOpen).toBe(true);
   });
 
   test("tells within the time whether a peer is alive", async () => {
@@ -210,13 +210,13 @@ describe("link server", () => {
     const client = await dial(server.url);
     const next = server.nextHello();
     say(client.socket, [hello()]);
-    const session = await next;
-    const answered = session.isAlive(5_000);
+    const link = await next;
+    const answered = link.isAlive(5_000);
     await client.nextMessage();
     say(client.socket, [{ type: "pong" }]);
     expect(await answered).toBe(true);
-    expect(await session.isAlive(50)).toBe(false);
-    const cut = session.isAlive(5_000);
+    expect(await link.isAlive(50)).toBe(false);
+    const cut = link.isAlive(5_000);
     client.socket.close();
     expect(await cut).toBe(false);
   });
@@ -226,13 +226,13 @@ describe("link server", () => {
     const client = await dial(server.url);
     const next = server.nextHello();
     say(client.socket, [hello()]);
-    const session = await next;
+    const link = await next;
     client.socket.pause?.();
     const closed = server.nextClose();
     const content = "x".repeat(1024 * 1024);
     let sent = 0;
-    while (session.isOpen && sent < 200) {
-      session.send({
+    while (link.isOpen && sent < 200) {
+      link.send({
         type: "offer",
         task: systemIds.task(),
         attempt: 1,
@@ -266,11 +266,11 @@ describe("link server", () => {
     const client = await dial(server.url);
     const next = server.nextHello();
     say(client.socket, [hello()]);
-    const session = await next;
+    const link = await next;
     const closed = server.nextClose();
-    session.close(closeCodes.replaced, "NODE_ALREADY_LINKED");
-    session.close(closeCodes.removed, "again");
-    session.send({ type: "ping" });
+    link.close(closeCodes.replaced, "NODE_ALREADY_LINKED");
+    link.close(closeCodes.removed, "again");
+    link.send({ type: "ping" });
     await closed;
     expect(await client.closed).toEqual({ code: closeCodes.replaced, reason: "NODE_ALREADY_LINKED" });
     // Another link comes and goes: a second report of the first would have come before.

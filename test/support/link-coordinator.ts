@@ -1,5 +1,5 @@
 import { createLinkServer } from "../../src/link/link-server.ts";
-import type { LinkSession } from "../../src/link/link-session.ts";
+import type { CoordinatorLink } from "../../src/link/coordinator-link.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { createSecret, systemIds } from "../../src/platform/ids.ts";
 import type { AttemptNumber, MeshId, NodeId, TaskId } from "../../src/protocol/ids.ts";
@@ -32,7 +32,7 @@ export interface LinkCoordinator {
   readonly setWelcome: (parts: Partial<WelcomeFrame>) => void;
   /** Closes every later link right after its hello, instead of a welcome. */
   readonly setHelloAnswer: (close: { readonly code: number; readonly reason: string } | null) => void;
-  readonly session: () => LinkSession<string> | null;
+  readonly link: () => CoordinatorLink<string> | null;
   readonly send: (frame: CoordinatorFrame) => void;
   readonly offer: (content: string, parts?: Partial<OfferFrame>) => { task: TaskId; attempt: AttemptNumber };
   /** The first frame so far, or the next one, that fits; each frame is found once. */
@@ -98,9 +98,9 @@ export function startLinkCoordinator(options: LinkCoordinatorOptions = {}): Link
   const finders = new Set<(frame: NodeFrame) => boolean>();
   let welcomeParts: Partial<WelcomeFrame> = {};
   let helloAnswer: { code: number; reason: string } | null = null;
-  let session: LinkSession<string> | null = null;
+  let link: CoordinatorLink<string> | null = null;
 
-  const welcome = (from: LinkSession<string>, hello: HelloFrame): WelcomeFrame => {
+  const welcome = (from: CoordinatorLink<string>, hello: HelloFrame): WelcomeFrame => {
     const known = tokens.get(from.principal) ?? null;
     const nodeId = known ?? systemIds.node();
     const token = known === null ? createSecret() : null;
@@ -134,7 +134,7 @@ export function startLinkCoordinator(options: LinkCoordinatorOptions = {}): Link
               from.close(helloAnswer.code, helloAnswer.reason);
               return;
             }
-            session = from;
+            link = from;
             from.send(welcome(from, frame));
             helloBox.put(frame);
             continue;
@@ -145,7 +145,7 @@ export function startLinkCoordinator(options: LinkCoordinatorOptions = {}): Link
         }
       },
       onClosed: (from, why) => {
-        if (session === from) session = null;
+        if (link === from) link = null;
         closes.push(why);
         closeBox.put(why);
       },
@@ -173,8 +173,8 @@ export function startLinkCoordinator(options: LinkCoordinatorOptions = {}): Link
   links.start();
 
   const send = (frame: CoordinatorFrame) => {
-    if (session === null) throw new Error("no node is linked");
-    session.send(frame);
+    if (link === null) throw new Error("no node is linked");
+    link.send(frame);
   };
 
   return {
@@ -192,7 +192,7 @@ export function startLinkCoordinator(options: LinkCoordinatorOptions = {}): Link
     setHelloAnswer: (answer) => {
       helloAnswer = answer;
     },
-    session: () => session,
+    link: () => link,
     send,
     offer: (content, parts = {}) => {
       const frame: OfferFrame = {

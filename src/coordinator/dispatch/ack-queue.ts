@@ -1,7 +1,7 @@
 import type { Deadlines } from "../../platform/deadlines.ts";
 import type { Log } from "../../platform/log.ts";
 import type { AttemptRef } from "../../protocol/link/v1/frames.ts";
-import type { NodeSession } from "../nodes/mesh-node.ts";
+import type { LinkToNode } from "../nodes/mesh-node.ts";
 
 /**
  * Acknowledges outcomes once they are durable in full: until then a node keeps them in its journal. Many share one
@@ -9,14 +9,14 @@ import type { NodeSession } from "../nodes/mesh-node.ts";
  */
 export interface AckQueue {
   /** The outcome has been committed; the ack follows after the next full commit. */
-  readonly add: (session: NodeSession, attempt: AttemptRef) => void;
+  readonly add: (link: LinkToNode, attempt: AttemptRef) => void;
 }
 
 /** Pause before outcomes are synced again when the disk did not take them. */
 const retryMs = 1000;
 
 interface WaitingAck {
-  readonly session: NodeSession;
+  readonly link: LinkToNode;
   readonly attempt: AttemptRef;
 }
 
@@ -30,11 +30,11 @@ export function createAckQueue(sync: () => Promise<void>, deadlines: Deadlines, 
     } catch (error) {
       log.warn("outcomes cannot be acknowledged yet; trying again", { count: batch.length, error });
       // The node of a link that has closed reports them again by itself.
-      waiting = [...batch.filter(({ session }) => session.isOpen), ...waiting];
+      waiting = [...batch.filter(({ link }) => link.isOpen), ...waiting];
       await new Promise<void>((resolve) => deadlines.in(retryMs, resolve));
       return;
     }
-    for (const { session, attempt } of batch) session.send({ type: "ack", ...attempt });
+    for (const { link, attempt } of batch) link.send({ type: "ack", ...attempt });
   }
 
   async function flush(): Promise<void> {
@@ -48,8 +48,8 @@ export function createAckQueue(sync: () => Promise<void>, deadlines: Deadlines, 
   }
 
   return {
-    add: (session, { task, attempt }) => {
-      waiting.push({ session, attempt: { task, attempt } });
+    add: (link, { task, attempt }) => {
+      waiting.push({ link, attempt: { task, attempt } });
       if (!isSyncing) void flush();
     },
   };

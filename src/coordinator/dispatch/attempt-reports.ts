@@ -15,7 +15,7 @@ import type {
 } from "../../protocol/link/v1/frames.ts";
 import { maxAnswerBytes } from "../../protocol/task.ts";
 import type { TaskStore } from "../../store/tasks.ts";
-import type { MeshNode, NodeSession } from "../nodes/mesh-node.ts";
+import type { LinkToNode, MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import { type LiveTask, notify } from "../tasks/live-task.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
@@ -41,18 +41,18 @@ interface ReportOptions {
 
 /** Takes the nodes' frames about attempts to the task engine. A node is heard only about its own attempts. */
 export interface AttemptReports {
-  readonly take: (node: MeshNode, session: NodeSession, frame: AttemptFrame) => void;
+  readonly take: (node: MeshNode, link: LinkToNode, frame: AttemptFrame) => void;
 }
 
 export function createAttemptReports(options: ReportOptions): AttemptReports {
   const { engine, store, registry, acks, log } = options;
 
-  function take(node: MeshNode, session: NodeSession, frame: AttemptFrame): void {
+  function take(node: MeshNode, link: LinkToNode, frame: AttemptFrame): void {
     const live = engine.find(frame.task);
     const current = live === null ? null : currentAttempt(live.task);
     if (live === null || current === null || current.number !== frame.attempt || current.nodeId !== node.id) {
       if (isOutcome(frame)) {
-        takeLate(node, session, frame).catch((error: unknown) => {
+        takeLate(node, link, frame).catch((error: unknown) => {
           // Not acknowledged: the node reports it again when it reconnects.
           log.warn("late report not stored", { task: frame.task, node: node.id, error: String(error) });
         });
@@ -70,16 +70,16 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
         takeRefusal(live, node, frame);
         return;
       case "result":
-        settle(live, session, takeAnswer(live, frame));
+        settle(live, link, takeAnswer(live, frame));
         return;
       case "failed":
-        settle(live, session, { kind: "failed", attempt: frame.attempt, failure: frame.failure });
+        settle(live, link, { kind: "failed", attempt: frame.attempt, failure: frame.failure });
         return;
       case "cancelled":
-        settle(live, session, { kind: "stopped", attempt: frame.attempt });
+        settle(live, link, { kind: "stopped", attempt: frame.attempt });
         return;
       case "lost":
-        settle(live, session, {
+        settle(live, link, {
           kind: "lost",
           attempt: frame.attempt,
           started: frame.started,
@@ -94,10 +94,10 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
 
   type Outcome = Parameters<TaskEngine["report"]>[1] & { readonly attempt: number };
 
-  function settle(live: LiveTask, session: NodeSession, event: Outcome): void {
+  function settle(live: LiveTask, link: LinkToNode, event: Outcome): void {
     const ref: AttemptRef = { task: live.id, attempt: event.attempt };
     void engine.report(live, event).then((isTaken) => {
-      if (isTaken) acks.add(session, ref);
+      if (isTaken) acks.add(link, ref);
     });
   }
 
@@ -141,23 +141,23 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
   }
 
   /** An outcome for a task that has ended or moved on: kept in the history of its own attempt, never the result. */
-  async function takeLate(node: MeshNode, session: NodeSession, frame: AttemptFrame): Promise<void> {
+  async function takeLate(node: MeshNode, link: LinkToNode, frame: AttemptFrame): Promise<void> {
     // What the node is told to forget has to be on record: the first report of this outcome may still wait for the disk.
     await engine.settled(frame.task);
     const task = engine.find(frame.task)?.task ?? (await store.get(frame.task));
     const attempt = task?.attempts.find((one) => one.number === frame.attempt && one.nodeId === node.id);
     if (task === null || attempt === undefined) {
-      session.send({ type: "ack", task: frame.task, attempt: frame.attempt, unknown: true });
+      link.send({ type: "ack", task: frame.task, attempt: frame.attempt, unknown: true });
       return;
     }
     if (isNews(frame, attempt, task)) await store.recordLate(frame.task, { ...attempt, isLateResult: true });
-    acks.add(session, { task: frame.task, attempt: frame.attempt });
+    acks.add(link, { task: frame.task, attempt: frame.attempt });
   }
 
   return {
-    take: (node, session, frame) => {
+    take: (node, link, frame) => {
       try {
-        take(node, session, frame);
+        take(node, link, frame);
       } catch (error) {
         log.error("report not taken", { task: frame.task, error: String(error) });
       }

@@ -11,12 +11,12 @@ const sessionKeyLength = 32;
 export function createAttemptSender(clock: Clock): AttemptSender {
   return {
     offer: (live, attempt) => {
-      const session = live.node?.session;
-      if (session === null || session === undefined || !session.isOpen) return false;
-      session.send(toOffer(live, attempt.number, clock.nowMs()));
+      const link = live.node?.link;
+      if (link === null || link === undefined || !link.isOpen) return false;
+      link.send(toOffer(live, attempt.number, clock.nowMs()));
       return true;
     },
-    stop: (node, task, attempt, reason) => node.session?.send({ type: "cancel", task, attempt, reason }),
+    stop: (node, task, attempt, reason) => node.link?.send({ type: "cancel", task, attempt, reason }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { currentAttempt } from "../../domain/tasks/task-machine.ts";
-import type { LinkServerHandlers } from "../../link/link-session.ts";
+import type { LinkServerHandlers } from "../../link/coordinator-link.ts";
 import { beatIntervalMs } from "../../link/liveness.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
@@ -15,7 +15,7 @@ import {
 } from "../../protocol/link/v1/frames.ts";
 import type { InviteStore } from "../../store/invites.ts";
 import type { Principal } from "../auth/principal.ts";
-import type { MeshNode, NodeSession } from "../nodes/mesh-node.ts";
+import type { LinkToNode, MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { LiveTask } from "../tasks/live-task.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
@@ -45,21 +45,21 @@ interface NodeLinksOptions {
 /** What the coordinator does with its links: lets nodes in, keeps the registry true, takes reports to the engine. */
 export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<Principal> {
   const { registry, engine, reports, log } = options;
-  const nodeOf = new WeakMap<NodeSession, MeshNode>();
+  const nodeOf = new WeakMap<LinkToNode, MeshNode>();
 
-  function onFrames(session: NodeSession, frames: readonly NodeFrame[]): void {
+  function onFrames(link: LinkToNode, frames: readonly NodeFrame[]): void {
     for (const frame of frames) {
       if (frame.type === "hello") {
-        void greet(session, frame);
+        void greet(link, frame);
         continue;
       }
-      const node = nodeOf.get(session);
+      const node = nodeOf.get(link);
       // Before the welcome a node has nothing to say, and a link that was replaced has no node any more.
-      if (node?.session === session) onFrame(node, session, frame);
+      if (node?.link === link) onFrame(node, link, frame);
     }
   }
 
-  function onFrame(node: MeshNode, session: NodeSession, frame: Exclude<NodeFrame, HelloFrame>): void {
+  function onFrame(node: MeshNode, link: LinkToNode, frame: Exclude<NodeFrame, HelloFrame>): void {
     switch (frame.type) {
       case "status":
         registry.setStatus(node, frame);
@@ -70,28 +70,28 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
         });
         return;
       case "goodbye":
-        void leave(node, session, frame.reason);
+        void leave(node, link, frame.reason);
         return;
       case "pong":
         return;
       default:
-        reports.take(node, session, frame);
+        reports.take(node, link, frame);
     }
   }
 
-  async function leave(node: MeshNode, session: NodeSession, reason: string): Promise<void> {
+  async function leave(node: MeshNode, link: LinkToNode, reason: string): Promise<void> {
     log.info(`node deregistered: ${node.id}`, { name: node.name, reason });
     try {
       await registry.hide(node, false);
     } catch (error) {
       log.warn("goodbye not stored", { node: node.id, error: String(error) });
     }
-    session.close(closeCodes.done, "goodbye");
+    link.close(closeCodes.done, "goodbye");
   }
 
   // ---- letting a node in ----
 
-  async function greet(session: NodeSession, hello: HelloFrame): Promise<void> {
+  async function greet(link: LinkToNode, hello: HelloFrame): Promise<void> {
     try {
       if (!hello.versions.includes(linkVersion)) {
         throw new MeshError(
@@ -99,26 +99,26 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
           `This coordinator speaks link version ${linkVersion} only.`,
         );
       }
-      await assertNotHeld(session, hello);
-      await redeemInvite(session, hello);
-      await welcome(session, hello);
+      await assertNotHeld(link, hello);
+      await redeemInvite(link, hello);
+      await welcome(link, hello);
     } catch (error) {
       const known =
         error instanceof MeshError ? error : new MeshError("INTERNAL", "The link could not be opened.");
       log.warn("node not let in", {
         name: hello.name,
-        address: session.remoteAddress,
+        address: link.remoteAddress,
         code: known.code,
         error: String(error),
       });
-      session.close(closeCodeOf(known), known.code);
+      link.close(closeCodeOf(known), known.code);
     }
   }
 
   /** A second link of the same agent process takes over; of another one, only when the first is dead. */
-  async function assertNotHeld(session: NodeSession, hello: HelloFrame): Promise<void> {
-    const holder = registry.holderOf(hello, session.principal);
-    const old = holder?.session ?? null;
+  async function assertNotHeld(link: LinkToNode, hello: HelloFrame): Promise<void> {
+    const holder = registry.holderOf(hello, link.principal);
+    const old = holder?.link ?? null;
     if (holder === null || old === null || !old.isOpen) return;
     if (holder.instance !== hello.instance && (await old.isAlive(aliveCheckMs))) {
       throw new MeshError(
@@ -129,10 +129,10 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
     old.close(closeCodes.replaced, replacedReason);
   }
 
-  async function redeemInvite(session: NodeSession, hello: HelloFrame): Promise<void> {
-    const { inviteHash } = session.principal;
+  async function redeemInvite(link: LinkToNode, hello: HelloFrame): Promise<void> {
+    const { inviteHash } = link.principal;
     if (inviteHash === null) return;
-    const isOwnName = registry.holderOf(hello, session.principal) !== null;
+    const isOwnName = registry.holderOf(hello, link.principal) !== null;
     // Admission refuses a taken name; the invite stays good for another one.
     if (!isOwnName && registry.isNameTaken(hello.name)) return;
     if (!(await options.invites.redeem(inviteHash, hello.instance, options.clock.nowMs()))) {
@@ -140,14 +140,14 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
     }
   }
 
-  async function welcome(session: NodeSession, hello: HelloFrame): Promise<void> {
-    const { node, token, isReturning } = await registry.admit(hello, session.principal);
-    if (!session.isOpen) return;
+  async function welcome(link: LinkToNode, hello: HelloFrame): Promise<void> {
+    const { node, token, isReturning } = await registry.admit(hello, link.principal);
+    if (!link.isOpen) return;
     // Another dial of this node may have been let in while this one was being recorded.
-    if (node.session !== session) node.session?.close(closeCodes.replaced, replacedReason);
-    nodeOf.set(session, node);
+    if (node.link !== link) node.link?.close(closeCodes.replaced, replacedReason);
+    nodeOf.set(link, node);
     const held = engine.onNode(node.id);
-    session.send({
+    link.send({
       type: "welcome",
       version: linkVersion,
       mesh_id: options.meshId,
@@ -165,19 +165,19 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
           : [{ task: live.id, attempt: attempt.number, offset: live.preview.length() }];
       }),
     });
-    registry.setOnline(node, session, hello);
+    registry.setOnline(node, link, hello);
     log.info(`node ${isReturning ? "returned" : "registered"}: ${node.id} (${node.name})`, {
-      address: session.remoteAddress,
+      address: link.remoteAddress,
     });
-    reconcile(node, session, hello);
+    reconcile(node, link, hello);
   }
 
   /** Brings what the node runs and what the tasks say together. Attempts the node has not heard of it reports as lost. */
-  function reconcile(node: MeshNode, session: NodeSession, hello: HelloFrame): void {
+  function reconcile(node: MeshNode, link: LinkToNode, hello: HelloFrame): void {
     for (const { task, attempt } of hello.running) {
       const live = findCurrent(node, { task, attempt });
       if (live !== null) engine.resume(live);
-      else session.send({ type: "cancel", task, attempt, reason: "superseded" });
+      else link.send({ type: "cancel", task, attempt, reason: "superseded" });
     }
     // Their outcomes follow; a long answer may take longer than the grace that runs.
     for (const ref of hello.unacknowledged) {
@@ -194,12 +194,12 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
   }
 
   function onClosed(
-    session: NodeSession,
+    link: LinkToNode,
     why: { readonly code: number; readonly reason: string },
     unsent: readonly CoordinatorFrame[],
   ): void {
-    const node = nodeOf.get(session);
-    if (node === undefined || node.session !== session) return;
+    const node = nodeOf.get(link);
+    if (node === undefined || node.link !== link) return;
     registry.setOffline(node, why.reason);
     log.info(`node offline: ${node.id} (${node.name})`, { code: why.code, reason: why.reason });
     const isGoneForGood = node.record.isRemoved;

@@ -1,5 +1,5 @@
 import type { NodeView } from "../../domain/routing/mesh-snapshot.ts";
-import type { LinkSession } from "../../link/link-session.ts";
+import type { CoordinatorLink } from "../../link/coordinator-link.ts";
 import { toIsoTime } from "../../platform/clock.ts";
 import type { Capabilities } from "../../protocol/capability.ts";
 import type { NodeId } from "../../protocol/ids.ts";
@@ -10,7 +10,7 @@ import type { Principal } from "../auth/principal.ts";
 /** Weight of the newest answer time in the mean. */
 const latencyShare = 0.2;
 
-export type NodeSession = LinkSession<Principal>;
+export type LinkToNode = CoordinatorLink<Principal>;
 
 /**
  * One node as the coordinator knows it now: the stored record and what the link said last. The router reads it as a
@@ -25,7 +25,7 @@ export class MeshNode implements NodeView {
   abilities: ReadonlySet<string> = new Set();
   tagKeys: ReadonlySet<string> = new Set();
   runtimes: readonly RuntimeStatus[] = [];
-  session: NodeSession | null = null;
+  link: LinkToNode | null = null;
   isOnline = false;
   offlineSinceMs: number | null;
   sinceMs: number;

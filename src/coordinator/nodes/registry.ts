@@ -12,7 +12,7 @@ import { nodeTokenPrefix } from "../../protocol/token-prefix.ts";
 import type { NodeRecord, NodeStore } from "../../store/nodes.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
-import { MeshNode, type NodeSession } from "./mesh-node.ts";
+import { type LinkToNode, MeshNode } from "./mesh-node.ts";
 
 /** A node that was let in. */
 interface Admission {
@@ -44,7 +44,7 @@ export interface NodeRegistry {
   readonly holderOf: (hello: HelloFrame, principal: Principal) => MeshNode | null;
   /** Decides who a dialing node is, and records it. Throws NAME_TAKEN, TOKEN_INVALID or STORE_UNAVAILABLE. */
   readonly admit: (hello: HelloFrame, principal: Principal) => Promise<Admission>;
-  readonly setOnline: (node: MeshNode, session: NodeSession, hello: HelloFrame) => void;
+  readonly setOnline: (node: MeshNode, link: LinkToNode, hello: HelloFrame) => void;
   readonly setOffline: (node: MeshNode, reason: string) => void;
   readonly setStatus: (node: MeshNode, status: StatusFrame) => void;
   readonly setCapabilities: (node: MeshNode, capabilities: Capabilities) => Promise<void>;
@@ -221,9 +221,9 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     isExpected: (nodeId) => expected.has(nodeId) && clock.monotonicMs() < gatheredAtMs,
     isNameTaken: (name) => byName.has(name.toLowerCase()),
     admit,
-    setOnline: (node, session, hello) => {
+    setOnline: (node, link, hello) => {
       expected.delete(node.id);
-      node.session = session;
+      node.link = link;
       node.instance = hello.instance;
       node.isOnline = true;
       node.offlineSinceMs = null;
@@ -235,7 +235,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     },
     setOffline: (node, reason) => {
       const nowMs = clock.nowMs();
-      node.session = null;
+      node.link = null;
       node.isOnline = false;
       node.offlineSinceMs = nowMs;
       node.sinceMs = nowMs;

@@ -48,19 +48,16 @@ export function createNodeRoutes({ registry, groupsOf }: NodeRouteOptions): Node
       const node = find(params.id, principal);
       await registry.patch(node, body);
       if (body.scheduling === "draining") {
-        node.session?.send({ type: "drain", deadline_ms: drainDeadlineMs, reason: "drained by an operator" });
+        node.link?.send({ type: "drain", deadline_ms: drainDeadlineMs, reason: "drained by an operator" });
       }
       return toInfo(node);
     },
     removeNode: async ({ params, principal }) => {
       const node = find(params.id, principal);
       const isOwn = principal.nodeId === node.id;
-      const { session } = node;
+      const { link } = node;
       await registry.hide(node, !isOwn);
-      session?.close(
-        isOwn ? closeCodes.done : closeCodes.removed,
-        isOwn ? "goodbye" : "removed by an operator",
-      );
+      link?.close(isOwn ? closeCodes.done : closeCodes.removed, isOwn ? "goodbye" : "removed by an operator");
       return undefined;
     },
   };

@@ -6,7 +6,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import { MeshError } from "../../protocol/errors.ts";
-import type { Failure } from "../../protocol/failure.ts";
+import { type Failure, maxFailureLength } from "../../protocol/failure.ts";
 import type { TaskId } from "../../protocol/ids.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
@@ -58,9 +58,6 @@ const meshChanges = ["node.online", "node.changed", "rules.changed", "groups.cha
 
 /** Changes after which only those are that wait for the node: it can do nothing for the others. */
 const nodeLosses = ["node.left", "node.offline"] as const;
-
-/** Characters of a failure's message. */
-const maxFailureLength = 4096;
 
 /** How often one that was refused looks for a slot beside the times when a run ends. */
 const refusedAgainMs = 5_000;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { adminPrincipal } from "../../../src/coordinator/auth/principal.ts";
 import type { MeshEvents } from "../../../src/coordinator/events/mesh-events.ts";
-import type { MeshNode, NodeSession } from "../../../src/coordinator/nodes/mesh-node.ts";
+import type { LinkToNode, MeshNode } from "../../../src/coordinator/nodes/mesh-node.ts";
 import { createNodeRegistry, type NodeRegistry } from "../../../src/coordinator/nodes/registry.ts";
 import { createGroups } from "../../../src/coordinator/routing/groups.ts";
 import { createRouter } from "../../../src/coordinator/routing/router.ts";
@@ -89,7 +89,7 @@ async function createRig(): Promise<Rig> {
     deadlines: createDeadlines(clock),
     sender: {
       offer: ({ node }, { number }) => {
-        if (node?.session?.isOpen !== true) return false;
+        if (node?.link?.isOpen !== true) return false;
         sent.push(`offer ${number} to ${node.name}`);
         return true;
       },
@@ -126,7 +126,7 @@ async function createRig(): Promise<Rig> {
   };
 }
 
-function openSession(): NodeSession {
+function openSession(): LinkToNode {
   return {
     principal: adminPrincipal,
     remoteAddress: "test",

@@ -4,7 +4,7 @@ import type { CoordinatorFrame, NodeFrame } from "../protocol/link/v1/frames.ts"
  * The coordinator's end of one link: from an accepted WebSocket to its close. Created by the link server
  * (`link-server.ts`), used by the coordinator's node registry and dispatch.
  */
-export interface LinkSession<Principal> {
+export interface CoordinatorLink<Principal> {
   /** Who opened it, as the upgrade's token said. */
   readonly principal: Principal;
   /** Remote address, for logs. */
@@ -14,7 +14,7 @@ export interface LinkSession<Principal> {
   readonly lastSeenMs: number;
   /**
    * Queues a frame; frames go out in order, batched per loop turn, the first at once when the link is idle. Does
-   * nothing once the session is closed: what was never written is handed to `onClosed`.
+   * nothing once the link is closed: what was never written is handed to `onClosed`.
    */
   readonly send: (frame: CoordinatorFrame) => void;
   /** Sends `ping` and resolves whether any frame arrived within the time. */
@@ -22,13 +22,13 @@ export interface LinkSession<Principal> {
   readonly close: (code: number, reason: string) => void;
 }
 
-/** What the coordinator does with its links. Called in order, one session's calls never overlap. */
+/** What the coordinator does with its links. Called in order, one link's calls never overlap. */
 export interface LinkServerHandlers<Principal> {
-  /** All frames of one message but `pong`; the first frame of a session is always `hello`, later ones never are. */
-  readonly onFrames: (session: LinkSession<Principal>, frames: readonly NodeFrame[]) => void;
-  /** Once per session. `unsent`: frames that were queued and surely never written to the socket. */
+  /** All frames of one message but `pong`; the first frame of a link is always `hello`, later ones never are. */
+  readonly onFrames: (link: CoordinatorLink<Principal>, frames: readonly NodeFrame[]) => void;
+  /** Once per link. `unsent`: frames that were queued and surely never written to the socket. */
   readonly onClosed: (
-    session: LinkSession<Principal>,
+    link: CoordinatorLink<Principal>,
     why: { readonly code: number; readonly reason: string },
     unsent: readonly CoordinatorFrame[],
   ) => void;
