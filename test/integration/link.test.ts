@@ -120,7 +120,7 @@ describe("the link between node and coordinator", () => {
     const coordinator = track(startLinkCoordinator());
     const node = openLink(coordinator.port);
     await node.until("welcome");
-    expect(await coordinator.session()?.isAlive(5_000)).toBe(true);
+    expect(await coordinator.link()?.isAlive(5_000)).toBe(true);
   });
 
   test("is back within 2 s after a coordinator came back on the same address, however long it was away", async () => {
