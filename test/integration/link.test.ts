@@ -184,7 +184,7 @@ describe("the link between node and coordinator", () => {
     const coordinator = track(startLinkCoordinator());
     const node = openLink(coordinator.port, { clock });
     await node.until("welcome");
-    coordinator.session()?.close(code, reason);
+    coordinator.link()?.close(code, reason);
     expect((await node.until<MeshError>("ended")).code).toBe(expected as MeshError["code"]);
     // No dial is planned.
     expect(clock.timerCount()).toBe(0);
@@ -265,7 +265,7 @@ describe("the link between node and coordinator", () => {
     const coordinator = track(startLinkCoordinator());
     const node = openLink(coordinator.port, {}, { onDown: throwFault });
     await node.until("welcome");
-    coordinator.session()?.close(closeCodes.goingAway, "");
+    coordinator.link()?.close(closeCodes.goingAway, "");
     expect(await node.until("fault")).toBe(fault);
     await node.until("welcome");
   });

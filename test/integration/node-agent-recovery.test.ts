@@ -330,7 +330,7 @@ describe("the identity of a node", () => {
       [before.meshId, after.meshId].toSorted(),
     );
     const next = status.until("linked");
-    after.session()?.close(closeCodes.goingAway, "");
+    after.link()?.close(closeCodes.goingAway, "");
     const again = await next;
     expect(again).toMatchObject({ isReturning: true });
     if (again.state === "linked") expect(again.nodeId).not.toBe(agent.nodeId);

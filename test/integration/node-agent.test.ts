@@ -318,7 +318,7 @@ describe("leaving", () => {
 
   test("when replaced: ends and does not come back", async () => {
     const { coordinator, agent } = await setUp();
-    coordinator.session()?.close(closeCodes.replaced, "");
+    coordinator.link()?.close(closeCodes.replaced, "");
     const { error } = await agent.done;
     expect(error?.code).toBe("NODE_ALREADY_LINKED");
     expect(coordinator.hellos.length).toBe(1);
@@ -326,7 +326,7 @@ describe("leaving", () => {
 
   test("when removed: ends and says so", async () => {
     const { coordinator, agent } = await setUp();
-    coordinator.session()?.close(closeCodes.removed, "");
+    coordinator.link()?.close(closeCodes.removed, "");
     expect((await agent.done).error?.code).toBe("NODE_NOT_FOUND");
   });
 });
@@ -336,7 +336,7 @@ describe("an attempt that the node said it never started", () => {
     const { coordinator, runtime } = await setUp();
     const ref = { task: systemIds.task(), attempt: 2 };
     coordinator.setWelcome({ resume: [{ ...ref, offset: 0 }] });
-    coordinator.session()?.close(closeCodes.goingAway, "");
+    coordinator.link()?.close(closeCodes.goingAway, "");
     expect(await coordinator.find("lost", of(ref))).toMatchObject({ started: false, fenced: true });
     coordinator.offer("late", ref);
     const next = coordinator.offer("next");
