@@ -93,24 +93,24 @@ describe.skipIf(!isOpenclawWanted)("the real OpenClaw through the mesh", () => {
 
       const texts = Array.from({ length: 8 }, (_, index) => uniqueText(`parallel ${index}`));
       const answers = texts.map((text) => claw.send({ content: `[[hold]] ${text}` }));
-      await Promise.all(texts.map(untilBusy));
-      const busy = await until(
-        "the load in a beat",
-        async () => {
+      try {
+        await Promise.all(texts.map(untilBusy));
+        const isTold = async () => {
           const node = await claw.describeNode();
           return node.runtimes[0].active === 8 ? node : null;
-        },
-        3 * beatMs,
-      );
-      expect(busy).toMatchObject({
-        in_flight: 8,
-        slots: idle.slots,
-        status: idle.slots === 8 ? "busy" : "online",
-        runtimes: [
-          { kind: "openclaw", version: OPENCLAW_VERSION, ready: true, reason: null, active: 8, queued: 0 },
-        ],
-      });
-      for (const text of texts) rig.provider.release(text);
+        };
+        const busy = await until("the load in a beat", isTold, 3 * beatMs);
+        // The gateway's own work, such as what it recovers after a crash, may stand in the queue.
+        const runtime = { kind: "openclaw", version: OPENCLAW_VERSION, ready: true, reason: null, active: 8 };
+        expect(busy).toMatchObject({
+          in_flight: 8,
+          slots: idle.slots,
+          status: idle.slots === 8 ? "busy" : "online",
+          runtimes: [{ ...runtime, queued: expect.any(Number) }],
+        });
+      } finally {
+        for (const text of texts) rig.provider.release(text);
+      }
       const responses = (await Promise.all(answers)).map(({ body }) => body.response);
       expect(responses).toEqual(texts.map((text) => `answer to: ${text}`));
       for (const text of texts) expect(rig.provider.count(text).calls).toBe(1);
