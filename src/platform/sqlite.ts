@@ -16,6 +16,9 @@ const busyTimeoutMs = 1_000;
 /** Upper limit of the page cache; it grows with use. Measured: tasks are as quick with 2 MB as with 64; lists need more. */
 const cacheKib = 8_000;
 
+/** Measured with tasks: 1.5 µs of CPU per message less than with pages of 4 KiB; 16 KiB is slower again. */
+const pageBytes = 8192;
+
 /**
  * WAL pages after which a commit copies them into the database. Measured with tasks on two cores: 1,000 pages cost no
  * more CPU than 4,000 or 16,000, and the commit that copies takes 6 ms instead of 24 or 110.
@@ -55,6 +58,8 @@ export function openDatabase(options: OpenDatabaseOptions): Database {
 
 function configure(database: Database): void {
   database.run(`pragma busy_timeout = ${busyTimeoutMs}`);
+  // Before the first page is written; an older database keeps its own.
+  database.run(`pragma page_size = ${pageBytes}`);
   database.run("pragma journal_mode = wal");
   database.run("pragma synchronous = normal");
   database.run(`pragma wal_autocheckpoint = ${checkpointPages}`);
