@@ -13,7 +13,7 @@ import type { MeshNode } from "../nodes/mesh-node.ts";
 import { gatheringMs, type NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
 import type { LiveTask } from "./live-task.ts";
-import { createWaitingRoom, maxWaiting } from "./waiting-room.ts";
+import { createWaitingRoom, maxWaiting, maxWaitingLength } from "./waiting-room.ts";
 
 /** What a decision means to the task's state. */
 export type PlacementEvent = Extract<TaskEvent, { readonly kind: "offered" | "unroutable" }>;
@@ -68,6 +68,8 @@ export const absenceGraceMs = 30_000;
 export function createPlacement(options: PlacementOptions): Placement {
   const { registry, router, events, clock, random, onMayGo } = options;
   const room = createWaitingRoom();
+  /** Characters of the messages in the room. */
+  let waitingLength = 0;
   /** Those in the room that a node has refused for want of a slot: each asks again in its own time. */
   const refusedFull = new Set<TaskId>();
 
@@ -117,8 +119,9 @@ export function createPlacement(options: PlacementOptions): Placement {
   return {
     decideFirst: (message) => {
       const decided = router.decide(message, null, null);
-      if (decided.outcome === "waiting" && room.size() >= maxWaiting) {
-        throw new MeshError("QUEUE_FULL", `${maxWaiting} messages wait for a slot already.`);
+      if (decided.outcome !== "waiting") return decided;
+      if (room.size() >= maxWaiting || waitingLength + message.content.length > maxWaitingLength) {
+        throw new MeshError("QUEUE_FULL", `${room.size()} messages wait for a slot already.`);
       }
       return decided;
     },
@@ -166,12 +169,15 @@ export function createPlacement(options: PlacementOptions): Placement {
       if (one.fullRefusals > 0) refusedFull.add(one.id);
       if (one.waitingSinceMs !== null) return;
       one.waitingSinceMs = clock.nowMs();
+      waitingLength += one.task.message.content.length;
       events.emit("task.waiting", { taskId: one.id });
     },
     leave: (one) => {
       room.remove(one.id);
       refusedFull.delete(one.id);
+      if (one.waitingSinceMs === null) return;
       one.waitingSinceMs = null;
+      waitingLength -= one.task.message.content.length;
     },
   };
 }

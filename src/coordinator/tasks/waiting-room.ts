@@ -3,6 +3,9 @@ import type { NodeId, TaskId } from "../../protocol/ids.ts";
 /** Messages that wait for a slot at most; beyond it they are refused with QUEUE_FULL. */
 export const maxWaiting = 10_000;
 
+/** Characters of all messages that wait, at most; they are held in memory. */
+export const maxWaitingLength = 256 * 1024 * 1024;
+
 /** Messages that no free node can take now, in the order they came. */
 export interface WaitingRoom {
   readonly size: () => number;
