@@ -95,6 +95,7 @@ function createNodes(count: number): readonly NodeView[] {
       isBreakerOpen: false,
       slots: 4,
       inFlight: Math.floor(random.next() * 5),
+      foreignRuns: 0,
       latencyMs: random.next() * 1000,
       weight: 1,
     };

@@ -34,6 +34,7 @@ export class MeshNode implements NodeView {
   readonly isBreakerOpen = false;
   slots = 1;
   inFlight = 0;
+  foreignRuns = 0;
   latencyMs = 0;
   load: NodeLoad | null = null;
   instance: string | null = null;
@@ -78,6 +79,13 @@ export class MeshNode implements NodeView {
     this.isReady = runtimes.some((runtime) => runtime.ready);
     const notReady = runtimes.find((runtime) => !runtime.ready);
     this.reason = this.isReady ? null : (notReady?.reason ?? "it has no runtime");
+  }
+
+  /** Takes over what the node says of its load; runs that its own attempts do not explain are somebody else's. */
+  setLoad(load: NodeLoad): void {
+    this.load = load;
+    const runs = this.runtimes.reduce((sum, { active, queued }) => sum + (active ?? 0) + (queued ?? 0), 0);
+    this.foreignRuns = Math.max(0, runs - load.in_flight);
   }
 
   recordLatency(latencyMs: number): void {

@@ -240,6 +240,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       node.offlineSinceMs = nowMs;
       node.sinceMs = nowMs;
       node.load = null;
+      node.foreignRuns = 0;
       save(node, (present) => ({ ...present, lastSeenAtMs: nowMs })).catch((error: unknown) => {
         log.warn("the end of a link was not stored", { node: node.id, error });
       });
@@ -250,9 +251,9 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       const wasReady = node.isReady;
       const before = node.slots;
       const runtimeKinds = node.runtimes.map((runtime) => `${runtime.kind}:${runtime.ready}`).join();
-      node.load = status.load;
       node.slots = status.slots;
       node.setRuntimes(status.runtimes);
+      node.setLoad(status.load);
       node.record = { ...node.record, lastSeenAtMs: clock.nowMs() };
       const isSame =
         wasReady === node.isReady &&

@@ -46,6 +46,7 @@ export function nodeOf(sketch: NodeSketch): NodeView {
     isBreakerOpen: false,
     slots: 4,
     inFlight: 0,
+    foreignRuns: 0,
     latencyMs: 0,
     weight: 1,
     ...view,

@@ -31,6 +31,8 @@ export interface NodeView {
   readonly slots: number;
   /** Running attempts plus reservations. */
   readonly inFlight: number;
+  /** Runs of others that its runtimes work on or have queued, as of its last status; they take no slot, but time. */
+  readonly foreignRuns: number;
   /** Exponentially weighted mean of the answer time; 0 before the first answer. */
   readonly latencyMs: number;
   readonly weight: number;

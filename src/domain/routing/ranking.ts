@@ -46,8 +46,8 @@ export class Ranking {
 
 /** Among nodes that a strategy finds equal: less busy, then quicker, then heavier; then the order of the places. */
 function breaksTie(node: NodeView, other: NodeView): boolean {
-  const busy = node.inFlight / node.slots;
-  const otherBusy = other.inFlight / other.slots;
+  const busy = (node.inFlight + node.foreignRuns) / node.slots;
+  const otherBusy = (other.inFlight + other.foreignRuns) / other.slots;
   if (busy !== otherBusy) return busy < otherBusy;
   if (node.latencyMs !== other.latencyMs) return node.latencyMs < other.latencyMs;
   return node.weight > other.weight;

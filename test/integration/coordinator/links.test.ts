@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { closeCodes, maxLinkMessageBytes } from "../../../src/protocol/link/v1/frames.ts";
-import { type FakeNodeOptions, nextInstance, openFakeLink, toHello, toRef } from "../../support/fake-node.ts";
+import {
+  type FakeNodeOptions,
+  nextInstance,
+  openFakeLink,
+  readyRuntime,
+  toHello,
+  toRef,
+} from "../../support/fake-node.ts";
 import { startTcpProxy } from "../../support/tcp-proxy.ts";
 import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
 import { until } from "../../support/until.ts";
@@ -272,6 +279,21 @@ describe("health", () => {
     expect((await mesh.send("anyone")).body).toMatchObject({ code: "NO_NODE_FITS" });
     node.send({ type: "status", load, slots: 7, runtimes: [...node.hello.runtimes], recovering: [] });
     await until("ready", async () => (await nodeInfo("patient")).ready === true);
+  });
+
+  test("runs of others in a node's gateway make it the busier one", async () => {
+    const [shared, free] = [await mesh.join(named("a-shared")), await mesh.join(named("b-free"))];
+    const runtime = { ...readyRuntime, active: 3, queued: 1 };
+    const load = { in_flight: 1, cpu: 0, memory: 0 };
+    shared.send({ type: "status", load, slots: 4, runtimes: [runtime], recovering: [] });
+    await until("loaded", async () => (await nodeInfo("a-shared")).load?.in_flight === 1);
+    const answering = mesh.send("anyone");
+    free.answer(await free.nextOffer(), "me");
+    expect((await answering).body.node_name).toBe("b-free");
+    const explained = await mesh.call("POST", "/api/v1/route/explain", {
+      body: { content: "x", source: "s" },
+    });
+    expect(explained.body.ranking[1].why).toContain("3 runs of others");
   });
 
   test("a node is busy when its slots are full and offline as soon as its link closes", async () => {

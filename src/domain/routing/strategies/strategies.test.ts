@@ -70,6 +70,14 @@ describe("least-busy", () => {
       ["b", "a"],
     ],
     [
+      "the runs of others in the same runtimes like its own",
+      [
+        { name: "a", inFlight: 0, slots: 8, foreignRuns: 5 },
+        { name: "b", inFlight: 4, slots: 8 },
+      ],
+      ["b", "a"],
+    ],
+    [
       "then the quicker",
       [
         { name: "a", latencyMs: 80 },

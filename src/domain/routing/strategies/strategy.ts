@@ -29,7 +29,8 @@ export interface Strategy {
 export const lastScore = 2 ** 40;
 
 export function slotsText({ node }: Place): string {
-  return `${node.inFlight} of ${node.slots} slots in use`;
+  const foreign = node.foreignRuns === 0 ? "" : ` and ${node.foreignRuns} runs of others`;
+  return `${node.inFlight} of ${node.slots} slots in use${foreign}`;
 }
 
 export function latencyText({ node }: Place): string {
