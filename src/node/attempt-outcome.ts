@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { sha256Hex } from "../platform/hash.ts";
+import { exceedsBytes } from "../platform/text-size.ts";
 import { Failure, maxFailureLength } from "../protocol/failure.ts";
 import {
   type AttemptRef,
@@ -30,7 +31,7 @@ const maxReasonLength = 1024;
 export function boundOutcome(outcome: RunOutcome): RunOutcome {
   switch (outcome.kind) {
     case "succeeded":
-      return exceedsAnswerLimit(outcome.text) ? tooLarge : outcome;
+      return exceedsBytes(outcome.text, maxAnswerBytes) ? tooLarge : outcome;
     case "failed":
       return {
         ...outcome,
@@ -47,11 +48,6 @@ const tooLarge: RunOutcome = {
   kind: "failed",
   failure: { class: "too_large", message: `the answer is longer than ${maxAnswerBytes / 2 ** 20} MiB` },
 };
-
-function exceedsAnswerLimit(text: string): boolean {
-  // A UTF-16 code unit is at most three bytes of UTF-8: most answers need no count.
-  return text.length * 3 > maxAnswerBytes && Buffer.byteLength(text) > maxAnswerBytes;
-}
 
 /** Whether the outcome goes as one frame; a longer answer goes before it in {@link answerChunks}. */
 export function fitsInline(outcome: RunOutcome): boolean {

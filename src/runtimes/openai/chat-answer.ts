@@ -1,5 +1,6 @@
 import { createParser } from "eventsource-parser";
 import { z } from "zod";
+import { exceedsBytes } from "../../platform/text-size.ts";
 import { maxAnswerBytes } from "../../protocol/task.ts";
 import { readBoundedBody, readJson } from "../bounded-body.ts";
 import { isErrorBody, readServerError, type ServerError } from "./server-error.ts";
@@ -62,7 +63,7 @@ async function readWhole(response: Response, contentType: string): Promise<Answe
   const choice = WholeAnswer.safeParse(json).data?.choices[0];
   if (choice === undefined) return { kind: "foreign", contentType };
   const text = choice.message.content ?? "";
-  if (Buffer.byteLength(text) > maxAnswerBytes) return { kind: "too_large" };
+  if (exceedsBytes(text, maxAnswerBytes)) return { kind: "too_large" };
   return { kind: "finished", text, finishReason: choice.finish_reason ?? null };
 }
 
