@@ -1,14 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { toSessionKey } from "../../src/runtimes/openclaw/session-key.ts";
 import type { Runtime } from "../../src/runtimes/runtime.ts";
 import { startCuttingProxy } from "../support/openclaw/cutting-proxy.ts";
 import { createTestAttempt, uniqueText, watch } from "../support/openclaw/observed-run.ts";
+import { untilPending } from "../support/openclaw/pending-input.ts";
 import { openPlainClient } from "../support/openclaw/plain-client.ts";
 import {
   isOpenclawWanted,
   type OpenclawRig,
   rigTimeoutMs,
   sharedRig,
-  warmUp,
 } from "../support/openclaw/shared-gateway.ts";
 import { createTestRuntime } from "../support/openclaw/subject.ts";
 
@@ -156,7 +157,10 @@ describe.skipIf(!isOpenclawWanted)("faults around the real OpenClaw", () => {
         for (const text of [plain, talk, doomed])
           await rig.provider.until(text, (count) => count.inFlight === 1);
         const waiting = watch(runtime, createTestAttempt(queued, { session, ...limits }));
-        await Bun.sleep(1_000);
+        {
+          using client = await openPlainClient(rig.gateway);
+          await untilPending(client, toSessionKey(waiting.attempt), waiting.attempt.key);
+        }
 
         await rig.gateway.kill("SIGKILL");
         await until(() => alone.recovering.length > 0 && talking.recovering.length > 0, 5_000);
@@ -184,21 +188,33 @@ describe.skipIf(!isOpenclawWanted)("faults around the real OpenClaw", () => {
     test(
       "does nothing more for a task that was fenced before it could recover it",
       async () => {
-        const text = uniqueText("fenced after a crash");
-        const run = watch(runtime, createTestAttempt(`[[hang]] ${text}`, { timeoutMs: 120_000 }));
-        await rig.provider.until(text, (count) => count.inFlight === 1);
+        const limits = { timeoutMs: 120_000 };
+        const [text, before, after] = ["fenced after a crash", "before it", "after it"].map(uniqueText) as [
+          string,
+          string,
+          string,
+        ];
+        const begin = async (message: string) => {
+          const begun = watch(runtime, createTestAttempt(`[[hang]] ${message}`, limits));
+          await rig.provider.until(message, (count) => count.inFlight === 1);
+          return begun;
+        };
+        const first = await begin(before);
+        const run = await begin(text);
+        const last = await begin(after);
         await rig.gateway.kill("SIGKILL");
         const started = rig.gateway.start();
         await until(() => run.recovering.at(-1) === false, 90_000);
         run.stop("superseded");
         expect(await run.outcome).toEqual({ kind: "cancelled" });
         await started;
-        await warmUp(rig.gateway);
-        await Bun.sleep(8_000);
+        // The gateway recovers one run after another: when it has answered both neighbours, it has passed this one.
+        for (const neighbour of [first, last])
+          expect(await neighbour.outcome).toMatchObject({ kind: "succeeded" });
         expect(rig.provider.count(text).inFlight).toBe(0);
         using client = await openPlainClient(rig.gateway);
         const history = await client.request("chat.history", {
-          sessionKey: `claw-mesh:task:${run.attempt.key.split(".")[0]}`,
+          sessionKey: toSessionKey(run.attempt),
         });
         expect(JSON.stringify(history.payload)).not.toContain("recovered answer");
       },

@@ -5,6 +5,7 @@ import { sweepTaskSessions, taskSessionAgeMs } from "../../src/runtimes/openclaw
 import { waitConnected } from "../../src/runtimes/openclaw/wait-connected.ts";
 import type { Runtime } from "../../src/runtimes/runtime.ts";
 import { createTestAttempt, uniqueText, watch } from "../support/openclaw/observed-run.ts";
+import { untilPending } from "../support/openclaw/pending-input.ts";
 import { openPlainClient } from "../support/openclaw/plain-client.ts";
 import {
   isOpenclawWanted,
@@ -83,15 +84,42 @@ describe.skipIf(!isOpenclawWanted)("runs on the real OpenClaw", () => {
     });
   }, 30_000);
 
+  test.each([
+    ["aborted", "sessions.abort", {}],
+    ["told to stop", "chat.send", { message: "/stop" }],
+    ["reset with its session", "sessions.reset", { reason: "reset" }],
+    ["deleted with its session", "sessions.delete", {}],
+  ] as const)(
+    "says of a run that was %s in OpenClaw that it was stopped there, for good",
+    async (_, method, params) => {
+      const text = uniqueText("stopped by somebody else");
+      const run = watch(runtime, createTestAttempt(`[[hang]] ${text}`, { effects: "safe" }));
+      await rig.provider.until(text, (count) => count.inFlight === 1);
+      using client = await openPlainClient(rig.gateway);
+      const key = toSessionKey(run.attempt);
+      const session =
+        method === "chat.send" ? { sessionKey: key, idempotencyKey: crypto.randomUUID() } : { key };
+      expect((await client.request(method, { ...session, ...params })).ok).toBe(true);
+      expect(await run.outcome).toEqual({
+        kind: "failed",
+        failure: { class: "runtime_error", kind: "bad_request", message: "the run was stopped in OpenClaw" },
+      });
+      expect(rig.provider.count(text)).toMatchObject({ calls: 1, inFlight: 0 });
+    },
+    40_000,
+  );
+
   test("cancels a run that waits behind another of its conversation, and never starts it", async () => {
     const session = { key: sessionKey(), name: "queue" };
     const [first, second] = [uniqueText("first"), uniqueText("second")];
-    const running = watch(runtime, createTestAttempt(`[[sleep 3000]] ${first}`, { session }));
+    const running = watch(runtime, createTestAttempt(`[[hold]] ${first}`, { session }));
     await rig.provider.until(first, (count) => count.inFlight === 1);
     const waiting = watch(runtime, createTestAttempt(second, { session }));
-    await Bun.sleep(300);
+    using client = await openPlainClient(rig.gateway);
+    await untilPending(client, toSessionKey(waiting.attempt), waiting.attempt.key);
     waiting.stop("cancelled");
     expect(await waiting.outcome).toEqual({ kind: "cancelled" });
+    rig.provider.release(first);
     expect(await running.outcome).toEqual({ kind: "succeeded", text: `answer to: ${first}` });
     expect(rig.provider.count(second).calls).toBe(0);
   }, 30_000);
@@ -123,13 +151,16 @@ describe.skipIf(!isOpenclawWanted)("runs on the real OpenClaw", () => {
   }, 30_000);
 
   test("ends the provider's own retries when the attempt's time is over", async () => {
+    const session = { key: sessionKey(), name: "broken" };
     const text = uniqueText("broken provider");
-    const outcome = await watch(runtime, createTestAttempt(`[[status 500]] ${text}`, { timeoutMs: 4_000 }))
-      .outcome;
+    const attempt = createTestAttempt(`[[status 500]] ${text}`, { session, timeoutMs: 4_000 });
+    const outcome = await watch(runtime, attempt).outcome;
     expect(outcome).toMatchObject({ kind: "failed", failure: { class: "timeout" } });
     const { calls } = rig.provider.count(text);
     expect(calls).toBeGreaterThanOrEqual(2);
-    await Bun.sleep(5_000);
+    // The runs of a conversation follow one another: the next one begins when nothing of this one is left.
+    const next = await watch(runtime, createTestAttempt("are you there?", { session })).outcome;
+    expect(next).toMatchObject({ kind: "succeeded" });
     expect(rig.provider.count(text).calls).toBe(calls);
   }, 30_000);
 

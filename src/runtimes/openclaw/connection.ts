@@ -131,7 +131,8 @@ export function createConnection(options: ConnectionOptions): GatewayConnection 
       client: clientInfo,
       role: "operator",
       scopes: [...options.scopes],
-      caps: [],
+      // Without it the gateway withholds what its tools do; it gives it for the runs of this connection only.
+      caps: ["tool-events"],
       ...(options.token === null ? {} : { auth: { token: options.token } }),
     }),
     handshake: { mode: "require-challenge", timeoutMs: handshakeTimeoutMs },

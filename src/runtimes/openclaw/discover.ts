@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 
-export interface DiscoverOptions {
+interface DiscoverOptions {
   /** Environment variables of the node agent. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homeDirectory: string;
@@ -10,7 +10,7 @@ export interface DiscoverOptions {
 }
 
 /** Where OpenClaw's own files say that its gateway is. Whether it runs is for a probe to tell. */
-export interface DiscoveredOpenclaw {
+interface DiscoveredOpenclaw {
   /** `ws://127.0.0.1:18789` */
   readonly url: string;
   /** null: not to be found out; see `tokenProblem`. */

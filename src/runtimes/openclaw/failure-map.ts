@@ -19,7 +19,7 @@ const kindOfReason: Readonly<Record<string, RuntimeErrorKind>> = {
 export interface RunObservations {
   /** `errorObservation.failoverReason` of its last error event. */
   readonly failoverReason: string | null;
-  /** Every event of the run was seen, and none showed a tool at work: it had no effect. */
+  /** Proved by its events: every one was seen, and none showed a tool at work. */
   readonly hadNoEffect: boolean;
 }
 

@@ -1,8 +1,8 @@
 import type { RuntimeAttempt } from "../runtime.ts";
 import { sendAbort } from "./abort.ts";
-import { fetchHistory, fetchRunEnd, fetchSessionExists } from "./gateway.ts";
+import { findRun } from "./find-run.ts";
+import { fetchRunEnd, fetchSessionExists } from "./gateway.ts";
 import type { GatewayAccess } from "./run-context.ts";
-import { matchRunInHistory } from "./run-in-history.ts";
 import { toSessionKey } from "./session-key.ts";
 import { waitConnected } from "./wait-connected.ts";
 
@@ -19,10 +19,10 @@ export async function fenceAttempt(access: GatewayAccess, attempt: RuntimeAttemp
   const { connection, clock } = access;
   if ((await waitConnected(connection, { clock, withinMs: connectWaitMs })) === null) return false;
   const sessionKey = toSessionKey(attempt);
-  const history = await fetchHistory(connection, sessionKey);
-  if (history === null) return false;
-  const found = matchRunInHistory(history, attempt.key);
-  switch (found.kind) {
+  const found = await findRun(connection, sessionKey, attempt.key);
+  switch (found?.kind) {
+    case undefined:
+      return false;
     case "absent":
     case "answered":
       return true;
@@ -33,6 +33,7 @@ export async function fenceAttempt(access: GatewayAccess, attempt: RuntimeAttemp
       if (await abortRun(access, sessionKey, found.runId)) return true;
       break;
     case "open":
+    case "unknown":
       if (await abortRun(access, sessionKey, attempt.key)) return true;
       break;
     case "dropped":

@@ -31,6 +31,11 @@ describe("matchFinalAnswer", () => {
     expect(matchFinalAnswer(true, answer, nothingObserved)).toEqual({ kind: "cancelled" });
   });
 
+  test("a run that was broken off for a restart has not ended for good", () => {
+    const answer = { status: "timeout", stopReason: "restart", timeoutPhase: "gateway_draining" };
+    expect(matchFinalAnswer(true, answer, nothingObserved)).toBe("interrupted");
+  });
+
   test("a failed run is a failure with the observed reason", () => {
     const answer = { status: "error", summary: "LLM request failed." };
     const observed = { failoverReason: "format", hadNoEffect: true };
@@ -71,6 +76,11 @@ describe("matchWaitFailure", () => {
   test.each([
     [{ status: "ok", endedAt: 1 }, null],
     [{ status: "error", endedAt: 1, stopReason: "rpc" }, { kind: "cancelled" }],
+    [{ status: "error", endedAt: 1, stopReason: "stop" }, { kind: "cancelled" }],
+    [
+      { status: "error", endedAt: 1, stopReason: "stop", error: "boom" },
+      { kind: "failed", failure: { message: "boom" } },
+    ],
     [
       { status: "timeout", endedAt: 1, timeoutPhase: "provider" },
       { kind: "failed", failure: { class: "timeout" } },
@@ -83,5 +93,10 @@ describe("matchWaitFailure", () => {
     const result = matchWaitFailure(answer, nothingObserved);
     if (outcome === null) expect(result).toBeNull();
     else expect(result).toMatchObject(outcome);
+  });
+
+  test("a run that was broken off for a restart has not ended for good", () => {
+    const answer = { status: "error", endedAt: 1, error: "aborted for restart", stopReason: "restart" };
+    expect(matchWaitFailure(answer, nothingObserved)).toBe("interrupted");
   });
 });

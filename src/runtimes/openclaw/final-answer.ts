@@ -5,8 +5,11 @@ import type { FinalAnswer, WaitAnswer } from "./gateway-schemas.ts";
 /** Between the texts of an answer that OpenClaw gives in several payloads. */
 const payloadSeparator = "\n\n";
 
-/** `in_flight`: no final answer at all; the run goes on and somebody else is waiting for it. */
-export type FinalDecision = RunOutcome | "in_flight";
+/**
+ * `in_flight`: no final answer at all; the run goes on and somebody else is waiting for it.
+ * `interrupted`: broken off for a restart of the gateway, which may take it up again, or by a reset of its session.
+ */
+export type FinalDecision = RunOutcome | "in_flight" | "interrupted";
 
 /**
  * What the last answer to `agent` means. `ok` of the frame says little: a run that failed, timed out or was cancelled
@@ -33,19 +36,31 @@ export function matchFinalAnswer(
 }
 
 /** What `agent.wait` tells of a run that has ended otherwise than with an answer; null when it has one. */
-export function matchWaitFailure(answer: WaitAnswer, observed: RunObservations): RunOutcome | null {
+export function matchWaitFailure(
+  answer: WaitAnswer,
+  observed: RunObservations,
+): RunOutcome | "interrupted" | null {
   if (answer.status === "ok") return null;
-  if (answer.status === "timeout" || answer.stopReason === "rpc") return matchEndedEarly(answer, observed);
+  // Here `stop` may also be the model's own; a run that failed after it says why.
+  const isStopped =
+    answer.stopReason === "stop" ? answer.error === undefined : stopReasons.has(answer.stopReason);
+  if (answer.status === "timeout" || isStopped || answer.stopReason === restartReason)
+    return matchEndedEarly(answer, observed);
   const message = answer.error ?? "the OpenClaw run failed without a reason";
   return { kind: "failed", failure: matchRunFailure(message, observed) };
 }
 
-/** `stopReason: "rpc"` is an abort by request, whatever the status says; `timeoutPhase` is the gateway's own limit. */
+/** An abort by request, and `/stop` in the conversation; the status says `timeout` or `error` then. */
+const stopReasons: ReadonlySet<string | undefined> = new Set(["rpc", "stop"]);
+const restartReason = "restart";
+
+/** `timeoutPhase` without such a reason is the gateway's own limit. */
 function matchEndedEarly(
   answer: Pick<FinalAnswer, "stopReason" | "timeoutPhase">,
   observed: RunObservations,
-): RunOutcome {
-  if (answer.stopReason === "rpc") return { kind: "cancelled" };
+): RunOutcome | "interrupted" {
+  if (stopReasons.has(answer.stopReason)) return { kind: "cancelled" };
+  if (answer.stopReason === restartReason) return "interrupted";
   if (answer.timeoutPhase !== undefined) {
     return {
       kind: "failed",

@@ -11,6 +11,8 @@ export const Hello = z.object({
 /** Payload of an `agent` event. */
 export const AgentEvent = z.object({
   runId: z.string(),
+  /** Counts the events of the run from 1. */
+  seq: z.number().optional(),
   stream: z.string(),
   data: z.record(z.string(), z.unknown()),
 });
@@ -26,6 +28,7 @@ export type AssistantData = z.infer<typeof AssistantData>;
 
 export const LifecycleData = z.object({
   phase: z.string(),
+  provider: z.string().nullish(),
   errorObservation: z.object({ failoverReason: z.string().optional() }).optional(),
 });
 
@@ -51,7 +54,7 @@ export const WaitAnswer = z.object({
   error: z.string().optional(),
   stopReason: z.string().optional(),
   timeoutPhase: z.string().optional(),
-  terminalReply: z.object({ disposition: z.string().optional(), text: z.string().optional() }).optional(),
+  terminalReply: z.object({ disposition: z.string().optional() }).optional(),
 });
 export type WaitAnswer = z.infer<typeof WaitAnswer>;
 
@@ -64,21 +67,36 @@ export const HistoryMessage = z.object({
   stopReason: z.string().optional(),
   provenance: z.object({ sourceTool: z.string().optional() }).nullish(),
   __openclaw: z
-    .object({ id: z.string().optional(), runId: z.string().optional(), truncated: z.boolean().optional() })
+    .object({
+      id: z.string().optional(),
+      runId: z.string().optional(),
+      truncated: z.boolean().optional(),
+      /** Of rows that are no message, such as `compaction` or `reset`: what came before them may be gone. */
+      kind: z.string().optional(),
+      /** Where a message too large for the history keeps its mark. */
+      idempotencyKey: z.string().optional(),
+    })
     .optional(),
 });
 export type HistoryMessage = z.infer<typeof HistoryMessage>;
 
 export const ChatHistory = z.object({
   messages: z.array(HistoryMessage),
+  /** There are older messages than these, whether the number asked for or their size left them out. */
+  hasMore: z.boolean().optional(),
   pendingInputs: z
-    .object({ items: z.array(z.object({ runId: z.string().optional(), state: z.string() })) })
+    .object({
+      items: z.array(z.object({ runId: z.string().optional(), state: z.string() })),
+      /** Of all that wait; `items` are the newest of them. */
+      total: z.number().optional(),
+    })
     .optional(),
   sessionInfo: z
     .object({
       status: z.string().optional(),
       abortedLastRun: z.boolean().optional(),
       hasActiveRun: z.boolean().optional(),
+      activeRunIds: z.array(z.string()).optional(),
     })
     .optional(),
 });

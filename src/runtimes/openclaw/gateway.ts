@@ -12,8 +12,6 @@ import {
 import type { GatewayReply } from "./reply.ts";
 import { toSessionKey } from "./session-key.ts";
 
-/** Messages of a session that are looked at to find one run; the runs of a session follow one another. */
-const historyLimit = 200;
 /** Longest text that the history gives; the gateway's own limit. Longer ones are read one by one. */
 const historyMaxChars = 500_000;
 /** Longest text of a single message; the gateway's own limit. */
@@ -51,8 +49,13 @@ export function fetchRunEnd(connection: GatewayConnection, runId: string, waitMs
   });
 }
 
-export function fetchHistory(connection: GatewayConnection, sessionKey: string): Maybe<ChatHistory> {
-  const params = { sessionKey, limit: historyLimit, maxChars: historyMaxChars };
+/** The newest messages of a session, at most `limit` (the gateway's own limit is 1,000). */
+export function fetchHistory(
+  connection: GatewayConnection,
+  sessionKey: string,
+  limit: number,
+): Maybe<ChatHistory> {
+  const params = { sessionKey, limit, maxChars: historyMaxChars };
   return ask(connection, { method: "chat.history", params: params, answer: ChatHistory });
 }
 

@@ -1,2 +1,2 @@
-export { type DiscoveredOpenclaw, type DiscoverOptions, discoverOpenclaw } from "./discover.ts";
+export { discoverOpenclaw } from "./discover.ts";
 export { createOpenclawRuntime, type OpenclawOptions } from "./openclaw-runtime.ts";

@@ -1,6 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import { type Log, silentLog } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
+import { maxAnswerBytes } from "../../protocol/task.ts";
 import { parseGatewayAddress } from "../gateway-address.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
 import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
@@ -21,11 +22,10 @@ export interface OpenclawOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Log;
-  /** UTF-8; default 8 MiB. */
+  /** UTF-8; default {@link maxAnswerBytes}. */
   readonly maxAnswerBytes?: number;
 }
 
-const defaultMaxAnswerBytes = 8 * 1024 * 1024;
 const adminConnectWaitMs = 3_000;
 
 /** The shared connection, not yet begun, and the way to an administrator's. */
@@ -44,7 +44,7 @@ export function createGatewayAccess(options: OpenclawOptions & { readonly log: L
     },
     clock,
     log,
-    maxAnswerBytes: options.maxAnswerBytes ?? defaultMaxAnswerBytes,
+    maxAnswerBytes: options.maxAnswerBytes ?? maxAnswerBytes,
   };
 }
 

@@ -1,11 +1,11 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
+import { exceedsBytes } from "../../platform/text-size.ts";
 import type { RunControl, RunOutcome, RuntimeAttempt } from "../runtime.ts";
 import type { GatewayConnection } from "./connection.ts";
 import type { GatewayReply } from "./reply.ts";
 import type { RunWatch } from "./run-watch.ts";
 import type { StopSignal } from "./stop-signal.ts";
-import { exceedsBytes } from "./text-stream.ts";
 
 /** What the parts of this adapter share. */
 export interface GatewayAccess {
@@ -37,11 +37,13 @@ export interface RunProgress {
   bootId: string | null;
   /** The attempt's own at first; after a crash that of the recovery, as soon as it is known. */
   runId: string;
+  /** The message was written to a connection, now or by a former node agent. */
+  isSubmitted: boolean;
   /** The gateway has said, or shown by an event, that it has the message. */
   isAccepted: boolean;
   /** The call that waits for the final answer; null when its connection is lost. */
   final: Promise<GatewayReply> | null;
-  /** Of our monotonic clock, when the connection was lost first. */
+  /** Of our monotonic clock, when the call that waited for the answer was lost first. */
   lostAtMs: number | null;
   isRecovering: boolean;
   /** The run has settled: nothing may be told of it any more. */
@@ -63,11 +65,16 @@ export function settleRun(run: RunContext, outcome: RunOutcome): RunOutcome {
     return outcome;
   }
   if (outcome.kind === "cancelled" && run.stop.cause() === null) {
-    const message = "the run was stopped in OpenClaw itself";
-    return { kind: "failed", failure: { class: "runtime_error", kind: "internal", message } };
+    return stoppedInOpenclaw;
   }
   return outcome;
 }
+
+/** Somebody on the gateway's side wants the run not to be: it is not tried again elsewhere. */
+export const stoppedInOpenclaw = {
+  kind: "failed",
+  failure: { class: "runtime_error", kind: "bad_request", message: "the run was stopped in OpenClaw" },
+} as const satisfies RunOutcome;
 
 export function tooLargeOutcome(maxAnswerBytes: number): RunOutcome {
   return {

@@ -20,17 +20,62 @@ const said = (text: string, stopReason = "stop") => ({
   stopReason,
   __openclaw: { id: "m1", runId: "key" },
 });
+const row = (kind: string) => ({ role: "system", content: "", __openclaw: { kind } });
+const omittedMessage = {
+  role: "user",
+  content: [{ type: "text", text: "[chat.history omitted: message too large]" }],
+  __openclaw: { id: "m7", truncated: true, reason: "oversized" },
+};
 const done = { status: "done", abortedLastRun: false, hasActiveRun: false };
 const running = { status: "running", hasActiveRun: true };
 const crashed = { status: "running", abortedLastRun: true, hasActiveRun: false };
 
+const limit = 10;
+/** The whole history of a session. */
 const match = (messages: readonly unknown[], sessionInfo: unknown = done, items: readonly unknown[] = []) =>
-  matchRunInHistory(ChatHistory.parse({ messages, sessionInfo, pendingInputs: { items } }), "key");
+  matchHistory({ messages, sessionInfo, pendingInputs: { items, total: items.length }, hasMore: false });
+const matchHistory = (history: unknown) => matchRunInHistory(ChatHistory.parse(history), "key", limit);
 
 describe("a run in the history of its session", () => {
   test("is absent when no message carries its mark", () => {
     expect(match([])).toEqual({ kind: "absent" });
     expect(match(earlier)).toEqual({ kind: "absent" });
+  });
+
+  test("is absent when no session is there", () => {
+    expect(matchHistory({ messages: [] })).toEqual({ kind: "absent" });
+  });
+
+  test.each([
+    ["as many messages came as were asked for", { messages: Array(limit).fill(later), hasMore: false }],
+    ["the gateway has more", { messages: earlier, hasMore: true }],
+    ["the gateway has more, and showed none", { messages: [], hasMore: true }],
+    ["the gateway does not say whether it has more", { messages: earlier }],
+    ["the session was compacted", { messages: [row("compaction"), ...earlier], hasMore: false }],
+    ["the session was reset", { messages: [row("reset"), ...earlier], hasMore: false }],
+    ["a message is too large to be shown", { messages: [...earlier, omittedMessage], hasMore: false }],
+    [
+      "more messages wait than are shown",
+      {
+        messages: earlier,
+        hasMore: false,
+        pendingInputs: { items: [{ runId: "another", state: "queued" }], total: 2 },
+      },
+    ],
+  ])("is unknown, not absent, when %s", (_, history) => {
+    expect(matchHistory(history)).toEqual({ kind: "unknown", isAtWork: false });
+    expect(matchHistory({ ...history, sessionInfo: running })).toEqual({ kind: "unknown", isAtWork: true });
+    expect(matchHistory({ ...history, sessionInfo: { activeRunIds: ["key"] } })).toEqual({ kind: "open" });
+  });
+
+  test("is found in a full window that shows its mark, or the mark of what was too large", () => {
+    const full = [...Array(limit - 2).fill(later), ours, said("found")];
+    expect(matchHistory({ messages: full, hasMore: true })).toMatchObject({
+      kind: "answered",
+      text: "found",
+    });
+    const marked = { ...omittedMessage, __openclaw: { truncated: true, idempotencyKey: "key:user" } };
+    expect(match([...earlier, marked, said("found")])).toMatchObject({ kind: "answered", text: "found" });
   });
 
   test.each([

@@ -1,8 +1,10 @@
+import { exceedsBytes } from "../../platform/text-size.ts";
 import type { RunControl } from "../runtime.ts";
 import type { GatewayConnection } from "./connection.ts";
 import type { RunObservations } from "./failure-map.ts";
 import { type AgentEvent, AssistantData, LifecycleData } from "./gateway-schemas.ts";
-import { exceedsBytes, matchText, nextText, noText, type TextSoFar } from "./text-stream.ts";
+import { nextEvidence, noEvidence, provesNoEffect } from "./run-evidence.ts";
+import { matchText, nextText, noText, type TextSoFar } from "./text-stream.ts";
 
 /** Follows the events of one run: passes its text on, and notices what the final answer does not tell. */
 export interface RunWatch {
@@ -23,16 +25,12 @@ interface WatchParts {
   readonly onTooLarge: () => void;
 }
 
-/** Streams of events that show a tool at work, and kinds of items that do not. */
-const toolStreams: ReadonlySet<string> = new Set(["tool", "command_output", "item"]);
-const harmlessItems: ReadonlySet<unknown> = new Set(["preamble"]);
-
 export function watchRun(parts: WatchParts, firstRunId: string): RunWatch {
   const { connection, control } = parts;
   const gapsBefore = connection.gapCount();
   let text: TextSoFar = noText;
   let failoverReason: string | null = null;
-  let hasUsedTools = false;
+  let evidence = noEvidence;
   let hasSeenEvents = false;
   let hasEnded = false;
   let unsubscribe = () => {};
@@ -46,11 +44,12 @@ export function watchRun(parts: WatchParts, firstRunId: string): RunWatch {
     if (step.chunk !== null) control.onChunk(step.chunk);
   };
 
-  const takeEvent = ({ stream, data }: AgentEvent) => {
+  const takeEvent = (event: AgentEvent) => {
     if (hasEnded) return;
+    const { stream, data } = event;
     hasSeenEvents = true;
+    evidence = nextEvidence(evidence, event);
     if (stream === "assistant") return takeText(data);
-    if (toolStreams.has(stream) && !harmlessItems.has(data.kind)) hasUsedTools = true;
     if (stream !== "lifecycle") return;
     const lifecycle = LifecycleData.safeParse(data);
     if (!lifecycle.success || lifecycle.data.phase !== "error") return;
@@ -67,7 +66,7 @@ export function watchRun(parts: WatchParts, firstRunId: string): RunWatch {
     follow,
     observations: () => ({
       failoverReason,
-      hadNoEffect: !hasUsedTools && connection.gapCount() === gapsBefore,
+      hadNoEffect: provesNoEffect(evidence) && connection.gapCount() === gapsBefore,
     }),
     complete: (answer) => {
       if (hasEnded) return;

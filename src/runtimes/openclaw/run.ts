@@ -64,6 +64,7 @@ async function withRun({ bootId, ...parts }: RunParts, first: NextRound): Promis
     progress: {
       bootId,
       runId: attempt.key,
+      isSubmitted: first === "follow",
       isAccepted: false,
       final: null,
       lostAtMs: null,

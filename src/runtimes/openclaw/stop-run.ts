@@ -4,10 +4,10 @@ import { toStopOutcome } from "../stop-outcome.ts";
 import { sendAbort } from "./abort.ts";
 import { fenceAttempt } from "./fence.ts";
 import { matchFinalAnswer, matchWaitFailure } from "./final-answer.ts";
-import { fetchHistory, fetchRunEnd } from "./gateway.ts";
+import { findRun } from "./find-run.ts";
+import { fetchRunEnd } from "./gateway.ts";
 import { FinalAnswer } from "./gateway-schemas.ts";
 import { lostOutcome, type RunContext, setRecovering, tooLargeOutcome } from "./run-context.ts";
-import { matchRunInHistory } from "./run-in-history.ts";
 import type { StopCause } from "./stop-signal.ts";
 import { waitConnected } from "./wait-connected.ts";
 
@@ -47,8 +47,7 @@ export async function stopRun(run: RunContext): Promise<RunOutcome> {
 
 /** A gateway that was restarted may be at the run again, under another id. */
 async function findRecovery(run: RunContext): Promise<void> {
-  const history = await fetchHistory(run.access.connection, run.sessionKey);
-  const found = history === null ? null : matchRunInHistory(history, run.attempt.key);
+  const found = await findRun(run.access.connection, run.sessionKey, run.attempt.key);
   if (found?.kind === "recovering") run.progress.runId = found.runId;
 }
 
@@ -58,7 +57,8 @@ async function waitForEnd(run: RunContext, withinMs: number): Promise<RunOutcome
   if (progress.final === null) {
     const end = await fetchRunEnd(access.connection, progress.runId, withinMs);
     if (end?.endedAt === undefined) return null;
-    return matchWaitFailure(end, watch.observations()) ?? { kind: "cancelled" };
+    const failed = matchWaitFailure(end, watch.observations());
+    return failed === "interrupted" ? null : (failed ?? { kind: "cancelled" });
   }
   const reply = await Promise.race([progress.final, delay(access.clock, withinMs)]);
   if (typeof reply === "string") return null;
@@ -70,7 +70,7 @@ async function waitForEnd(run: RunContext, withinMs: number): Promise<RunOutcome
   // An error without a final answer: the gateway refused the message, so that nothing runs.
   if (!answer.success) return { kind: "cancelled" };
   const decision = matchFinalAnswer(reply.kind === "ok", answer.data, watch.observations());
-  if (decision !== "in_flight") return decision;
+  if (typeof decision === "object") return decision;
   progress.final = null;
   return null;
 }

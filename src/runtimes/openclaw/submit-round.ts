@@ -13,6 +13,10 @@ const timeoutSlackS = 2;
 /** Sends the message, for the first time or again to the same gateway process, and sees it to its end. */
 export async function submitRound(run: RunContext): Promise<RunOutcome | NextRound> {
   const { access, attempt, progress, stop } = run;
+  const state = access.connection.state();
+  // Another process than the one that got the message would begin it a second time.
+  const isOtherBoot = state.kind !== "connected" || state.gateway.bootId !== progress.bootId;
+  if (progress.isSubmitted && isOtherBoot) return "follow";
   const final = sendAgent(access.connection, attempt, {
     timeoutS: Math.ceil(stop.leftMs() / 1000) + timeoutSlackS,
     onAccepted: (payload) => {
@@ -33,17 +37,20 @@ export async function submitRound(run: RunContext): Promise<RunOutcome | NextRou
 /** What a reply to `agent` settles; `follow`: the run goes on, and somebody else has its final answer, or nobody. */
 function takeReply(run: RunContext, reply: GatewayReply): RunOutcome | NextRound {
   const { progress, watch, access } = run;
-  if (reply.kind === "unsent")
+  if (reply.kind === "unsent" && !progress.isSubmitted)
     return notStarted("the connection to the gateway was lost before the message was sent");
+  progress.isSubmitted = true;
   progress.final = null;
-  if (reply.kind === "lost") {
+  if (reply.kind === "lost" || reply.kind === "unsent") {
     progress.lostAtMs ??= access.clock.monotonicMs();
     return "follow";
   }
   const answer = FinalAnswer.safeParse(reply.payload);
   if (answer.success) {
     const decision = matchFinalAnswer(reply.kind === "ok", answer.data, watch.observations());
-    return decision === "in_flight" ? "follow" : decision;
+    if (typeof decision === "object") return decision;
+    progress.isAccepted = true;
+    return "follow";
   }
   const failure =
     reply.kind === "error"

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { RunChunk } from "../runtime.ts";
 import type { AssistantData } from "./gateway-schemas.ts";
-import { exceedsBytes, matchText, nextText, noText } from "./text-stream.ts";
+import { matchText, nextText, noText } from "./text-stream.ts";
 
 /** What a reader has after the events, and the chunks that brought it there. */
 function read(events: readonly AssistantData[]): { text: string; chunks: readonly RunChunk[] } {
@@ -92,13 +92,4 @@ describe("matchText", () => {
     expect(matchText("one two", "one three")).toEqual({ offset: 5, text: "hree" });
     expect(matchText("same", "same")).toBeNull();
   });
-});
-
-test.each([
-  ["aaaa", 4, false],
-  ["aaaaa", 4, true],
-  ["鹭鸶", 6, false],
-  ["鹭鸶", 5, true],
-])("%s exceeds %i bytes: %p", (text, maxBytes, exceeds) => {
-  expect(exceedsBytes(text, maxBytes)).toBe(exceeds);
 });

@@ -60,10 +60,3 @@ function replaceChunk(from: string, to: string): RunChunk | null {
 function isHighSurrogate(code: number): boolean {
   return code >= 0xd800 && code <= 0xdbff;
 }
-
-/** Whether the text is longer than so many bytes in UTF-8. */
-export function exceedsBytes(text: string, maxBytes: number): boolean {
-  if (text.length > maxBytes) return true;
-  // One code unit is at most three bytes, so that most texts need no counting.
-  return text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
-}

@@ -21,7 +21,7 @@ const timestampPrefix = /^\[[A-Z][a-z]{2} \d{4}-\d{2}-\d{2} [^\]]*\] /;
 /** Before a message whose turn is begun again, by a retry or after a crash. */
 const againPrefix = /^\[Queued user message from a previous active turn[^\]]*\]\s*/;
 const runtimeSuffix = /\n\nRuntime: agent=[\s\S]*$/;
-const retrySuffix = /\n\nContinue the current task from the existing transcript[\s\S]*$/;
+const retrySuffix = /(?:\n\n|^)Continue the current task from the existing transcript[\s\S]*$/;
 const recoveryNote = /\s*\[System\] Your previous turn was interrupted[\s\S]*$/;
 
 /** Throws when the body is no chat completion request. */
@@ -30,7 +30,8 @@ export function parseConversation(body: unknown): Conversation {
   const users = messages.filter((message) => message.role === "user").map((message) => message.text);
   const isRecovery = recoveryNote.test(users.at(-1) ?? "");
   const asked = users.map(undecorate).filter((text) => text !== "");
-  const last = messages.at(-1);
+  // After a failed try the gateway asks to go on, in a message of its own.
+  const last = messages.findLast((message) => message.role !== "user" || undecorate(message.text) !== "");
   return {
     task: asked.at(-1) ?? "",
     earlier: asked.slice(0, -1),

@@ -8,8 +8,10 @@
  * - `[[hold]]`: keep the answer back, but not the pieces of `[[chunks]]`, until the test calls `release`
  * - `[[drop before]]`, `[[drop after]]`: cut the connection before or after the first piece
  * - `[[tool echo hi]]`: ask for the shell command `echo hi` first, then answer with what it printed
+ * - `[[then 500]]`: answer with this HTTP status after the tool has run
  * - `[[recall]]`: answer with the earlier messages of the conversation
  * - `[[size 9000000]]`: an answer of so many characters
+ * - `[[runs 鹭4095 _20 x3]]`: an answer of so many of each character, one after the other; `_` is a blank line
  */
 export interface Directives {
   readonly sleepMs: number;
@@ -19,8 +21,10 @@ export interface Directives {
   readonly holds: boolean;
   readonly drop: "before" | "after" | null;
   readonly tool: string | null;
+  readonly statusAfterTool: number | null;
   readonly recalls: boolean;
   readonly size: number | null;
+  readonly runs: string | null;
 }
 
 const directivePattern = /\[\[([a-z]+)((?:\s[^\]]*)?)\]\]/g;
@@ -37,6 +41,8 @@ export function parseDirectives(message: string): Directives {
   const drop = found.get("drop");
   const status = found.get("status");
   const size = found.get("size");
+  const statusAfterTool = found.get("then");
+  const runs = found.get("runs");
   return {
     sleepMs: Number(found.get("sleep") ?? 0),
     chunks: chunks === undefined ? null : { count: chunks[0] ?? 1, gapMs: chunks[1] ?? 0 },
@@ -45,7 +51,19 @@ export function parseDirectives(message: string): Directives {
     holds: found.has("hold"),
     drop: drop === "before" || drop === "after" ? drop : null,
     tool: found.get("tool") ?? null,
+    statusAfterTool: statusAfterTool === undefined ? null : Number(statusAfterTool),
     recalls: found.has("recall"),
     size: size === undefined ? null : Number(size),
+    runs: runs === undefined ? null : expandRuns(runs),
   };
+}
+
+function expandRuns(runs: string): string {
+  return runs
+    .split(/\s+/)
+    .map((run) => {
+      const [character = ""] = run;
+      return (character === "_" ? "\n" : character).repeat(Number(run.slice(character.length)));
+    })
+    .join("");
 }

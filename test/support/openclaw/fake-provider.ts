@@ -152,11 +152,12 @@ interface Exchange {
 /** Recovery turns answer even where the first turn hangs, so that a test can hold a run until it kills the gateway. */
 function respond(exchange: Exchange): Response | Promise<Response> {
   const { directives, conversation } = exchange;
-  if (directives.status !== null) {
+  const status = conversation.toolOutput === null ? directives.status : directives.statusAfterTool;
+  if (status !== null) {
     exchange.end("completed");
     return Response.json(
-      { error: { message: `fake provider status ${directives.status}`, type: "fake_error", code: null } },
-      { status: directives.status },
+      { error: { message: `fake provider status ${status}`, type: "fake_error", code: null } },
+      { status },
     );
   }
   const isSilent = directives.hangs && !conversation.isRecovery;
@@ -204,6 +205,7 @@ async function* answerPieces(exchange: Exchange): AsyncGenerator<Piece> {
 /** What the provider answers to a message, unless a directive says otherwise: `answer to: <task text>`. */
 export function answerText(directives: Directives, conversation: Conversation): string {
   const task = toTaskText(conversation.task);
+  if (directives.runs !== null) return directives.runs;
   if (directives.size !== null) return "x".repeat(directives.size);
   if (directives.recalls) return `earlier: ${conversation.earlier.map(toTaskText).join(" | ")}`;
   if (conversation.toolOutput !== null) return `tool said: ${conversation.toolOutput.trim()}`;
