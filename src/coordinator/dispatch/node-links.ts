@@ -4,7 +4,7 @@ import { beatIntervalMs } from "../../link/liveness.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import { MeshError } from "../../protocol/errors.ts";
-import type { MeshId } from "../../protocol/ids.ts";
+import { type MeshId, toAttemptKey } from "../../protocol/ids.ts";
 import {
   type AttemptRef,
   type CoordinatorFrame,
@@ -12,6 +12,7 @@ import {
   type HelloFrame,
   linkVersion,
   type NodeFrame,
+  type StatusFrame,
 } from "../../protocol/link/v1/frames.ts";
 import type { InviteStore } from "../../store/invites.ts";
 import type { Principal } from "../auth/principal.ts";
@@ -63,6 +64,7 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
     switch (frame.type) {
       case "status":
         registry.setStatus(node, frame);
+        takeRecovering(node, frame);
         return;
       case "capabilities":
         registry.setCapabilities(node, frame.capabilities).catch((error: unknown) => {
@@ -76,6 +78,16 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
         return;
       default:
         reports.take(node, link, frame);
+    }
+  }
+
+  function takeRecovering(node: MeshNode, { recovering }: StatusFrame): void {
+    if (recovering.length === 0 && !node.hasRecovering) return;
+    node.hasRecovering = recovering.length > 0;
+    const away = new Set(recovering.map(({ task, attempt }) => toAttemptKey(task, attempt)));
+    for (const live of engine.onNode(node.id)) {
+      const attempt = currentAttempt(live.task);
+      if (attempt !== null) engine.setRecovering(live, away.has(toAttemptKey(live.id, attempt.number)));
     }
   }
 

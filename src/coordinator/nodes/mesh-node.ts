@@ -35,6 +35,8 @@ export class MeshNode implements NodeView {
   slots = 1;
   inFlight = 0;
   foreignRuns = 0;
+  /** Some of its attempts wait for their gateway, as of its last status. */
+  hasRecovering = false;
   latencyMs = 0;
   load: NodeLoad | null = null;
   instance: string | null = null;

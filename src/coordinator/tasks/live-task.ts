@@ -29,6 +29,8 @@ export interface LiveTask {
   fullRefusals: number;
   /** The newest attempt whose offer was handed to a link; 0: none. Before that a node cannot have heard of it. */
   writtenAttempt: AttemptNumber | 0;
+  /** The node has lost the gateway that runs the current attempt, and waits for it to come back. */
+  isRecovering: boolean;
   /** The decision that put it where it is now bound its conversation to that node. */
   hasBoundSession: boolean;
   readonly preview: PreviewText;
@@ -61,6 +63,7 @@ export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
     patientUntilMs: null,
     fullRefusals: 0,
     writtenAttempt: 0,
+    isRecovering: false,
     hasBoundSession: false,
     preview: createPreviewText(),
     answerParts: [],

@@ -27,6 +27,8 @@ export interface Placement {
   readonly decideFirst: (message: TaskMessage) => RouteDecision;
   /** For a task that was tried before or waits: nodes that failed it come last. */
   readonly decideAgain: (one: LiveTask) => RouteDecision;
+  /** Whether another node than the present one could take it now. */
+  readonly hasOther: (one: LiveTask) => boolean;
   /** Call it in the same turn as the decision: the decision refers to live nodes. */
   readonly toEvent: (one: LiveTask, decided: RouteDecision) => PlacementEvent;
   /** Reserves the slot, before the commit, so that decisions in between see it. */
@@ -131,6 +133,11 @@ export function createPlacement(options: PlacementOptions): Placement {
         if (elsewhere.outcome === "assigned") return elsewhere;
       }
       return router.decide(message, passedOver.size === 0 ? null : passedOver, waitingSinceMs);
+    },
+    hasOther: ({ task: { message }, passedOver, node }) => {
+      const others = new Set(passedOver);
+      if (node !== null) others.add(node.id);
+      return router.decide(message, others, null).outcome === "assigned";
     },
     toEvent: (one, decided) => {
       const decision = toDecision(decided, clock.nowMs());

@@ -1,5 +1,6 @@
 import type { RouteDecision } from "../../domain/routing/index.ts";
 import { toDecision } from "../../domain/routing/index.ts";
+import { graceMs } from "../../domain/tasks/retry-policy.ts";
 import type { Attempt, Task, TaskMessage } from "../../domain/tasks/task.ts";
 import {
   applyChange,
@@ -62,6 +63,8 @@ export interface TaskEngine {
   readonly settled: (id: TaskId) => Promise<void>;
   /** The node has reported that it runs the current attempt: nothing has to be waited for any more. */
   readonly resume: (live: LiveTask) => void;
+  /** The node has lost the gateway of the run, or has it back. A safe task moves as soon as another node can take it. */
+  readonly setRecovering: (live: LiveTask, isRecovering: boolean) => void;
   /** Tasks whose current attempt was written to this node's link. */
   readonly onNode: (nodeId: NodeId) => readonly LiveTask[];
   /** Takes up what a former process left unfinished. */
@@ -129,7 +132,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     events.emit("task.accepted", { taskId: one.id });
     // It may have been cancelled while its commit was on the way.
     if (!live.has(one.id)) return one;
-    one.forgetTimeout = deadlines.in(message.timeoutMs, () => void report(one, { kind: "timed_out" }));
+    one.forgetTimeout = deadlines.in(message.timeoutMs, () => timeOut(one));
     follow();
     return one;
   }
@@ -201,6 +204,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   /** @returns what to tell of the attempt after the commit; null: it had never been placed */
   function closeAttempt(one: LiveTask, event: TaskEvent): MeshEvents["attempt.ended"] | null {
     one.forgetTimer();
+    one.isRecovering = false;
     one.times.answeredMs = clock.monotonicMs();
     if (event.kind === "succeeded") one.node?.recordLatency(one.times.answeredMs - one.times.offeredMs);
     else one.preview.clear();
@@ -218,6 +222,8 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       case "late":
         return;
       case "route":
+        // It goes to another node now: the run that was lost must not come back to life.
+        if (event.kind === "grace_ended") stopRun(one, event.attempt, "superseded");
         if (event.kind === "refused" || event.kind === "lost") passOver(one);
         placement.release(one);
         one.avoid = next.avoid;
@@ -269,6 +275,20 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       ({ id, node, task: { message } }) =>
         id !== one.id && node === one.node && message.session === session && message.subject === subject,
     );
+  }
+
+  function timeOut(one: LiveTask): void {
+    const isNodeAway = one.isRecovering || (one.node !== null && !one.node.isOnline);
+    void report(one, { kind: "timed_out", isNodeAway });
+  }
+
+  function moveWhenPossible(one: LiveTask, attempt: AttemptNumber): void {
+    const forget = deadlines.in(graceMs(one.task.message.effects), () => {
+      if (!one.isRecovering || currentAttempt(one.task)?.number !== attempt) return;
+      if (placement.hasOther(one)) void report(one, { kind: "grace_ended", attempt });
+      else moveWhenPossible(one, attempt);
+    });
+    setTimer(one, forget);
   }
 
   function stopRun(one: LiveTask, attempt: AttemptNumber, reason: CancelFrame["reason"]): void {
@@ -343,7 +363,16 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       if (attempt === null) return;
       if (one.task.isCancelRequested) stopRun(one, attempt.number, "cancelled");
       else one.forgetTimer();
+      one.isRecovering = false;
       if (attempt.state === "offered") void report(one, { kind: "started", attempt: attempt.number });
+    },
+    setRecovering: (one, isRecovering) => {
+      const attempt = currentAttempt(one.task);
+      if (attempt === null || one.isRecovering === isRecovering) return;
+      one.isRecovering = isRecovering;
+      if (one.task.isCancelRequested) return;
+      if (!isRecovering) one.forgetTimer();
+      else if (one.task.message.effects === "safe") moveWhenPossible(one, attempt.number);
     },
     onNode: (nodeId) =>
       [...live.values()].filter((one) => {
@@ -375,7 +404,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     const one = takeUpTask(task, registry, clock.monotonicMs());
     live.set(one.id, one);
     const leftMs = task.message.createdAtMs + task.message.timeoutMs - clock.nowMs();
-    one.forgetTimeout = deadlines.in(leftMs, () => void report(one, { kind: "timed_out" }));
+    one.forgetTimeout = deadlines.in(leftMs, () => timeOut(one));
     const attempt = currentAttempt(task);
     const isWanted = task.message.idempotencyKey !== null || task.isCancelRequested;
     if (!isWanted) void report(one, { kind: "cancel_requested" });

@@ -172,10 +172,16 @@ describe("the life of a task", () => {
   });
 
   test("the end of the time stops the run and is final", () => {
-    const { task, next } = run(queued("safe"), offered, { kind: "timed_out" });
+    const { task, next } = run(queued("safe"), offered, { kind: "timed_out", isNodeAway: false });
     expect(task.failure?.class).toBe("timeout");
     expect(next).toEqual({ kind: "stop", attempt: 1, reason: "timeout", confirmMs: null });
-    expect(run(queued(), { kind: "timed_out" }).task.failure?.class).toBe("timeout");
+    expect(run(queued(), { kind: "timed_out", isNodeAway: false }).task.failure?.class).toBe("timeout");
+  });
+
+  test("when the time ends while the node is away, what the run did is not known", () => {
+    const { task, next } = run(queued(), offered, { kind: "timed_out", isNodeAway: true });
+    expect(task.failure?.class).toBe("outcome_unknown");
+    expect(next).toEqual({ kind: "stop", attempt: 1, reason: "timeout", confirmMs: null });
   });
 
   test("a message that no node fits ends with that reason", () => {
@@ -251,7 +257,7 @@ const anyEvent: fc.Arbitrary<TaskEvent> = fc.oneof(
   fc.constantFrom<TaskEvent>(
     { kind: "cancel_requested" },
     { kind: "cancel_unconfirmed" },
-    { kind: "timed_out" },
+    { kind: "timed_out", isNodeAway: false },
   ),
 );
 

@@ -45,7 +45,8 @@ export type TaskEvent =
   /** The node confirmed that the run was stopped. */
   | { readonly kind: "stopped"; readonly attempt: AttemptNumber }
   | { readonly kind: "cancel_unconfirmed" }
-  | { readonly kind: "timed_out" }
+  /** `isNodeAway`: nobody can say what the run is doing now. */
+  | { readonly kind: "timed_out"; readonly isNodeAway: boolean }
   /** No node fits and waiting is not wanted, or all candidates refused. */
   | { readonly kind: "unroutable"; readonly failure: Failure; readonly decision: Decision };
 
@@ -109,7 +110,7 @@ export function nextTaskState(
     case "cancel_unconfirmed":
       return task.isCancelRequested ? end(task, "cancelled", context.nowMs, unconfirmedCancel) : nothing;
     case "timed_out":
-      return timeOut(task, context.nowMs);
+      return timeOut(task, event.isNodeAway, context.nowMs);
     case "unroutable":
       return {
         change: { ...endChange("failed", context.nowMs, event.failure), decision: event.decision },
@@ -213,19 +214,23 @@ function requestCancel(task: Task, nowMs: number): TaskStep {
   };
 }
 
-function timeOut(task: Task, nowMs: number): TaskStep {
+function timeOut(task: Task, isNodeAway: boolean, nowMs: number): TaskStep {
   const attempt = currentAttempt(task);
   const seconds = task.message.timeoutMs / 1000;
-  const failure: Failure = {
-    class: "timeout",
-    message:
-      attempt === null
-        ? `No node took the message within its ${seconds} s.`
-        : `${attempt.nodeName} did not answer within the message's ${seconds} s.`,
+  if (attempt === null) {
+    const message = `No node took the message within its ${seconds} s.`;
+    return end(task, "failed", nowMs, { class: "timeout", message });
+  }
+  const failure: Failure = isNodeAway
+    ? {
+        class: "outcome_unknown",
+        message: `${attempt.nodeName} lost its way to the run and did not find it within the message's ${seconds} s.`,
+      }
+    : { class: "timeout", message: `${attempt.nodeName} did not answer within the message's ${seconds} s.` };
+  return {
+    ...end(task, "failed", nowMs, failure),
+    next: { kind: "stop", attempt: attempt.number, reason: "timeout", confirmMs: null },
   };
-  const step = end(task, "failed", nowMs, failure);
-  if (attempt === null) return step;
-  return { ...step, next: { kind: "stop", attempt: attempt.number, reason: "timeout", confirmMs: null } };
 }
 
 function fail(

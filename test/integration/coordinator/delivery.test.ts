@@ -224,7 +224,7 @@ describe("a lost link", () => {
     const offer = await node.nextOffer();
     node.started(offer);
     await node.close();
-    expect((await answering).body.code).toBe("MESSAGE_TIMEOUT");
+    expect((await answering).body.code).toBe("OUTCOME_UNKNOWN");
     const running = [{ ...toRef(offer), offset: 0, started_at: new Date().toISOString() }];
     const returned = await mesh.rejoin(node, { running });
     expect(await returned.next("cancel")).toMatchObject({ ...toRef(offer), reason: "superseded" });

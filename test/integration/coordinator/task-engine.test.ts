@@ -379,3 +379,51 @@ describe("waiting", () => {
     expect(rig.engine.find(running.id)).not.toBeNull();
   });
 });
+
+describe("while a node waits for its lost gateway", () => {
+  test("a safe message moves after half a second, and the run that was lost is superseded", async () => {
+    const first = await rig.join("one");
+    const live = await rig.engine.submit(message({ effects: "safe" }));
+    await rig.join("two");
+    rig.engine.setRecovering(live, true);
+    await elapse(400);
+    expect(rig.sent).toEqual(["offer 1 to one"]);
+    await elapse(200);
+    expect(rig.sent).toEqual(["offer 1 to one", "cancel 1 at one: superseded", "offer 2 to two"]);
+    expect(first.inFlight).toBe(0);
+  });
+
+  test("a safe message stays where no other node can take it, until one can", async () => {
+    await rig.join("one");
+    const live = await rig.engine.submit(message({ effects: "safe" }));
+    rig.engine.setRecovering(live, true);
+    await elapse(5000);
+    expect(rig.sent).toEqual(["offer 1 to one"]);
+    await rig.join("two");
+    await elapse(600);
+    expect(rig.sent.at(-1)).toBe("offer 2 to two");
+  });
+
+  test("a message whose gateway is back stays, and so does an unsafe one", async () => {
+    await rig.join("one");
+    const back = await rig.engine.submit(message({ effects: "safe" }));
+    const unsafe = await rig.engine.submit(message());
+    await rig.join("two");
+    for (const live of [back, unsafe]) rig.engine.setRecovering(live, true);
+    await elapse(300);
+    rig.engine.setRecovering(back, false);
+    await elapse(60_000);
+    expect(rig.sent).toEqual(["offer 1 to one", "offer 1 to one"]);
+  });
+
+  test("an unsafe message whose time ends meanwhile ends with its outcome unknown", async () => {
+    await rig.join("one");
+    const live = await rig.engine.submit(message({ timeoutMs: 9000 }));
+    rig.engine.setRecovering(live, true);
+    await elapse(9100);
+    expect(await live.ended.promise).toMatchObject({
+      state: "failed",
+      failure: { class: "outcome_unknown" },
+    });
+  });
+});
