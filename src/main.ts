@@ -25,6 +25,7 @@ async function main(): Promise<void> {
       stdout: process.stdout,
       stderr: process.stderr,
       cwd: currentDirectory(),
+      programFile: process.execPath,
       version,
       interrupt: interruptOnSignals(),
     }),

@@ -1,13 +1,21 @@
 import {
+  AliasNotFoundError,
   type ApplicationText,
+  ArgumentParseError,
   ArgumentScannerError,
   buildApplication,
   buildRouteMap,
-  formatMessageForArgumentScannerError,
+  EnumValidationError,
+  FlagNotFoundError,
   text_en,
+  UnexpectedFlagError,
+  UnexpectedPositionalError,
+  UnsatisfiedFlagError,
+  UnsatisfiedPositionalError,
 } from "@stricli/core";
 import type { Catalogue } from "../locale/index.ts";
-import { MeshError } from "../protocol/errors.ts";
+import { errorCatalogue, MeshError } from "../protocol/errors.ts";
+import { nearestName } from "../protocol/nearest-name.ts";
 import {
   createDoctorCommand,
   createInitCommand,
@@ -75,10 +83,15 @@ export function createApp(options: AppOptions) {
   });
 }
 
-function createApplicationText({ texts, usageOf, formatError }: AppOptions): ApplicationText {
+function createApplicationText(options: AppOptions): ApplicationText {
+  const { texts, usageOf } = options;
   const { errors, help } = texts;
-  const usage = (message: string) =>
-    formatError(new MeshError("USAGE", message, { hint: errors.usageHint(usageOf) }));
+  const usage = (message: string, command = usageOf) =>
+    options.formatError(new MeshError("USAGE", message, { hint: errors.usageHint(command) }));
+  const formatError = (error: unknown) =>
+    error instanceof MeshError && error.code === "USAGE" && error.hint === errorCatalogue.USAGE.hint
+      ? usage(error.message)
+      : options.formatError(error);
   return {
     ...text_en,
     headers: help.headers,
@@ -90,7 +103,7 @@ function createApplicationText({ texts, usageOf, formatError }: AppOptions): App
       argumentEscapeSequence: help.briefs.escape,
     },
     noCommandRegisteredForInput: ({ input, corrections }) =>
-      formatError(new MeshError("USAGE", errors.unknownCommand(input, corrections))),
+      usage(errors.unknownCommand(input, corrections), withoutLast(usageOf, input)),
     exceptionWhileParsingArguments: (error) => usage(describeUsageError(error, texts)),
     exceptionWhileLoadingCommandFunction: formatError,
     exceptionWhileLoadingCommandContext: formatError,
@@ -99,22 +112,33 @@ function createApplicationText({ texts, usageOf, formatError }: AppOptions): App
   };
 }
 
+/** `claw-mesh route` of `claw-mesh route ad`, of which `ad` is no command. */
+function withoutLast(usageOf: string, word: string): string {
+  return usageOf.endsWith(` ${word}`) ? usageOf.slice(0, -word.length - 1) : usageOf;
+}
+
+/** By the classes of the library and not by their names, which are other ones in the executable. */
 function describeUsageError(error: unknown, { errors }: Catalogue): string {
-  if (!(error instanceof ArgumentScannerError)) return errors.unexpected(String(error));
-  return formatMessageForArgumentScannerError(error, {
-    FlagNotFoundError: ({ input, corrections }) => errors.unknownFlag(`--${input}`, corrections),
-    AliasNotFoundError: ({ input }) => errors.unknownFlag(`-${input}`, []),
-    ArgumentParseError: ({ externalFlagNameOrPlaceholder, input, exception }) =>
-      errors.badValue(
-        externalFlagNameOrPlaceholder,
-        input,
-        exception instanceof BadValue ? exception.message : String(exception),
-      ),
-    EnumValidationError: ({ externalFlagName, input, values }) =>
-      errors.notOneOf(externalFlagName, input, values, null),
-    UnsatisfiedFlagError: ({ externalFlagName }) => errors.missingValue(externalFlagName),
-    UnexpectedFlagError: ({ externalFlagName }) => errors.givenTwice(externalFlagName),
-    UnsatisfiedPositionalError: ({ placeholder }) => errors.missingArgument(placeholder),
-    UnexpectedPositionalError: ({ input }) => errors.tooManyArguments(input),
-  });
+  if (error instanceof FlagNotFoundError) return errors.unknownFlag(`--${error.input}`, error.corrections);
+  if (error instanceof AliasNotFoundError) return errors.unknownFlag(`-${error.input}`, []);
+  if (error instanceof ArgumentParseError) {
+    const { externalFlagNameOrPlaceholder: name, input, exception } = error;
+    return errors.badValue(
+      name,
+      input,
+      exception instanceof BadValue ? exception.message : String(exception),
+    );
+  }
+  if (error instanceof EnumValidationError)
+    return errors.notOneOf(
+      error.externalFlagName,
+      error.input,
+      error.values,
+      nearestName(error.input, error.values),
+    );
+  if (error instanceof UnsatisfiedFlagError) return errors.missingValue(error.externalFlagName);
+  if (error instanceof UnexpectedFlagError) return errors.givenTwice(error.externalFlagName);
+  if (error instanceof UnsatisfiedPositionalError) return errors.missingArgument(error.placeholder);
+  if (error instanceof UnexpectedPositionalError) return errors.tooManyArguments(error.input);
+  return error instanceof ArgumentScannerError ? error.message : errors.unexpected(String(error));
 }

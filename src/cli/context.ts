@@ -19,6 +19,8 @@ export interface CliWorld {
   /** The current directory; null when it was deleted. */
   readonly cwd: string | null;
   readonly home: string;
+  /** The executable that runs: claw-mesh, or Bun when it runs from the sources. */
+  readonly programFile: string;
   readonly hostName: string;
   /** Version of this program. */
   readonly version: string;

@@ -1,7 +1,7 @@
 import type { Catalogue } from "../locale/index.ts";
 import type { Output } from "../platform/terminal.ts";
 import { Decision } from "../protocol/decision.ts";
-import { MeshError } from "../protocol/errors.ts";
+import { errorCatalogue, MeshError } from "../protocol/errors.ts";
 import { toJsonText } from "./print.ts";
 import { renderDecision } from "./render/decision.ts";
 import { createPaint } from "./render/paint.ts";
@@ -48,7 +48,10 @@ function toErrorText(error: MeshError, { texts, output }: ReportOptions): string
   const lines = [`${paint("red", texts.errors.prefix)} ${toSafeText(error.message)}`];
   const decision = Decision.safeParse(error.details?.decision);
   if (decision.success) lines.push(renderDecision(decision.data, texts, output).trimEnd());
-  if (error.hint !== "") lines.push(`${paint("dim", texts.errors.hint)} ${toSafeText(error.hint)}`);
+  // The reasons stand above already.
+  const isTold = decision.success && error.hint === errorCatalogue.NO_NODE_FITS.hint;
+  if (error.hint !== "" && !isTold)
+    lines.push(`${paint("dim", texts.errors.hint)} ${toSafeText(error.hint)}`);
   if (error.code === "INTERNAL" && typeof requestId === "string")
     lines.push(texts.errors.requestId(requestId));
   return lines.join("\n");

@@ -13,12 +13,14 @@ interface ProcessParts {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly cwd: string | null;
+  readonly programFile: string;
   readonly version: string;
   readonly interrupt: AbortSignal;
 }
 
 /** The world of a real process. */
-export function createWorld({ env, stdin, stdout, stderr, cwd, version, interrupt }: ProcessParts): CliWorld {
+export function createWorld(parts: ProcessParts): CliWorld {
+  const { env, stdin, stdout, stderr, cwd, programFile, version, interrupt } = parts;
   return {
     env,
     stdin: createInput(stdin),
@@ -28,6 +30,7 @@ export function createWorld({ env, stdin, stdout, stderr, cwd, version, interrup
     clock: systemClock,
     createSecret,
     cwd,
+    programFile,
     home: homeDir(env),
     hostName: hostname(),
     version,

@@ -56,6 +56,7 @@ async function run(args: readonly string[], options: WorldOptions = {}): Promise
     createSecret: () => "0123456789abcdef0123456789abcdef",
     cwd: options.cwd === undefined ? dir : options.cwd,
     home: dir,
+    programFile: "/opt/claw-mesh/bin/claw-mesh",
     hostName: "mac-mini.local",
     version: "1.2.3",
     interrupt: options.interrupt ?? new AbortController().signal,
@@ -134,6 +135,9 @@ describe("typing", () => {
     [["send", "--auto", "--requires", "docker", "hi"], "skill=docker"],
     [["route", "add", "--match", "colour:red"], '"colour:red" is not a criterion'],
     [["route", "move", "1"], "--first, --last or --to"],
+    [["route", "move", "1"], "See: claw-mesh route move --help"],
+    [["route", "ad"], "See: claw-mesh route --help"],
+    [["invite", "--ttl", "100d"], "30d at most"],
     [["status", "--coordinator"], "--coordinator needs a value"],
     [["status", "--coordinator", "ftp://x"], "is not an address"],
     [["up", "--local", "magic"], '"magic" is not one of'],
@@ -532,5 +536,27 @@ describe("doctor", () => {
     expect(exitCode).toBe(0);
     expect(stdout).not.toContain("failed");
     expect(stdout).toContain("1 node ready");
+  });
+
+  test("warns of a node that only echoes beside others, and says when there are only such", async () => {
+    const echo = { kind: "echo", version: null, ready: true, reason: null, active: 0, queued: 0 };
+    const doctorOf = async (...nodes: readonly object[]) => {
+      handle = (request) =>
+        new URL(request.url).pathname === "/healthz"
+          ? Response.json({ status: "ok", mesh_id: `mesh_${hex("d")}`, version: "1.2.3" })
+          : Response.json(nodes);
+      return (await run(["doctor"])).stdout;
+    };
+    const echoing = nodeInfo({ name: "vps", runtimes: [echo] });
+    const thinking = nodeInfo({ runtimes: [{ ...echo, kind: "openclaw" }] });
+    expect(await doctorOf(echoing, thinking)).toContain("claw-mesh node cordon vps");
+    expect(await doctorOf(echoing)).toContain("no AI will answer");
+    expect(await doctorOf(thinking)).not.toContain("echo");
+  });
+
+  test("does not send who reaches nothing back to itself", async () => {
+    const { stdout } = await run(["doctor", "--coordinator", "http://127.0.0.1:1"]);
+    expect(stdout).toContain("claw-mesh up");
+    expect(stdout).not.toContain("claw-mesh doctor");
   });
 });

@@ -28,7 +28,7 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
   const app = createApp({
     texts,
     columns: context.stdout.columns,
-    usageOf: usageOf(taken.rest),
+    usageOf: usageOf(toInputs(taken.rest)),
     formatError: (error) => renderError(error, { texts, output: context.stderr, json: context.globals.json }),
   });
   await run(app, toInputs(taken.rest), context);

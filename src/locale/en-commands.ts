@@ -76,7 +76,7 @@ export const commandTexts = {
       requires: "What the node must have: gpu,os=darwin,skill=docker,memory>=32",
       session: "Conversation; its messages stay on one node",
       label: "Label for rules, key=value; may be repeated",
-      source: "Who asks, for rules [cli]",
+      source: "Who asks, for rules",
       timeout: "Time for the whole message: 90, 30s, 5m, 2h [10m]",
       effects: "safe: may be run again after a failure; unsafe: may not [unsafe]",
       explain: "Also show why it went where it went",

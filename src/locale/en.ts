@@ -40,7 +40,7 @@ export const en = {
       `there is no command "${input}"${near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`}`,
     unknownFlag: (input: string, near: readonly string[]) =>
       `there is no flag "${input}"${near.length === 0 ? "" : `; did you mean ${near.map((flag) => `--${flag}`).join(" or ")}?`}`,
-    badValue: (name: string, input: string, problem: string) => `${name}: "${input}" ${problem}`,
+    badValue: (name: string, input: string, problem: string) => `--${name}: "${input}" ${problem}`,
     notOneOf: (name: string, input: string, values: readonly string[], near: string | null) =>
       `--${name}: "${input}" is not one of ${values.join(", ")}${near === null ? "" : `; did you mean "${near}"?`}`,
     missingValue: (flag: string) => `--${flag} needs a value`,
@@ -85,7 +85,7 @@ export const en = {
     cordoned: (name: string) => `Node ${name} cordoned: it gets no new work.`,
     uncordoned: (name: string) => `Node ${name} takes work again.`,
     draining: (name: string, running: number) =>
-      `Node ${name} draining: it gets no new work; ${running} running ${running === 1 ? "attempt" : "attempts"} may finish.`,
+      `Node ${name} draining: it gets no new work; ${running === 0 ? "nothing runs there" : `${running} running ${running === 1 ? "attempt" : "attempts"} may finish`}.`,
     removed: (name: string) => `Node ${name} removed: its token is void.`,
   },
 
@@ -182,6 +182,7 @@ export const en = {
     intro: (expires: string) => `On the other machine, once, before ${expires}:`,
     line: (url: string, code: string) => `claw-mesh join ${url} --token ${code}`,
     others: "Other addresses of this coordinator:",
+    badTtl: "--ttl: an invite is good for 10s at least and 30d at most",
   },
 
   init: {
@@ -198,6 +199,8 @@ export const en = {
     echo: "echo: it repeats what it gets; no AI runtime is used",
     noLocalNode: "This machine takes no messages itself.",
     join: "Join another machine, with this line, once, within the hour:",
+    pathFirst: "In another terminal, first:",
+    path: (folder: string) => `export PATH="${folder}:$PATH"`,
     tryNext: "Try next:",
     /** `flags`: what the commands need to find this coordinator; empty when they find it unasked. */
     next: (flags: string): readonly string[] => [
@@ -252,6 +255,10 @@ export const en = {
     proxyRemedy: (host: string) => `If that is not wanted: NO_PROXY=${host}`,
     reached: (url: string, ms: number) => `${url} answered in ${ms} ms`,
     notReached: "not reached",
+    notReachedRemedy: (isHere: boolean) =>
+      isHere
+        ? "Start it here with: claw-mesh up; or name another one with --coordinator."
+        : "Is it running there, does a firewall let the port in, and is --coordinator right?",
     tokenFrom: (origin: string) => `accepted, from ${origin}`,
     tokenRefused: (origin: string) => `refused, from ${origin}`,
     noToken: "none found",
@@ -264,6 +271,9 @@ export const en = {
     versionRemedy: "Bring both to the same version.",
     noNodes: "no nodes in the mesh",
     noNodesRemedy: "Add this machine with: claw-mesh join <url>",
+    onlyEchoes: "echo nodes only: no AI will answer",
+    echoes: (node: string) => `${node} only echoes, and takes messages like every other node`,
+    echoRemedy: (node: string) => `Keep messages away from it with: claw-mesh node cordon ${node}`,
     runtimesReady: (count: number) => `${count} ${count === 1 ? "node" : "nodes"} ready`,
     runtimeNotReady: (node: string, reason: string) => `${node}: ${reason}`,
     runtimeRemedy: "Look at the runtime on that machine, then at its claw-mesh log.",

@@ -24,6 +24,20 @@ describe("the executable", () => {
     expect(await child.exited).toBe(0);
   });
 
+  test("tells a mistyped command line in its own words, though its names are shortened", async () => {
+    const env = { HOME: "/", PATH: "/usr/bin:/bin" };
+    const stderrOf = async (args: readonly string[]) =>
+      (await runProgram({ args: [...args], cwd: "/", env })).stderr;
+    expect(await stderrOf(["send", "--atuo", "hi"])).toContain(
+      'there is no flag "--atuo"; did you mean --auto?',
+    );
+    expect(await stderrOf(["send", "--timeout", "5x", "hi"])).toContain('--timeout: "5x" is not a time');
+    expect(await stderrOf(["send", "--effects", "saef", "hi"])).toContain('did you mean "safe"?');
+    expect(await stderrOf(["join"])).toContain("<url> is missing");
+    expect(await stderrOf(["nodes", "extra"])).toContain("one argument too many");
+    expect(await stderrOf(["route", "ad"])).toContain("Hint: See: claw-mesh route --help");
+  });
+
   test("takes nothing from .env and bunfig.toml of the directory it is started in", async () => {
     await using directory = await createTempDir();
     await Bun.write(

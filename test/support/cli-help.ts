@@ -31,6 +31,7 @@ async function printHelp(command: readonly string[]): Promise<string> {
     createSecret: () => "0".repeat(32),
     cwd: "/",
     home: "/",
+    programFile: "/bin/claw-mesh",
     hostName: "host",
     version: "0.0.0",
     interrupt: new AbortController().signal,

@@ -14,7 +14,14 @@ export interface InviteFlags {
   readonly ttl?: number;
 }
 
+/** What the coordinator accepts. */
+const minTtlS = 10;
+const maxTtlS = 30 * 24 * 3600;
+
 export async function createInvite(this: CliContext, flags: InviteFlags): Promise<void> {
+  if (flags.ttl !== undefined && (flags.ttl < minTtlS || flags.ttl > maxTtlS)) {
+    throw new MeshError("USAGE", this.texts.invite.badTtl);
+  }
   const { client, url } = await connect(this);
   const invite = await client.call(contract.createInvite, {
     body: flags.ttl === undefined ? {} : { ttl_s: Math.round(flags.ttl) },

@@ -1,5 +1,5 @@
 import { fromIsoTime } from "../../platform/clock.ts";
-import { proxyVariables } from "../../platform/http-fetch.ts";
+import { isLoopbackHost, proxyVariables } from "../../platform/http-fetch.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { contract, type Health } from "../../protocol/http/contract.ts";
 import type { NodeInfo } from "../../protocol/node.ts";
@@ -7,7 +7,7 @@ import { type Connection, connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { printResult } from "../print.ts";
 import { type Colour, createPaint } from "../render/paint.ts";
-import { toSafeLine } from "../render/safe-text.ts";
+import { toSafeLine, toSafeText } from "../render/safe-text.ts";
 
 type CheckName = keyof CliContext["texts"]["doctor"]["checks"];
 
@@ -91,7 +91,13 @@ async function checkCoordinator(context: CliContext, { client, url }: Connection
       clock: checkClock(context, headers.get("date"), elapsedMs),
     };
   } catch (error) {
-    return { check: failed("coordinator", error), health: null, clock: null };
+    const check = failed("coordinator", error);
+    // The hint of the catalogue leads to this very command.
+    const isUnreachable = error instanceof MeshError && error.code === "COORDINATOR_UNREACHABLE";
+    const remedy = isUnreachable
+      ? context.texts.doctor.notReachedRemedy(isLoopbackHost(new URL(url).hostname))
+      : check.remedy;
+    return { check: { ...check, remedy }, health: null, clock: null };
   }
 }
 
@@ -140,7 +146,20 @@ function checkRuntimes({ texts }: CliContext, nodes: readonly NodeInfo[]): reado
         node.status === "offline" ? texts.decision.reasons.offline : (node.reason ?? texts.nodes.notReady);
       return warning("runtime", toSafeLine(doctor.runtimeNotReady(node.name, reason)), doctor.runtimeRemedy);
     });
-  return [...(readyCount === 0 ? [] : [ok("runtime", doctor.runtimesReady(readyCount))]), ...others];
+  const ready = readyCount === 0 ? [] : [ok("runtime", doctor.runtimesReady(readyCount))];
+  return [...ready, ...checkEchoes({ texts }, nodes.filter(isReady)), ...others];
+}
+
+/** Echo nodes take their share of the messages, and more: they are the quickest. Beside an AI that is not wanted. */
+function checkEchoes({ texts }: Pick<CliContext, "texts">, ready: readonly NodeInfo[]): readonly Check[] {
+  const { doctor } = texts;
+  const isEcho = ({ runtimes }: NodeInfo) =>
+    runtimes.length > 0 && runtimes.every(({ kind }) => kind === "echo");
+  const echoes = ready.filter(isEcho);
+  if (echoes.length === ready.length) return echoes.length === 0 ? [] : [ok("runtime", doctor.onlyEchoes)];
+  return echoes.map(({ name }) =>
+    warning("runtime", toSafeLine(doctor.echoes(name)), toSafeLine(doctor.echoRemedy(name))),
+  );
 }
 
 function renderChecks({ texts, stdout }: CliContext, checks: readonly Check[]): string {
@@ -157,10 +176,10 @@ function renderChecks({ texts, stdout }: CliContext, checks: readonly Check[]): 
   const statusWidth = Math.max(...checks.map(({ status }) => Bun.stringWidth(texts.doctor[status])));
   const lines = checks.flatMap(({ check, status, message, remedy }) => {
     const word = paint(colours[status], pad(texts.doctor[status], statusWidth));
-    const line = `${pad(texts.doctor.checks[check], labelWidth)}  ${word}  ${message}`.trimEnd();
-    return remedy === null
-      ? [line]
-      : [line, `${" ".repeat(labelWidth + statusWidth + 4)}${texts.doctor.remedy(remedy)}`];
+    const [first = "", ...more] = message.split("\n");
+    const line = `${pad(texts.doctor.checks[check], labelWidth)}  ${word}  ${first}`.trimEnd();
+    const below = remedy === null ? more : [...more, texts.doctor.remedy(remedy)];
+    return [line, ...below.map((text) => `${" ".repeat(labelWidth + statusWidth + 4)}${text}`)];
   });
   return `${lines.join("\n")}\n`;
 }
@@ -180,5 +199,5 @@ function skipped({ texts }: CliContext, check: CheckName): Check {
 /** @throws the error when it is a fault of this program */
 function failed(check: CheckName, error: unknown): Check {
   if (!(error instanceof MeshError)) throw error;
-  return { check, status: "failed", message: toSafeLine(error.message), remedy: toSafeLine(error.hint) };
+  return { check, status: "failed", message: toSafeText(error.message), remedy: toSafeLine(error.hint) };
 }

@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import { toNodeName } from "../../config/initial-config.ts";
 import type { ConfigFlag, LoadedConfig } from "../../config/load-config.ts";
 import { defaultPort, type RuntimeChoice } from "../../config/schema.ts";
@@ -172,6 +173,7 @@ async function announce(context: CliContext, parts: Running): Promise<void> {
     texts.up.join,
     `  ${paint("cyan", texts.invite.line(invite.urls[0] ?? address, invite.code))}`,
     "",
+    ...pathLines(context),
     texts.up.tryNext,
     ...texts.up.next(clientFlags(parts)).map((command) => `  ${paint("cyan", command)}`),
     "",
@@ -179,6 +181,13 @@ async function announce(context: CliContext, parts: Running): Promise<void> {
     "",
   ];
   stdout.write(`${lines.join("\n")}\n`);
+}
+
+/** How another terminal finds this program; nothing when it is on the path. */
+function pathLines({ texts, env, programFile, stdout }: CliContext): readonly string[] {
+  const isProgram = basename(programFile) === "claw-mesh";
+  if (!isProgram || Bun.which("claw-mesh", { PATH: env.PATH ?? "" }) !== null) return [];
+  return [texts.up.pathFirst, `  ${createPaint(stdout)("cyan", texts.up.path(dirname(programFile)))}`, ""];
 }
 
 /** What a command on this machine has to be told when neither the default nor the configuration leads it here. */

@@ -12,7 +12,7 @@ export function renderDecision(decision: Decision, texts: Catalogue, output: Out
   const rows: (readonly [label: string, lines: readonly string[]])[] = [
     [words.target, decision.target === null ? [] : [decision.target]],
     [words.rule, [ruleLine(decision, texts)]],
-    [words.strategy, [decision.strategy]],
+    [words.strategy, decision.outcome === "unroutable" ? [] : [decision.strategy]],
     [words.session, sessionLines(decision, texts)],
     [words.declared, [printRequirements(decision.declared)].filter((text) => text !== "")],
     [words.inferred, decision.inferred.map(({ need, because }) => words.because(need, because))],

@@ -21,7 +21,7 @@ export function renderNodes(nodes: readonly NodeInfo[], texts: Catalogue, output
       },
       {
         header: columns.gpu,
-        cell: (node) => ({ text: node.capabilities.gpu ? texts.table.yes : texts.table.no }),
+        cell: (node) => ({ text: hasGpu(node) ? texts.table.yes : texts.table.no }),
         dropOrder: 3,
       },
       { header: columns.load, cell: (node) => ({ text: `${node.in_flight}/${node.slots}` }), dropOrder: 6 },
@@ -65,6 +65,14 @@ function statusCell(node: NodeInfo, texts: Catalogue): Cell {
   const colour =
     node.status === "offline" ? "red" : words.length > 1 || node.status === "busy" ? "yellow" : "green";
   return { text: words.join(", "), colour };
+}
+
+/** The tag `gpu` counts as having one, as it does for the router. */
+function hasGpu({ capabilities }: NodeInfo): boolean {
+  return (
+    capabilities.gpu ||
+    [...capabilities.tags, ...capabilities.skills].some((word) => word.toLowerCase() === "gpu")
+  );
 }
 
 function runtimesText(node: NodeInfo, texts: Catalogue): string {
