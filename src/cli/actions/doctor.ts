@@ -157,7 +157,8 @@ function checkEchoes({ texts }: Pick<CliContext, "texts">, ready: readonly NodeI
     runtimes.length > 0 && runtimes.every(({ kind }) => kind === "echo");
   const echoes = ready.filter(isEcho);
   if (echoes.length === ready.length) return echoes.length === 0 ? [] : [ok("runtime", doctor.onlyEchoes)];
-  return echoes.map(({ name }) =>
+  const used = echoes.filter(({ scheduling }) => scheduling === "active");
+  return used.map(({ name }) =>
     warning("runtime", toSafeLine(doctor.echoes(name)), toSafeLine(doctor.echoRemedy(name))),
   );
 }
