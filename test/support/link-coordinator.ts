@@ -1,5 +1,5 @@
-import { createLinkServer } from "../../src/link/link-server.ts";
 import type { CoordinatorLink } from "../../src/link/coordinator-link.ts";
+import { createLinkServer } from "../../src/link/link-server.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { createSecret, systemIds } from "../../src/platform/ids.ts";
 import type { AttemptNumber, MeshId, NodeId, TaskId } from "../../src/protocol/ids.ts";
