@@ -272,7 +272,7 @@ export const en = {
     noNodes: "no nodes in the mesh",
     noNodesRemedy: "Add this machine with: claw-mesh join <url>",
     onlyEchoes: "echo nodes only: no AI will answer",
-    echoes: (node: string) => `${node} only echoes, and takes messages like every other node`,
+    echoes: (node: string) => `${node} only echoes, and takes messages when no other node is free`,
     echoRemedy: (node: string) => `Keep messages away from it with: claw-mesh node cordon ${node}`,
     runtimesReady: (count: number) => `${count} ${count === 1 ? "node" : "nodes"} ready`,
     runtimeNotReady: (node: string, reason: string) => `${node}: ${reason}`,

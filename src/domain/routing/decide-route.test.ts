@@ -35,6 +35,17 @@ describe("without rules", () => {
     expect(firstFor(messageOf("build it with Xcode", { infer: false }))).toBe("gpu-box");
   });
 
+  test("prefers any node with an AI to one that only echoes, however quick that is and whatever it has", () => {
+    const runtimes = [{ kind: "echo", ready: true }] as const;
+    const echo = nodeOf({ name: "a-echo", gpu: true, latencyMs: 1, runtimes });
+    const slow = nodeOf({ name: "slow", inFlight: 3, latencyMs: 9000 });
+    const decideAmong = (...nodes: readonly ReturnType<typeof nodeOf>[]) =>
+      decideRoute(messageOf("train a model"), meshOf(nodes), rulesOf(), contextOf());
+    expect(decideAmong(echo, slow).order.map(({ name }) => name)).toEqual(["slow", "a-echo"]);
+    expect(decideAmong(echo).order.map(({ name }) => name)).toEqual(["a-echo"]);
+    expect(toDecision(decideAmong(echo), fixtureNowMs).ranking[0]?.why).toStartWith("only echoes, ");
+  });
+
   test("sends a message that only hints at something elsewhere when no free node has it", () => {
     const busyMac = nodeOf({ name: "mac", os: "darwin", inFlight: 4 });
     const decided = decideRoute(messageOf("open xcode"), meshOf([vps, busyMac]), rulesOf(), contextOf());

@@ -46,6 +46,9 @@ const nothingInferred: readonly InferredRequirement[] = [];
 /** One tier of a fallback chain outweighs all inferred needs, of which there are at most 16. */
 const tierStep = 64;
 
+/** A node that would only echo stands behind every node with an AI, whatever inferred needs it meets. */
+const echoStep = 32;
+
 /** How nodes are chosen where no rule says otherwise. */
 const byDefault = { rule: null, strategy: strategyNamed("least-busy"), passedOver: [] };
 
@@ -191,7 +194,8 @@ function surveyNodes(routing: Routing, { question, rule, strategy, passedOver }:
     counts[standing] = (counts[standing] ?? 0) + 1;
     if (standing === free) {
       const tier = question.scope?.tiers[place.position] ?? 0;
-      const preference = tier * tierStep + unmetCount(place.node, inferred, question.index);
+      const echo = place.isEchoOnly ? echoStep : 0;
+      const preference = tier * tierStep + echo + unmetCount(place.node, inferred, question.index);
       ranking.offer(place, preference, strategy.score(place, draw));
     }
   }

@@ -11,6 +11,8 @@ export interface Place {
   /** Index into {@link MeshIndex.places}: the order by name, then id, which settles every tie. */
   readonly position: number;
   readonly idHash: number;
+  /** All of its ready runtimes only echo: no AI would answer. */
+  readonly isEchoOnly: boolean;
 }
 
 /**
@@ -31,7 +33,14 @@ export interface MeshIndex {
 export function createMeshIndex(mesh: MeshSnapshot): MeshIndex {
   const places = [...mesh.nodes]
     .sort(byNameThenId)
-    .map((node, position): Place => ({ node, position, idHash: hashText(node.id) }));
+    .map(
+      (node, position): Place => ({
+        node,
+        position,
+        idHash: hashText(node.id),
+        isEchoOnly: isEchoOnly(node),
+      }),
+    );
   const placesById = new Map(places.map((place) => [place.node.id, place]));
   const members = new Map<string, ReadonlySet<NodeId>>();
   const groupsByKey = new Map(mesh.groups.map((group) => [group.name.toLowerCase(), group]));
@@ -65,4 +74,9 @@ export function createMeshIndex(mesh: MeshSnapshot): MeshIndex {
 function byNameThenId(left: NodeView, right: NodeView): number {
   if (left.nameKey !== right.nameKey) return left.nameKey < right.nameKey ? -1 : 1;
   return left.id < right.id ? -1 : left.id > right.id ? 1 : 0;
+}
+
+function isEchoOnly({ runtimes }: NodeView): boolean {
+  const ready = runtimes.filter((runtime) => runtime.ready);
+  return ready.length > 0 && ready.every((runtime) => runtime.kind === "echo");
 }

@@ -43,7 +43,8 @@ function toRanking({ evidence }: RouteDecision): Decision["ranking"] {
   return ranking.places.map((place, rank) => {
     const { node } = place;
     const isHolder = question.holder === place;
-    const standing = isHolder ? `holds the conversation, ${slotsText(place)}` : strategy.why(place);
+    const echo = place.isEchoOnly ? "only echoes, " : "";
+    const standing = `${echo}${isHolder ? `holds the conversation, ${slotsText(place)}` : strategy.why(place)}`;
     const lacks = inferred
       .filter(({ need }) => !meetsInferred(node, need, question.index.isGroupMember))
       .map(({ need }) => need.text);
