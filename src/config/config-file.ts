@@ -1,4 +1,4 @@
-import { open, stat } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCodeOf } from "../platform/atomic-file.ts";
 import { MeshError } from "../protocol/errors.ts";
@@ -48,16 +48,21 @@ export async function findFile(
 
 const initHint = "Name a YAML file with --config, or write one with: claw-mesh init";
 
+/** What is looked at to tell text from programs and data. */
+const headBytes = 8192;
+
 async function readConfigText(path: string): Promise<string | { readonly reason: string } | null> {
   try {
     const facts = await stat(path);
     if (facts.isDirectory()) return { reason: "it is a directory" };
-    if (facts.size > maxFileBytes) return { reason: `it is larger than ${maxFileBytes} bytes` };
     const file = await open(path, "r");
     try {
-      const bytes = await file.readFile();
-      const binary = binaryKind(bytes);
-      return binary === null ? new TextDecoder().decode(bytes) : { reason: binary };
+      const head = new Uint8Array(headBytes);
+      const { bytesRead } = await file.read(head, 0, headBytes, 0);
+      const binary = binaryKind(head.subarray(0, bytesRead));
+      if (binary !== null) return { reason: binary };
+      if (facts.size > maxFileBytes) return { reason: `it is larger than ${maxFileBytes} bytes` };
+      return new TextDecoder().decode(await readFile(path));
     } finally {
       await file.close();
     }
@@ -79,5 +84,5 @@ function binaryKind(bytes: Uint8Array): string | null {
   if (["feedface", "feedfacf", "cefaedfe", "cffaedfe", "cafebabe"].includes(magic))
     return "it is a program (Mach-O)";
   if (magic.startsWith("4d5a") && bytes.includes(0)) return "it is a program (Windows)";
-  return bytes.subarray(0, 8192).includes(0) ? "it is binary data, not text" : null;
+  return bytes.includes(0) ? "it is binary data, not text" : null;
 }
