@@ -31,16 +31,14 @@ export interface MeshIndex {
 }
 
 export function createMeshIndex(mesh: MeshSnapshot): MeshIndex {
-  const places = [...mesh.nodes]
-    .sort(byNameThenId)
-    .map(
-      (node, position): Place => ({
-        node,
-        position,
-        idHash: hashText(node.id),
-        isEchoOnly: isEchoOnly(node),
-      }),
-    );
+  const places = [...mesh.nodes].sort(byNameThenId).map(
+    (node, position): Place => ({
+      node,
+      position,
+      idHash: hashText(node.id),
+      isEchoOnly: isEchoOnly(node),
+    }),
+  );
   const placesById = new Map(places.map((place) => [place.node.id, place]));
   const members = new Map<string, ReadonlySet<NodeId>>();
   const groupsByKey = new Map(mesh.groups.map((group) => [group.name.toLowerCase(), group]));
