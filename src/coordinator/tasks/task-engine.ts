@@ -1,7 +1,7 @@
 import type { RouteDecision } from "../../domain/routing/index.ts";
 import { toDecision } from "../../domain/routing/index.ts";
 import { graceMs } from "../../domain/tasks/retry-policy.ts";
-import type { Attempt, Task, TaskMessage } from "../../domain/tasks/task.ts";
+import { type Attempt, newTask, type Task, type TaskMessage } from "../../domain/tasks/task.ts";
 import {
   applyChange,
   currentAttempt,
@@ -23,6 +23,7 @@ import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
 import { createLiveTask, type LiveTask, notify, setTimer } from "./live-task.ts";
+import { passOver } from "./pass-over.ts";
 import { createPlacement } from "./placement.ts";
 import { createRepeatGuard, endedTask } from "./repeats.ts";
 import { recoveryGraceMs, takeUpTask } from "./taken-up-task.ts";
@@ -114,7 +115,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   async function accept(message: TaskMessage): Promise<LiveTask> {
     if (message.target !== null) router.assertTarget(message.target);
     const decided = placement.decideFirst(message);
-    const one = createLiveTask(firstTask(message), clock.monotonicMs());
+    const one = createLiveTask(newTask(message), clock.monotonicMs());
     live.set(one.id, one);
     let follow: () => void;
     let existing: Task | null;
@@ -224,7 +225,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       case "route":
         // It goes to another node now: the run that was lost must not come back to life.
         if (event.kind === "grace_ended") stopRun(one, event.attempt, "superseded");
-        if (event.kind === "refused" || event.kind === "lost") passOver(one);
+        if (event.kind === "refused" || event.kind === "lost") passOver(one, live.values(), router);
         placement.release(one);
         one.avoid = next.avoid;
         if (next.afterMs === 0) route(one);
@@ -254,27 +255,6 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       default:
         next satisfies never;
     }
-  }
-
-  /** It never ran on that node: neither is the node asked again, unless its link was to blame, nor its conversation there. */
-  function passOver(one: LiveTask): void {
-    const { attempts, message } = one.task;
-    const last = attempts.at(-1);
-    if (last === undefined) return;
-    const losses = attempts.filter(({ nodeId, state }) => nodeId === last.nodeId && state === "lost").length;
-    if (last.state === "refused" || losses > 1) one.passedOver.add(last.nodeId);
-    const hasRun = last.failure?.class === "lost_after_start";
-    if (one.hasBoundSession && !hasRun && !isConversing(one)) router.unbind(message, last.nodeId);
-    one.hasBoundSession = false;
-  }
-
-  /** Whether another message of the same conversation is on the same node. */
-  function isConversing(one: LiveTask): boolean {
-    const { subject, session } = one.task.message;
-    return [...live.values()].some(
-      ({ id, node, task: { message } }) =>
-        id !== one.id && node === one.node && message.session === session && message.subject === subject,
-    );
   }
 
   function timeOut(one: LiveTask): void {
@@ -416,20 +396,6 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       deadlines.in(recoveryGraceMs, () => void report(one, event)),
     );
   }
-}
-
-function firstTask(message: TaskMessage): Task {
-  return {
-    message,
-    state: "queued",
-    isCancelRequested: false,
-    endedAtMs: null,
-    nodeId: null,
-    response: null,
-    failure: null,
-    decision: null,
-    attempts: [],
-  };
 }
 
 function stoppedWaiting(): MeshError {

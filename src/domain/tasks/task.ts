@@ -55,6 +55,21 @@ export interface Task {
   readonly attempts: readonly Attempt[];
 }
 
+/** A message that has just come in. */
+export function newTask(message: TaskMessage): Task {
+  return {
+    message,
+    state: "queued",
+    isCancelRequested: false,
+    endedAtMs: null,
+    nodeId: null,
+    response: null,
+    failure: null,
+    decision: null,
+    attempts: [],
+  };
+}
+
 /** What changes in one transition of a task. Fields left out stay as they are. */
 export interface TaskChange {
   readonly state?: TaskState;
