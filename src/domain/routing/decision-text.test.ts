@@ -51,7 +51,7 @@ describe("what would unblock a message", () => {
     const hello = messageOf("hi");
     expect(unblockText(decide(hello, []), fixtureNowMs)).toBe("a node; no online nodes available");
     expect(unblockText(decide(hello, [asleep]), fixtureNowMs)).toBe(
-      "a node; no online nodes available: mac-mini has it, offline for 14 min",
+      "a node; no online nodes available: mac-mini is offline for 14 min",
     );
   });
 

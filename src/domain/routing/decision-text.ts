@@ -13,6 +13,9 @@ const reasonTexts: Readonly<Record<RefusalReason, string>> = {
   already_tried: "already tried",
 };
 
+/** What a message needs that needs nothing in particular. */
+export const anyNode = "a node";
+
 /** Most nodes that one sentence names. */
 const maxListed = 3;
 
@@ -48,7 +51,7 @@ function unblockEntryText(
   const [only] = states;
   if (only !== undefined && nodes.length === 1 && needs.includes(only.name)) return `${needs}, ${only.state}`;
   return `${needs}; ${isNobodyOnline ? "no online nodes available: " : ""}${joinSome(
-    states.map(({ name, state }) => `${name} has it, ${state}`),
+    states.map(({ name, state }) => (needs === anyNode ? `${name} is ${state}` : `${name} has it, ${state}`)),
     nodes.length,
   )}`;
 }

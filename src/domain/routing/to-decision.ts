@@ -3,6 +3,7 @@ import { toIsoTime } from "../../protocol/iso-time.ts";
 import { couldServe, free, full, reasonOf, standingFor } from "./candidates.ts";
 import { missingNeeds, type NodeNeeds, needTexts } from "./capable.ts";
 import type { CompiledRule } from "./compile-rules.ts";
+import { anyNode } from "./decision-text.ts";
 import { meetsInferred } from "./infer-requirements.ts";
 import type { Place } from "./mesh-index.ts";
 import type { RouteDecision, RouteEvidence } from "./route-decision.ts";
@@ -147,6 +148,6 @@ function wantedText(decision: RouteDecision): string {
   if (holder !== null) return `${holder.node.name}, the node of the conversation`;
   const needs = [...new Set(wantedNeeds(decision).flatMap(needTexts))];
   const target = decision.evidence.message.target ?? decision.rule?.targetText ?? null;
-  const who = target === null ? "a node" : `the target ${target}`;
+  const who = target === null ? anyNode : `the target ${target}`;
   return needs.length === 0 ? who : `${who} with ${needs.join(", ")}`;
 }
