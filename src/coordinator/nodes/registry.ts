@@ -33,6 +33,8 @@ export interface NodeRegistry {
   readonly revision: () => number;
   /** By id, else by name without case. Hidden nodes are not found. */
   readonly find: (idOrName: string) => MeshNode | null;
+  /** Also one that has left, so that its token can be made void. Removed ones are not found. */
+  readonly findKnown: (idOrName: string) => MeshNode | null;
   readonly findByTokenHash: (tokenHash: string) => NodeId | null;
   readonly isNameTaken: (name: string) => boolean;
   /** The coordinator has only just started, and this node, which it knows, is probably on its way back. */
@@ -208,13 +210,20 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     return { node, token, isReturning: existing !== null };
   }
 
+  function find(idOrName: string): MeshNode | null {
+    const byItsId = byId.get(idOrName as NodeId);
+    if (byItsId !== undefined && byItsId.record.hiddenAtMs === null) return byItsId;
+    return byName.get(idOrName.toLowerCase()) ?? null;
+  }
+
   return {
     nodes,
     revision: () => revision,
-    find: (idOrName) => {
-      const byItsId = byId.get(idOrName as NodeId);
-      if (byItsId !== undefined && byItsId.record.hiddenAtMs === null) return byItsId;
-      return byName.get(idOrName.toLowerCase()) ?? null;
+    find,
+    findKnown: (idOrName) => {
+      const key = idOrName.toLowerCase();
+      const left = [...byId.values()].filter(({ record }) => record.hiddenAtMs !== null && !record.isRemoved);
+      return find(idOrName) ?? left.find(({ id, nameKey }) => id === idOrName || nameKey === key) ?? null;
     },
     findByTokenHash: (tokenHash) => byTokenHash.get(tokenHash) ?? null,
     holderOf,

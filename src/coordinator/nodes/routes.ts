@@ -19,8 +19,8 @@ interface NodeRouteOptions {
 type NodeHandlers = Pick<Handlers, "listNodes" | "getNode" | "patchNode" | "removeNode">;
 
 export function createNodeRoutes({ registry, groupsOf }: NodeRouteOptions): NodeHandlers {
-  function find(idOrName: string, principal: Principal): MeshNode {
-    const node = registry.find(idOrName);
+  function find(idOrName: string, principal: Principal, lookUp = registry.find): MeshNode {
+    const node = lookUp(idOrName);
     // Asked first, so that a node does not learn which other nodes there are.
     if (principal.nodeId !== null && principal.nodeId !== node?.id) {
       throw new MeshError("SCOPE_MISSING", "A node's token opens that node's own routes only.");
@@ -53,7 +53,7 @@ export function createNodeRoutes({ registry, groupsOf }: NodeRouteOptions): Node
       return toInfo(node);
     },
     removeNode: async ({ params, principal }) => {
-      const node = find(params.id, principal);
+      const node = find(params.id, principal, registry.findKnown);
       const isOwn = principal.nodeId === node.id;
       const { link } = node;
       await registry.hide(node, !isOwn);

@@ -78,6 +78,15 @@ describe("identity", () => {
   });
 });
 
+test("a node that has left can still be removed, which makes its token void", async () => {
+  const node = await mesh.join(named("gone"));
+  node.send({ type: "goodbye", reason: "SIGTERM" });
+  await node.closed;
+  expect((await mesh.call("DELETE", "/api/v1/nodes/gone")).status).toBe(204);
+  await expect(openFakeLink({ port: mesh.port(), token: node.token })).rejects.toThrow();
+  expect((await mesh.call("DELETE", "/api/v1/nodes/gone")).status).toBe(404);
+});
+
 describe("an invite", () => {
   test("lets one agent in, once", async () => {
     const token = await invite();
