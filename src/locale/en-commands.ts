@@ -15,7 +15,7 @@ export const commandTexts = {
     flags: {
       port: "Port to listen on [9180]; 0 takes a free one",
       host: "Address to listen on [0.0.0.0, all interfaces]",
-      allowPrivate: "Nodes at private addresses may be called",
+      allowPrivate: "Accepted; for the direct transport, which is not in this version",
       dataDir: "Where the mesh keeps its files [~/.claw-mesh]",
       local:
         "Node of this machine: auto, openclaw, openai, echo, or a list of which the first that is found counts [auto]",

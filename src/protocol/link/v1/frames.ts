@@ -182,8 +182,6 @@ export const OfferFrame = z.object({
   timeout_ms: z.int().min(1),
   /** Set when the message requires a kind of runtime. */
   runtime: RuntimeKind.optional(),
-  /** W3C trace context of the request. */
-  traceparent: z.string().max(128).optional(),
 });
 export type OfferFrame = z.infer<typeof OfferFrame>;
 
