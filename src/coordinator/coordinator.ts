@@ -22,6 +22,7 @@ import { loadAdminToken } from "./auth/admin-token.ts";
 import { createAuthenticator } from "./auth/authenticator.ts";
 import { createInvite } from "./auth/invites.ts";
 import type { Principal } from "./auth/principal.ts";
+import { createDirectRoutes } from "./direct/routes.ts";
 import { createAckQueue } from "./dispatch/ack-queue.ts";
 import { createAttemptReports } from "./dispatch/attempt-reports.ts";
 import { createAttemptSender } from "./dispatch/attempt-sender.ts";
@@ -36,6 +37,7 @@ import { createGroups, type Groups } from "./routing/groups.ts";
 import { createRouter } from "./routing/router.ts";
 import { createRoutingRoutes } from "./routing/routes.ts";
 import { createRules } from "./routing/rules.ts";
+import { createQueueRoutes } from "./tasks/queue-routes.ts";
 import { createTaskRoutes } from "./tasks/routes.ts";
 import { createTaskEngine } from "./tasks/task-engine.ts";
 
@@ -208,6 +210,8 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
         createInvite: makeInvite,
       }),
       ...createTaskRoutes({ engine, store: store.tasks, clock, deadlines, ids, log }),
+      ...createQueueRoutes(),
+      ...createDirectRoutes(),
       ...createNodeRoutes({ registry, groupsOf: madeGroups.of }),
       ...createRoutingRoutes({ router, rules, groups: madeGroups, clock }),
     },

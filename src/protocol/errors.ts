@@ -64,6 +64,18 @@ export const errorCatalogue = {
     exit: 5,
     hint: "Check the id; a token without the scope read sees its own messages only.",
   },
+  TASK_NOT_ENDED: { status: 409, exit: 1, hint: "Cancel it first, or wait for its end." },
+  TASK_NOT_FAILED: { status: 409, exit: 1, hint: "Only failed tasks are dead letters." },
+  TASK_ALREADY_RETRIED: {
+    status: 409,
+    exit: 1,
+    hint: "Follow the task that runs it again (retried_as), or retry that one.",
+  },
+  ENDPOINT_REFUSED: {
+    status: 400,
+    exit: 2,
+    hint: "Give an address the coordinator can reach as host:port; private ones need claw-mesh up --allow-private.",
+  },
   IDEMPOTENCY_CONFLICT: { status: 409, exit: 1, hint: "Use a new Idempotency-Key for another message." },
   // messages
   NO_NODE_FITS: { status: 503, exit: 6, hint: "See why with: claw-mesh route explain <message>" },
@@ -86,6 +98,11 @@ export const errorCatalogue = {
   },
   ANSWER_TOO_LARGE: { status: 502, exit: 1, hint: "Answers are limited to 8 MiB; ask for a file instead." },
   MESSAGE_CANCELLED: { status: 409, exit: 1, hint: "Send it again if it is still wanted." },
+  MESSAGE_EXPIRED: {
+    status: 410,
+    exit: 1,
+    hint: "No node took it in time. Send it again with a later expires_at, or see what it waited for in its decision.",
+  },
   // this process and its surroundings
   COORDINATOR_UNREACHABLE: {
     status: 502,

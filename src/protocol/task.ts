@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { Requirements } from "./capability.ts";
-import { Failure } from "./failure.ts";
+import { Failure, FailureClass } from "./failure.ts";
 import { AttemptNumber, NodeId, TaskId } from "./ids.ts";
-import { Effects } from "./message.ts";
+import { Effects, Priority, RetryCause } from "./message.ts";
 import { Labels } from "./rule.ts";
 
 export const TaskState = z.enum(["queued", "running", "succeeded", "failed", "cancelled", "expired"]);
@@ -31,24 +31,126 @@ export const AttemptInfo = z.object({
 });
 export type AttemptInfo = z.infer<typeof AttemptInfo>;
 
-/** A task as the API shows it. */
-export const TaskInfo = z.object({
+/** When and how often a task is tried again, every value settled. */
+export const RetryInfo = z.object({
+  max_attempts: z.int(),
+  base_delay_s: z.number(),
+  max_delay_s: z.number(),
+  on: z.array(RetryCause),
+});
+export type RetryInfo = z.infer<typeof RetryInfo>;
+
+/** One line of a task's history. */
+export const TimelineEntry = z.object({
+  at: z.iso.datetime(),
+  what: z.enum([
+    "accepted",
+    "offered",
+    "started",
+    "refused",
+    "lost",
+    "attempt_failed",
+    "late_result",
+    "cancel_requested",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "expired",
+    "discarded",
+  ]),
+  attempt: AttemptNumber.optional(),
+  node_name: z.string().optional(),
+  /** One sentence; of a failure its message. */
+  detail: z.string().optional(),
+});
+export type TimelineEntry = z.infer<typeof TimelineEntry>;
+
+/** UTF-16 code units of the content that a list shows. */
+export const contentPreviewLength = 200;
+
+/** A task as a list shows it: everything small. */
+export const TaskSummary = z.object({
   id: TaskId,
   state: TaskState,
-  content: z.string(),
+  /** The beginning of the content, at most {@link contentPreviewLength} long. */
+  content_preview: z.string(),
   source: z.string(),
   session: z.string().nullable(),
-  requires: Requirements,
   labels: Labels,
   target: z.string().nullable(),
   effects: Effects,
-  timeout_s: z.number(),
+  priority: Priority,
+  /** Its sender waited for the answer: it is not kept when no node fits. */
+  synchronous: z.boolean(),
   created_at: z.iso.datetime(),
+  not_before: z.iso.datetime().nullable(),
+  expires_at: z.iso.datetime().nullable(),
   ended_at: z.iso.datetime().nullable(),
   cancel_requested: z.boolean(),
+  /** Node of the current or last attempt. */
   node_id: NodeId.nullable(),
-  response: z.string().nullable(),
+  node_name: z.string().nullable(),
+  attempt_count: z.int(),
   failure: Failure.nullable(),
+  /** What a queued task waits for, in words; null when it waits for nothing. */
+  waiting_for: z.string().nullable(),
+  /** The task this one runs again. */
+  retry_of: TaskId.nullable(),
+  /** The task that runs this one again; a failed one is then no dead letter any more. */
+  retried_as: TaskId.nullable(),
+  discarded_at: z.iso.datetime().nullable(),
+});
+export type TaskSummary = z.infer<typeof TaskSummary>;
+
+/** A task as the API shows it. */
+export const TaskInfo = TaskSummary.omit({ content_preview: true }).extend({
+  content: z.string(),
+  requires: Requirements,
+  timeout_s: z.number(),
+  retry: RetryInfo,
+  response: z.string().nullable(),
   attempts: z.array(AttemptInfo),
+  /** Oldest first. */
+  timeline: z.array(TimelineEntry),
 });
 export type TaskInfo = z.infer<typeof TaskInfo>;
+
+/** Tasks on one page, and with one bulk call, at most. */
+export const maxTaskPage = 500;
+export const maxBulkTasks = 1000;
+
+const listOf = (options: readonly string[]) =>
+  z.string().regex(new RegExp(`^(${options.join("|")})(,(${options.join("|")}))*$`), {
+    message: `must be one or more of ${options.join(", ")}, joined by commas`,
+  });
+
+/** Which tasks; all that is given has to hold. As a query and as the `filter` of bulk calls. */
+export const TaskFilter = z.strictObject({
+  /** States, joined by commas. */
+  state: listOf(TaskState.options).optional(),
+  /** Id or name of the node of the current or last attempt. */
+  node: z.string().min(1).max(80).optional(),
+  /** The node is a member of this group, or the sender named it. */
+  group: z.string().min(1).max(80).optional(),
+  /** Exact, or the beginning and `*`. */
+  source: z.string().min(1).max(256).optional(),
+  session: z.string().min(1).max(256).optional(),
+  /** `key=value`; several joined by commas have to hold all. */
+  label: z.string().min(3).max(1024).optional(),
+  /** Failure classes, joined by commas. */
+  class: listOf(FailureClass.options).optional(),
+  /** Accepted at or after this moment. */
+  since: z.iso.datetime({ offset: true }).optional(),
+  /** Accepted before this moment. */
+  until: z.iso.datetime({ offset: true }).optional(),
+  /** `true`: failed tasks that were neither run again nor discarded. */
+  dead_letter: z.enum(["true", "false"]).optional(),
+});
+export type TaskFilter = z.infer<typeof TaskFilter>;
+
+/** A page of tasks, newest first. It may be short although more follow: `next_cursor` says whether any do. */
+export const TaskPage = z.object({
+  tasks: z.array(TaskSummary),
+  next_cursor: z.string().nullable(),
+});
+export type TaskPage = z.infer<typeof TaskPage>;

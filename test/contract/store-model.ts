@@ -67,7 +67,7 @@ const change: fc.Arbitrary<TaskChange> = fc.record(
       "failed",
       "cancelled",
     ),
-    isCancelRequested: fc.boolean(),
+    cancelRequestedAtMs: fc.integer({ min: 1, max: 9 }),
     endedAtMs: fc.nat(),
     nodeId: fc.constantFrom(...nodeIds),
     response: fc.string({ unit: "binary", maxLength: 20 }),

@@ -37,7 +37,7 @@ function createFullTask(): Task {
   return createSampleTask(
     {
       state: "running",
-      isCancelRequested: true,
+      cancelRequestedAtMs: 5,
       nodeId,
       decision: createSampleDecision(nodeId),
       failure,
@@ -141,13 +141,12 @@ export function describeTasks(subject: StoreUnderTest): void {
 
     test("changes each field by itself", async () => {
       const changes: TaskChange[] = [
-        { isCancelRequested: true },
+        { cancelRequestedAtMs: 5 },
         { nodeId: otherNodeId },
         { decision: createSampleDecision(otherNodeId) },
         { failure: { class: "timeout", message: "took too long" } },
         { response: "" },
         { endedAtMs: 0 },
-        { isCancelRequested: false },
         { state: "failed" },
       ];
       const task = createSampleRunningTask(nodeId);

@@ -22,9 +22,29 @@ export interface MeshEvents {
   /** A slot that a message may have waited for became free; `isRefused`: because the node refused what it was for. */
   readonly "node.freed": { readonly nodeId: NodeId; readonly isRefused: boolean };
 
+  /** It failed too often in one way: work goes elsewhere for a while. `isOpen: false`: it does work again. */
+  readonly "breaker.changed": {
+    readonly nodeId: NodeId;
+    readonly cause: string;
+    readonly isOpen: boolean;
+  };
+
   readonly "task.accepted": { readonly taskId: TaskId };
   readonly "task.waiting": { readonly taskId: TaskId };
   readonly "task.offered": {
+    readonly taskId: TaskId;
+    readonly attempt: AttemptNumber;
+    readonly nodeId: NodeId;
+  };
+  readonly "task.cancel_requested": { readonly taskId: TaskId };
+  /** An ended task runs again as another one. */
+  readonly "task.retried": { readonly taskId: TaskId; readonly retriedAs: TaskId };
+  /** A dead letter was put aside. */
+  readonly "task.discarded": { readonly taskId: TaskId };
+  /** Old ended tasks were deleted. */
+  readonly "tasks.deleted": { readonly count: number };
+  /** An outcome came after its task had moved on; it is in the history only. */
+  readonly "attempt.late": {
     readonly taskId: TaskId;
     readonly attempt: AttemptNumber;
     readonly nodeId: NodeId;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { defaultRetryPolicy } from "../../domain/tasks/retry-policy.ts";
 import type { Attempt, Task } from "../../domain/tasks/task.ts";
 import { silentLog } from "../../platform/log.ts";
 import type { Decision } from "../../protocol/decision.ts";
@@ -52,17 +53,25 @@ function task(parts: Partial<Task>): Task {
       infer: true,
       timeoutMs: 1000,
       createdAtMs: 0,
+      isSynchronous: true,
+      priority: 5,
+      notBeforeMs: null,
+      expiresAtMs: null,
+      retry: defaultRetryPolicy,
+      retryOf: null,
       idempotencyKey: null,
       bodyHash: null,
     },
     state: "running",
-    isCancelRequested: false,
+    cancelRequestedAtMs: null,
     endedAtMs: null,
     nodeId: null,
     response: null,
     failure: null,
     decision,
     attempts: [],
+    retriedAs: null,
+    discardedAtMs: null,
     ...parts,
   };
 }

@@ -1,5 +1,5 @@
 import { type RouteDecision, toDecision, unblockText } from "../../domain/routing/index.ts";
-import { retryDelayMs } from "../../domain/tasks/retry-policy.ts";
+import { defaultRetryPolicy, retryDelayMs } from "../../domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../domain/tasks/task.ts";
 import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -115,7 +115,7 @@ export function createPlacement(options: PlacementOptions): Placement {
   /** All candidates refused it, and some for want of a slot: ours is not the only count of what they run. */
   function refusalWaitMs(one: LiveTask): number | null {
     if (one.fullRefusals === 0 || one.passedOver.size === 0) return null;
-    return retryDelayMs(one.fullRefusals, random.next());
+    return retryDelayMs(defaultRetryPolicy, one.fullRefusals, random.next());
   }
 
   return {

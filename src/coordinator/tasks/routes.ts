@@ -1,3 +1,4 @@
+import { toRetryPolicy } from "../../domain/tasks/retry-policy.ts";
 import type { Task, TaskMessage } from "../../domain/tasks/task.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Deadlines } from "../../platform/deadlines.ts";
@@ -7,7 +8,7 @@ import type { Log } from "../../platform/log.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { Contract } from "../../protocol/http/contract.ts";
 import type { TaskId } from "../../protocol/ids.ts";
-import { defaultTimeoutS } from "../../protocol/message.ts";
+import { defaultPriority, defaultTimeoutS } from "../../protocol/message.ts";
 import type { TaskStore } from "../../store/tasks.ts";
 import type { Principal } from "../auth/principal.ts";
 import { jsonAnswer } from "../http/answers.ts";
@@ -95,13 +96,13 @@ export function createTaskRoutes(options: TaskRouteOptions): TaskHandlers {
     const task = await load(params.id, principal);
     const live = engine.find(task.message.id);
     if (live !== null) engine.cancel(live);
-    return toTaskInfo(live?.task ?? task);
+    return toTaskInfo(live?.task ?? task, clock.nowMs());
   };
 
   return {
     routeMessage: (call) => send(call, null),
     routeMessageTo: (call) => send(call, call.params.node),
-    getTask: async ({ params, principal }) => toTaskInfo(await load(params.id, principal)),
+    getTask: async ({ params, principal }) => toTaskInfo(await load(params.id, principal), clock.nowMs()),
     getTaskDecision: async ({ params, principal }) => {
       const { decision } = await load(params.id, principal);
       if (decision === null) throw new MeshError("TASK_NOT_FOUND", `Task ${params.id} has no decision yet.`);
@@ -134,6 +135,12 @@ function toMessage(
     infer: body.infer ?? true,
     timeoutMs: Math.max(1, Math.round((body.timeout_s ?? defaultTimeoutS) * 1000)),
     createdAtMs: made.nowMs,
+    isSynchronous: true,
+    priority: body.priority ?? defaultPriority,
+    notBeforeMs: null,
+    expiresAtMs: null,
+    retry: toRetryPolicy(body.retry),
+    retryOf: null,
     idempotencyKey: key,
     bodyHash: key === null ? null : sha256Hex(`${target ?? ""}\n${call.bodyText}`),
   };

@@ -237,7 +237,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
         return;
       case "await_report":
         // The time a cancel has for its confirmation is the shorter one, and runs already.
-        if (one.task.isCancelRequested) return;
+        if (one.task.cancelRequestedAtMs !== null) return;
         setTimer(
           one,
           deadlines.in(next.forMs, () => void report(one, { kind: "grace_ended", attempt: next.attempt })),
@@ -263,7 +263,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   }
 
   function moveWhenPossible(one: LiveTask, attempt: AttemptNumber): void {
-    const forget = deadlines.in(graceMs(one.task.message.effects), () => {
+    const forget = deadlines.in(graceMs(one.task.message), () => {
       if (!one.isRecovering || currentAttempt(one.task)?.number !== attempt) return;
       if (placement.hasOther(one)) void report(one, { kind: "grace_ended", attempt });
       else moveWhenPossible(one, attempt);
@@ -317,7 +317,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     const attempt = currentAttempt(one.task);
     if (attempt === null) return;
     one.times.offeredMs = clock.monotonicMs();
-    if (one.task.isCancelRequested || one.node === null || !sender.offer(one, attempt)) {
+    if (one.task.cancelRequestedAtMs !== null || one.node === null || !sender.offer(one, attempt)) {
       const reason = "The message was never written to the node's link.";
       void report(one, { kind: "lost", attempt: attempt.number, started: false, fenced: true, reason });
       return;
@@ -341,7 +341,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     resume: (one) => {
       const attempt = currentAttempt(one.task);
       if (attempt === null) return;
-      if (one.task.isCancelRequested) stopRun(one, attempt.number, "cancelled");
+      if (one.task.cancelRequestedAtMs !== null) stopRun(one, attempt.number, "cancelled");
       else one.forgetTimer();
       one.isRecovering = false;
       if (attempt.state === "offered") void report(one, { kind: "started", attempt: attempt.number });
@@ -350,7 +350,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       const attempt = currentAttempt(one.task);
       if (attempt === null || one.isRecovering === isRecovering) return;
       one.isRecovering = isRecovering;
-      if (one.task.isCancelRequested) return;
+      if (one.task.cancelRequestedAtMs !== null) return;
       if (!isRecovering) one.forgetTimer();
       else if (one.task.message.effects === "safe") moveWhenPossible(one, attempt.number);
     },
@@ -386,7 +386,10 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     const leftMs = task.message.createdAtMs + task.message.timeoutMs - clock.nowMs();
     one.forgetTimeout = deadlines.in(leftMs, () => timeOut(one));
     const attempt = currentAttempt(task);
-    const isWanted = task.message.idempotencyKey !== null || task.isCancelRequested;
+    const isWanted =
+      !task.message.isSynchronous ||
+      task.message.idempotencyKey !== null ||
+      task.cancelRequestedAtMs !== null;
     if (!isWanted) void report(one, { kind: "cancel_requested" });
     else if (attempt === null) route(one);
     if (attempt === null) return;

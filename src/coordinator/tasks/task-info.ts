@@ -1,6 +1,9 @@
+import { unblockText } from "../../domain/routing/index.ts";
 import type { Attempt, Task } from "../../domain/tasks/task.ts";
 import { toIsoTime } from "../../platform/clock.ts";
-import type { AttemptInfo, TaskInfo } from "../../protocol/task.ts";
+import type { AttemptInfo, RetryInfo, TaskInfo, TaskSummary } from "../../protocol/task.ts";
+import type { TaskOutline } from "../../store/tasks.ts";
+import { toTimeline } from "./timeline.ts";
 
 function isoOrNull(epochMs: number | null): string | null {
   return epochMs === null ? null : toIsoTime(epochMs);
@@ -20,8 +23,25 @@ function toAttemptInfo(attempt: Attempt): AttemptInfo {
   };
 }
 
+function toRetryInfo({ retry }: Task["message"]): RetryInfo {
+  return {
+    max_attempts: retry.maxAttempts,
+    base_delay_s: retry.baseDelayMs / 1000,
+    max_delay_s: retry.maxDelayMs / 1000,
+    on: [...retry.on],
+  };
+}
+
+/** What a queued task waits for, in words; null when it waits for nothing, or nobody has looked yet. */
+export function waitingText(task: Task, nowMs: number): string | null {
+  if (task.state !== "queued") return null;
+  const { notBeforeMs } = task.message;
+  if (notBeforeMs !== null && notBeforeMs > nowMs) return `its time, ${toIsoTime(notBeforeMs)}`;
+  return task.decision === null ? null : unblockText(task.decision, nowMs);
+}
+
 /** The task as the API shows it. */
-export function toTaskInfo(task: Task): TaskInfo {
+export function toTaskInfo(task: Task, nowMs: number): TaskInfo {
   const { message } = task;
   return {
     id: message.id,
@@ -33,13 +53,54 @@ export function toTaskInfo(task: Task): TaskInfo {
     labels: message.labels,
     target: message.target,
     effects: message.effects,
+    priority: message.priority,
+    synchronous: message.isSynchronous,
     timeout_s: message.timeoutMs / 1000,
+    retry: toRetryInfo(message),
     created_at: toIsoTime(message.createdAtMs),
+    not_before: isoOrNull(message.notBeforeMs),
+    expires_at: isoOrNull(message.expiresAtMs),
     ended_at: isoOrNull(task.endedAtMs),
-    cancel_requested: task.isCancelRequested,
+    cancel_requested: task.cancelRequestedAtMs !== null,
     node_id: task.nodeId,
+    node_name: task.attempts.at(-1)?.nodeName ?? null,
+    attempt_count: task.attempts.length,
     response: task.response,
     failure: task.failure,
+    waiting_for: waitingText(task, nowMs),
+    retry_of: message.retryOf,
+    retried_as: task.retriedAs,
+    discarded_at: isoOrNull(task.discardedAtMs),
     attempts: task.attempts.map(toAttemptInfo),
+    timeline: toTimeline(task),
+  };
+}
+
+/** @param waitingFor what it waits for now, as the engine knows it */
+export function toTaskSummary(task: TaskOutline, waitingFor: string | null): TaskSummary {
+  return {
+    id: task.id,
+    state: task.state,
+    content_preview: task.contentPreview,
+    source: task.source,
+    session: task.session,
+    labels: task.labels,
+    target: task.target,
+    effects: task.effects,
+    priority: task.priority,
+    synchronous: task.isSynchronous,
+    created_at: toIsoTime(task.createdAtMs),
+    not_before: isoOrNull(task.notBeforeMs),
+    expires_at: isoOrNull(task.expiresAtMs),
+    ended_at: isoOrNull(task.endedAtMs),
+    cancel_requested: task.cancelRequestedAtMs !== null,
+    node_id: task.nodeId,
+    node_name: task.nodeName,
+    attempt_count: task.attemptCount,
+    failure: task.failure,
+    waiting_for: waitingFor,
+    retry_of: task.retryOf,
+    retried_as: task.retriedAs,
+    discarded_at: isoOrNull(task.discardedAtMs),
   };
 }

@@ -38,6 +38,8 @@ function toMessageError(task: Task): MeshError {
   };
   if (task.state === "cancelled")
     return new MeshError("MESSAGE_CANCELLED", "The message was cancelled.", { details });
+  if (task.state === "expired")
+    return new MeshError("MESSAGE_EXPIRED", "No node took the message before it expired.", { details });
   if (failure === null)
     return new MeshError("INTERNAL", `The message ended ${task.state} without a reason.`, { details });
   return new MeshError(codeOfClass[failure.class], failure.message, { details });

@@ -1,8 +1,22 @@
 import type { Failure } from "../../protocol/failure.ts";
-import type { Effects } from "../../protocol/message.ts";
+import { defaultMaxAttempts, type Effects, RetryCause, type RetryInput } from "../../protocol/message.ts";
 
-/** Attempts of one task that may reach a runtime; refusals and attempts that surely never started do not count. */
-export const maxAttempts = 3;
+/** When and how often a task is tried again, every value settled. */
+export interface RetryPolicy {
+  /** Attempts that may reach a runtime. */
+  readonly maxAttempts: number;
+  /** Before the second attempt, at most; it doubles with every further one. */
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+  readonly on: ReadonlySet<RetryCause>;
+}
+
+export const defaultRetryPolicy: RetryPolicy = {
+  maxAttempts: defaultMaxAttempts,
+  baseDelayMs: 500,
+  maxDelayMs: 30_000,
+  on: new Set<RetryCause>(["lost_after_start", "overloaded", "internal"]),
+};
 
 /** How long a lost attempt of a `safe` task may stay unreported before the task moves. */
 export const safeGraceMs = 500;
@@ -13,22 +27,44 @@ export const unsafeGraceMs = 30_000;
 /** How long a node has to confirm a cancel before the task ends `cancelled` with its outcome unknown. */
 export const cancelConfirmMs = 10_000;
 
-const baseDelayMs = 500;
-const maxDelayMs = 30_000;
+export function toRetryPolicy(input: RetryInput | undefined): RetryPolicy {
+  if (input === undefined) return defaultRetryPolicy;
+  const baseDelayMs =
+    input.base_delay_s === undefined ? defaultRetryPolicy.baseDelayMs : input.base_delay_s * 1000;
+  const maxDelayMs =
+    input.max_delay_s === undefined ? defaultRetryPolicy.maxDelayMs : input.max_delay_s * 1000;
+  return {
+    maxAttempts: input.max_attempts ?? defaultRetryPolicy.maxAttempts,
+    baseDelayMs,
+    maxDelayMs: Math.max(baseDelayMs, maxDelayMs),
+    on: input.on === undefined ? defaultRetryPolicy.on : new Set(input.on),
+  };
+}
 
-/** Grows from 0.5 s by doubling, capped at 30 s, with full jitter over its upper half. `random` is in [0, 1). */
-export function retryDelayMs(failedAttempts: number, random: number): number {
+/** Grows by doubling up to the policy's longest pause, with full jitter over its upper half. `random` is in [0, 1). */
+export function retryDelayMs(
+  { baseDelayMs, maxDelayMs }: Pick<RetryPolicy, "baseDelayMs" | "maxDelayMs">,
+  failedAttempts: number,
+  random: number,
+): number {
   const ceiling = Math.min(maxDelayMs, baseDelayMs * 2 ** Math.max(0, failedAttempts - 1));
   return Math.round(ceiling / 2 + (random * ceiling) / 2);
 }
 
-export function graceMs(effects: Effects): number {
-  return effects === "safe" ? safeGraceMs : unsafeGraceMs;
+/** Whether a lost attempt may be followed by another one although it may have had effects. */
+export function mayRunAgain(message: { readonly effects: Effects; readonly retry: RetryPolicy }): boolean {
+  return message.effects === "safe" && message.retry.on.has("lost_after_start");
+}
+
+/** How long a lost attempt may stay unreported. */
+export function graceMs(message: { readonly effects: Effects; readonly retry: RetryPolicy }): number {
+  return mayRunAgain(message) ? safeGraceMs : unsafeGraceMs;
 }
 
 /** Whether a reported failure may be tried again, somewhere else first. */
-export function isRetryable(failure: Failure, effects: Effects): boolean {
+export function isRetryable(failure: Failure, effects: Effects, policy: RetryPolicy): boolean {
   if (failure.class !== "runtime_error") return false;
-  if (failure.kind !== "overloaded" && failure.kind !== "internal") return false;
+  const cause = RetryCause.safeParse(failure.kind);
+  if (!cause.success || !policy.on.has(cause.data)) return false;
   return effects === "safe" || failure.nothing_done === true;
 }

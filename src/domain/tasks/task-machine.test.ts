@@ -4,7 +4,7 @@ import type { Decision } from "../../protocol/decision.ts";
 import type { Failure } from "../../protocol/failure.ts";
 import type { NodeId, TaskId } from "../../protocol/ids.ts";
 import type { Effects } from "../../protocol/message.ts";
-import { maxAttempts, retryDelayMs } from "./retry-policy.ts";
+import { defaultRetryPolicy, retryDelayMs } from "./retry-policy.ts";
 import type { Task } from "./task.ts";
 import {
   applyChange,
@@ -36,17 +36,25 @@ function queued(effects: Effects = "unsafe"): Task {
       infer: true,
       timeoutMs: 600_000,
       createdAtMs: 0,
+      isSynchronous: true,
+      priority: 5,
+      notBeforeMs: null,
+      expiresAtMs: null,
+      retry: defaultRetryPolicy,
+      retryOf: null,
       idempotencyKey: null,
       bodyHash: null,
     },
     state: "queued",
-    isCancelRequested: false,
+    cancelRequestedAtMs: null,
     endedAtMs: null,
     nodeId: null,
     response: null,
     failure: null,
     decision: null,
     attempts: [],
+    retriedAs: null,
+    discardedAtMs: null,
   };
 }
 
@@ -135,11 +143,11 @@ describe("the life of a task", () => {
 
   test("a safe task stops moving after three counted attempts", () => {
     let task = queued("safe");
-    for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
+    for (let attempt = 1; attempt <= defaultRetryPolicy.maxAttempts; attempt += 1) {
       task = run(task, offered, { kind: "grace_ended", attempt }).task;
     }
     expect(task.state).toBe("failed");
-    expect(task.attempts).toHaveLength(maxAttempts);
+    expect(task.attempts).toHaveLength(defaultRetryPolicy.maxAttempts);
   });
 
   test.each([
@@ -156,7 +164,8 @@ describe("the life of a task", () => {
     const { task, next } = run(queued(effects), offered, { kind: "failed", attempt: 1, failure });
     expect(task.state).toBe(isAgain ? "queued" : "failed");
     expect(next.kind).toBe(isAgain ? "route" : "none");
-    if (next.kind === "route") expect(next).toMatchObject({ avoid: nodeA, afterMs: retryDelayMs(1, 0.5) });
+    if (next.kind === "route")
+      expect(next).toMatchObject({ avoid: nodeA, afterMs: retryDelayMs(defaultRetryPolicy, 1, 0.5) });
     if (!isAgain) expect(task.failure).toEqual(failure);
   });
 
@@ -319,7 +328,9 @@ describe("whatever happens, in whatever order", () => {
 });
 
 test("retries wait longer each time, never more than thirty seconds, with jitter over the upper half", () => {
-  expect([1, 2, 3, 4].map((failed) => retryDelayMs(failed, 0))).toEqual([250, 500, 1000, 2000]);
-  expect(retryDelayMs(1, 0.999)).toBeLessThanOrEqual(500);
-  expect(retryDelayMs(50, 0.999)).toBeLessThanOrEqual(30_000);
+  expect([1, 2, 3, 4].map((failed) => retryDelayMs(defaultRetryPolicy, failed, 0))).toEqual([
+    250, 500, 1000, 2000,
+  ]);
+  expect(retryDelayMs(defaultRetryPolicy, 1, 0.999)).toBeLessThanOrEqual(500);
+  expect(retryDelayMs(defaultRetryPolicy, 50, 0.999)).toBeLessThanOrEqual(30_000);
 });

@@ -2,7 +2,7 @@ import type { Decision } from "../../protocol/decision.ts";
 import type { Failure } from "../../protocol/failure.ts";
 import type { AttemptNumber, NodeId } from "../../protocol/ids.ts";
 import type { TaskState } from "../../protocol/task.ts";
-import { cancelConfirmMs, graceMs, isRetryable, maxAttempts, retryDelayMs } from "./retry-policy.ts";
+import { cancelConfirmMs, graceMs, isRetryable, mayRunAgain, retryDelayMs } from "./retry-policy.ts";
 import type { Attempt, Task, TaskChange } from "./task.ts";
 
 /**
@@ -47,6 +47,8 @@ export type TaskEvent =
   | { readonly kind: "cancel_unconfirmed" }
   /** `isNodeAway`: nobody can say what the run is doing now. */
   | { readonly kind: "timed_out"; readonly isNodeAway: boolean }
+  /** `expires_at` has come; without effect while an attempt is open. */
+  | { readonly kind: "expired" }
   /** No node fits and waiting is not wanted, or all candidates refused. */
   | { readonly kind: "unroutable"; readonly failure: Failure; readonly decision: Decision };
 
@@ -108,9 +110,13 @@ export function nextTaskState(
     case "cancel_requested":
       return requestCancel(task, context.nowMs);
     case "cancel_unconfirmed":
-      return task.isCancelRequested ? end(task, "cancelled", context.nowMs, unconfirmedCancel) : nothing;
+      return task.cancelRequestedAtMs !== null
+        ? end(task, "cancelled", context.nowMs, unconfirmedCancel)
+        : nothing;
     case "timed_out":
       return timeOut(task, event.isNodeAway, context.nowMs);
+    case "expired":
+      return currentAttempt(task) === null ? end(task, "expired", context.nowMs, null) : nothing;
     case "unroutable":
       return {
         change: { ...endChange("failed", context.nowMs, event.failure), decision: event.decision },
@@ -165,7 +171,7 @@ function report(task: Task, event: AttemptEvent, context: { nowMs: number; rando
     case "link_lost":
       return {
         change: null,
-        next: { kind: "await_report", attempt: attempt.number, forMs: graceMs(task.message.effects) },
+        next: { kind: "await_report", attempt: attempt.number, forMs: graceMs(task.message) },
       };
     case "lost":
       return lose(task, attempt, event, nowMs);
@@ -177,7 +183,7 @@ function report(task: Task, event: AttemptEvent, context: { nowMs: number; rando
         nowMs,
       );
     case "stopped":
-      return task.isCancelRequested
+      return task.cancelRequestedAtMs !== null
         ? end(task, "cancelled", nowMs, null)
         : lose(task, attempt, { started: true, fenced: true, reason: "The node stopped the run." }, nowMs);
     default:
@@ -207,9 +213,9 @@ function offer(task: Task, event: Extract<TaskEvent, { kind: "offered" }>, nowMs
 function requestCancel(task: Task, nowMs: number): TaskStep {
   const attempt = currentAttempt(task);
   if (attempt === null) return end(task, "cancelled", nowMs, null);
-  if (task.isCancelRequested) return nothing;
+  if (task.cancelRequestedAtMs !== null) return nothing;
   return {
-    change: { isCancelRequested: true },
+    change: { cancelRequestedAtMs: nowMs },
     next: { kind: "stop", attempt: attempt.number, reason: "cancelled", confirmMs: cancelConfirmMs },
   };
 }
@@ -245,11 +251,12 @@ function fail(
     return moveOn(task, closed(attempt, "refused", nowMs, failure), nowMs, next);
   }
   const ended = closed(attempt, "finished", nowMs, failure);
-  const isAgain = isRetryable(failure, task.message.effects) && countedAttempts(task) < maxAttempts;
-  if (!isAgain && !task.isCancelRequested) {
+  const { effects, retry } = task.message;
+  const isAgain = isRetryable(failure, effects, retry) && countedAttempts(task) < retry.maxAttempts;
+  if (!isAgain && task.cancelRequestedAtMs === null) {
     return { change: { ...endChange("failed", nowMs, failure), attempts: [ended] }, next: none };
   }
-  const afterMs = retryDelayMs(countedAttempts(task), context.random);
+  const afterMs = retryDelayMs(retry, countedAttempts(task), context.random);
   return moveOn(task, ended, nowMs, { kind: "route", afterMs, avoid: attempt.nodeId });
 }
 
@@ -264,8 +271,8 @@ function lose(
     message: how.reason,
   };
   const lost = closed(attempt, "lost", nowMs, failure);
-  const mayMove = !how.started || task.message.effects === "safe";
-  const hasTriesLeft = !how.started || countedAttempts(task) < maxAttempts;
+  const mayMove = !how.started || mayRunAgain(task.message);
+  const hasTriesLeft = !how.started || countedAttempts(task) < task.message.retry.maxAttempts;
   if (mayMove && hasTriesLeft) {
     return moveOn(task, lost, nowMs, { kind: "route", afterMs: 0, avoid: attempt.nodeId });
   }
@@ -273,13 +280,13 @@ function lose(
     class: "outcome_unknown",
     message: `${attempt.nodeName} was lost after it had started; what it did is not known. ${how.reason}`,
   };
-  const state = task.isCancelRequested ? "cancelled" : "failed";
+  const state = task.cancelRequestedAtMs !== null ? "cancelled" : "failed";
   return { change: { ...endChange(state, nowMs, unknown), attempts: [lost] }, next: none };
 }
 
 /** The attempt is over without an answer: the task goes back to the queue, or ends when its cancel was asked for. */
 function moveOn(task: Task, attempt: Attempt, nowMs: number, next: NextStep): TaskStep {
-  if (task.isCancelRequested)
+  if (task.cancelRequestedAtMs !== null)
     return { change: { ...endChange("cancelled", nowMs, null), attempts: [attempt] }, next: none };
   return { change: { state: "queued", attempts: [attempt] }, next };
 }
@@ -306,13 +313,15 @@ export function applyChange(task: Task, change: TaskChange): Task {
   return {
     message: task.message,
     state: change.state ?? task.state,
-    isCancelRequested: change.isCancelRequested ?? task.isCancelRequested,
+    cancelRequestedAtMs: change.cancelRequestedAtMs ?? task.cancelRequestedAtMs,
     endedAtMs: change.endedAtMs ?? task.endedAtMs,
     nodeId: change.nodeId ?? task.nodeId,
     response: change.response ?? task.response,
     failure: change.failure ?? task.failure,
     decision: change.decision ?? task.decision,
     attempts,
+    retriedAs: task.retriedAs,
+    discardedAtMs: task.discardedAtMs,
   };
 }
 

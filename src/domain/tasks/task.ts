@@ -5,6 +5,7 @@ import type { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
 import type { Effects } from "../../protocol/message.ts";
 import type { Labels } from "../../protocol/rule.ts";
 import type { AttemptState, TaskState } from "../../protocol/task.ts";
+import type { RetryPolicy } from "./retry-policy.ts";
 
 /** One try of a task on one node. */
 export interface Attempt {
@@ -34,8 +35,20 @@ export interface TaskMessage {
   readonly target: string | null;
   readonly effects: Effects;
   readonly infer: boolean;
+  /** Of a synchronous message from its acceptance, of a queued one from its first offer. */
   readonly timeoutMs: number;
   readonly createdAtMs: number;
+  /** Its sender waits for the answer: it ends when no node fits, and when its sender goes away without a key. */
+  readonly isSynchronous: boolean;
+  /** 0 to 9, 9 first. */
+  readonly priority: number;
+  /** Epoch; not offered before. */
+  readonly notBeforeMs: number | null;
+  /** Epoch; ends `expired` when it is queued then. */
+  readonly expiresAtMs: number | null;
+  readonly retry: RetryPolicy;
+  /** The ended task that this one runs again. */
+  readonly retryOf: TaskId | null;
   readonly idempotencyKey: string | null;
   /** SHA-256 of the request body; with the key it tells a repeat from a conflict. null without a key. */
   readonly bodyHash: string | null;
@@ -45,7 +58,7 @@ export interface TaskMessage {
 export interface Task {
   readonly message: TaskMessage;
   readonly state: TaskState;
-  readonly isCancelRequested: boolean;
+  readonly cancelRequestedAtMs: number | null;
   readonly endedAtMs: number | null;
   /** Node of the current or last attempt. */
   readonly nodeId: NodeId | null;
@@ -53,6 +66,10 @@ export interface Task {
   readonly failure: Failure | null;
   readonly decision: Decision | null;
   readonly attempts: readonly Attempt[];
+  /** The task that runs this ended one again. */
+  readonly retriedAs: TaskId | null;
+  /** When it was taken off the dead letters. */
+  readonly discardedAtMs: number | null;
 }
 
 /** A message that has just come in. */
@@ -60,20 +77,22 @@ export function newTask(message: TaskMessage): Task {
   return {
     message,
     state: "queued",
-    isCancelRequested: false,
+    cancelRequestedAtMs: null,
     endedAtMs: null,
     nodeId: null,
     response: null,
     failure: null,
     decision: null,
     attempts: [],
+    retriedAs: null,
+    discardedAtMs: null,
   };
 }
 
 /** What changes in one transition of a task. Fields left out stay as they are. */
 export interface TaskChange {
   readonly state?: TaskState;
-  readonly isCancelRequested?: boolean;
+  readonly cancelRequestedAtMs?: number;
   readonly endedAtMs?: number;
   readonly nodeId?: NodeId;
   readonly response?: string;

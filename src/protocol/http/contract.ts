@@ -2,10 +2,10 @@ import { z } from "zod";
 import { Capabilities, Name, Tag } from "../capability.ts";
 import { Decision } from "../decision.ts";
 import { InviteId, MeshId, NodeId, RuleId, TaskId } from "../ids.ts";
-import { MessageInput } from "../message.ts";
-import { NodeInfo, NodePatch } from "../node.ts";
+import { MessageInput, RetryEdit, TaskInput } from "../message.ts";
+import { NodeInfo, NodePatch, NodeStatus } from "../node.ts";
 import { Group, GroupInput, Rule, RuleInput } from "../rule.ts";
-import { TaskInfo } from "../task.ts";
+import { maxBulkTasks, maxTaskPage, TaskFilter, TaskInfo, TaskPage } from "../task.ts";
 import { route } from "./route.ts";
 
 /** The HTTP API, version 1. docs/reference/http-api.md explains it; `/api/v1/openapi.json` is made of it. */
@@ -19,6 +19,23 @@ export const Health = z.object({
 export type Health = z.infer<typeof Health>;
 
 export const Readiness = z.object({ ready: z.boolean(), reason: z.string().nullable() });
+
+/** Which tasks a bulk call is about: named ones, or at most so many that a filter finds, oldest first. */
+export const BulkInput = z.union([
+  z.strictObject({ ids: z.array(TaskId).min(1).max(maxBulkTasks) }),
+  z.strictObject({ filter: TaskFilter, limit: z.int().min(1).max(maxBulkTasks).optional() }),
+]);
+export type BulkInput = z.infer<typeof BulkInput>;
+
+/** What became of each task of a bulk call. */
+export const BulkAnswer = z.object({
+  /** How many were looked at; with a filter and as many as its limit, call again. */
+  matched: z.int(),
+  /** `retried_as`: the task that runs it again. */
+  done: z.array(z.object({ id: TaskId, retried_as: TaskId.optional() })),
+  failed: z.array(z.object({ id: TaskId, code: z.string(), error: z.string() })),
+});
+export type BulkAnswer = z.infer<typeof BulkAnswer>;
 
 /** Why it went there is at `GET /tasks/{id}/decision`, and in the `decision` event of a streamed answer. */
 export const RouteAnswer = z.object({
@@ -100,6 +117,7 @@ const messageErrors = [
   "MESSAGE_REFUSED",
   "ANSWER_TOO_LARGE",
   "MESSAGE_CANCELLED",
+  "MESSAGE_EXPIRED",
   "IDEMPOTENCY_CONFLICT",
   "COORDINATOR_STOPPING",
   "STORE_UNAVAILABLE",
@@ -178,6 +196,121 @@ export const contract = {
     answer: RouteAnswer,
     streams: true,
     errors: ["NODE_NOT_FOUND", "NODE_OFFLINE", ...messageErrors],
+  }),
+
+  addTask: route({
+    operationId: "addTask",
+    method: "POST",
+    path: `${apiPrefix}/tasks`,
+    tag: "tasks",
+    scopes: ["send"],
+    summary: "Queue a message; answered once it is safe on the disk",
+    body: TaskInput,
+    status: 202,
+    answer: TaskInfo,
+    errors: [
+      "NODE_NOT_FOUND",
+      "QUEUE_FULL",
+      "IDEMPOTENCY_CONFLICT",
+      "COORDINATOR_STOPPING",
+      "STORE_UNAVAILABLE",
+    ],
+  }),
+  listTasks: route({
+    operationId: "listTasks",
+    method: "GET",
+    path: `${apiPrefix}/tasks`,
+    tag: "tasks",
+    scopes: ["read", "send"],
+    summary: "Tasks, newest first; a send token sees its own",
+    query: TaskFilter.extend({
+      limit: z.coerce.number().int().min(1).max(maxTaskPage).optional(),
+      cursor: z.string().max(128).optional(),
+    }),
+    status: 200,
+    answer: TaskPage,
+    errors: ["NODE_NOT_FOUND", "GROUP_NOT_FOUND"],
+  }),
+  streamTask: route({
+    operationId: "streamTask",
+    method: "GET",
+    path: `${apiPrefix}/tasks/{id}/stream`,
+    tag: "tasks",
+    scopes: ["read", "send"],
+    summary: "Follow a task to its end; Last-Event-ID goes on where a broken stream stopped",
+    params: taskParams,
+    status: 200,
+    streams: true,
+    errors: ["TASK_NOT_FOUND"],
+  }),
+  retryTask: route({
+    operationId: "retryTask",
+    method: "POST",
+    path: `${apiPrefix}/tasks/{id}/retry`,
+    tag: "tasks",
+    scopes: ["operate", "send"],
+    summary: "Run an ended task again, perhaps edited, as a new task",
+    params: taskParams,
+    body: RetryEdit,
+    status: 202,
+    answer: TaskInfo,
+    errors: [
+      "TASK_NOT_FOUND",
+      "TASK_NOT_ENDED",
+      "TASK_ALREADY_RETRIED",
+      "NODE_NOT_FOUND",
+      "QUEUE_FULL",
+      "COORDINATOR_STOPPING",
+      "STORE_UNAVAILABLE",
+    ],
+  }),
+  discardTask: route({
+    operationId: "discardTask",
+    method: "POST",
+    path: `${apiPrefix}/tasks/{id}/discard`,
+    tag: "tasks",
+    scopes: ["operate", "send"],
+    summary: "Take a failed task off the dead letters; its record stays",
+    params: taskParams,
+    status: 200,
+    answer: TaskInfo,
+    errors: ["TASK_NOT_FOUND", "TASK_NOT_FAILED", "STORE_UNAVAILABLE"],
+  }),
+  cancelTasks: route({
+    operationId: "cancelTasks",
+    method: "POST",
+    path: `${apiPrefix}/tasks/cancel`,
+    tag: "tasks",
+    scopes: ["operate", "send"],
+    summary: "Cancel many tasks",
+    body: BulkInput,
+    status: 200,
+    answer: BulkAnswer,
+    errors: ["NODE_NOT_FOUND", "GROUP_NOT_FOUND"],
+  }),
+  retryTasks: route({
+    operationId: "retryTasks",
+    method: "POST",
+    path: `${apiPrefix}/tasks/retry`,
+    tag: "tasks",
+    scopes: ["operate", "send"],
+    summary: "Run many ended tasks again",
+    body: BulkInput,
+    status: 200,
+    answer: BulkAnswer,
+    errors: ["NODE_NOT_FOUND", "GROUP_NOT_FOUND"],
+  }),
+  discardTasks: route({
+    operationId: "discardTasks",
+    method: "POST",
+    path: `${apiPrefix}/tasks/discard`,
+    tag: "tasks",
+    scopes: ["operate", "send"],
+    summary: "Discard many dead letters",
+    body: BulkInput,
+    status: 200,
+    answer: BulkAnswer,
+    errors: ["NODE_NOT_FOUND", "GROUP_NOT_FOUND"],
   }),
 
   getTask: route({
@@ -265,6 +398,30 @@ export const contract = {
     scopes: ["operate", "node"],
     summary: "Remove a node; its token is void, its history stays",
     params: nodeParams,
+    status: 204,
+    errors: ["NODE_NOT_FOUND"],
+  }),
+  registerNode: route({
+    operationId: "registerNode",
+    method: "POST",
+    path: `${apiPrefix}/nodes/register`,
+    tag: "nodes",
+    scopes: ["node", "invite", "admin"],
+    summary: "Join with a direct endpoint, as the classic tool does",
+    body: RegisterInput,
+    status: 201,
+    answer: z.object({ node_id: NodeId, token: z.string() }),
+    errors: ["ENDPOINT_REFUSED", "NAME_TAKEN", "INVITE_INVALID"],
+  }),
+  heartbeatNode: route({
+    operationId: "heartbeatNode",
+    method: "POST",
+    path: `${apiPrefix}/nodes/{id}/heartbeat`,
+    tag: "nodes",
+    scopes: ["node", "admin"],
+    summary: "A sign of life of a node with a direct endpoint",
+    params: nodeParams,
+    body: z.strictObject({ status: NodeStatus }),
     status: 204,
     errors: ["NODE_NOT_FOUND"],
   }),

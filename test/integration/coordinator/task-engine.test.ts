@@ -8,6 +8,7 @@ import { createGroups } from "../../../src/coordinator/routing/groups.ts";
 import { createRouter } from "../../../src/coordinator/routing/router.ts";
 import { createTaskEngine, type TaskEngine } from "../../../src/coordinator/tasks/task-engine.ts";
 import { maxWaiting } from "../../../src/coordinator/tasks/waiting-room.ts";
+import { defaultRetryPolicy } from "../../../src/domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../../src/domain/tasks/task.ts";
 import { createDeadlines } from "../../../src/platform/deadlines.ts";
 import { createEventEmitter } from "../../../src/platform/event-emitter.ts";
@@ -152,6 +153,12 @@ function message(parts: Partial<TaskMessage> = {}): TaskMessage {
     infer: false,
     timeoutMs: 600_000,
     createdAtMs: rig.clock.nowMs(),
+    isSynchronous: true,
+    priority: 5,
+    notBeforeMs: null,
+    expiresAtMs: null,
+    retry: defaultRetryPolicy,
+    retryOf: null,
     idempotencyKey: null,
     bodyHash: null,
     ...parts,

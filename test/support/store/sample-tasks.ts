@@ -1,3 +1,4 @@
+import { defaultRetryPolicy } from "../../../src/domain/tasks/retry-policy.ts";
 import type { Attempt, Task } from "../../../src/domain/tasks/task.ts";
 import { systemIds } from "../../../src/platform/ids.ts";
 import type { Decision } from "../../../src/protocol/decision.ts";
@@ -73,18 +74,26 @@ export function createSampleTask(
       infer: true,
       timeoutMs: 600_000,
       createdAtMs: sampleTimeMs,
+      isSynchronous: true,
+      priority: 5,
+      notBeforeMs: null,
+      expiresAtMs: null,
+      retry: defaultRetryPolicy,
+      retryOf: null,
       idempotencyKey: null,
       bodyHash: null,
       ...message,
     },
     state: "queued",
-    isCancelRequested: false,
+    cancelRequestedAtMs: null,
     endedAtMs: null,
     nodeId: null,
     response: null,
     failure: null,
     decision: null,
     attempts: [],
+    retriedAs: null,
+    discardedAtMs: null,
     ...parts,
   };
 }

@@ -1,4 +1,5 @@
 import first from "./0001.sql" with { type: "text" };
+import second from "./0002.sql" with { type: "text" };
 
 /** In order; the first is version 1. A released one never changes: add the next number instead. */
-export const migrations: readonly string[] = [first];
+export const migrations: readonly string[] = [first, second];

@@ -2,15 +2,17 @@ import type { Task } from "../../../domain/tasks/task.ts";
 import type { Database } from "../../../platform/sqlite.ts";
 import { toDecisionColumn } from "../decision-column.ts";
 import { toBooleanColumn, toJsonColumn } from "../row.ts";
+import { toDeliveryColumn } from "../task-row.ts";
 
 /** @returns a function that inserts the task; it returns false when its key is taken */
 export function prepareAcceptTask(database: Database): (task: Task) => boolean {
   const insert = database.prepare(`
     insert into tasks (
-      id, state, attempt, is_cancel_requested, ended_at_ms, node_id,
+      id, state, attempt, cancel_requested_at_ms, ended_at_ms, node_id,
       subject, source, session, target, effects, infer, timeout_ms, created_at_ms,
-      idempotency_key, body_hash, requires, labels, failure, attempts, decision, content, response
-    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      idempotency_key, body_hash, requires, labels, failure, attempts, decision, content, response,
+      delivery
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (subject, idempotency_key) where idempotency_key is not null do nothing`);
   return (task) => {
     const { message } = task;
@@ -18,7 +20,7 @@ export function prepareAcceptTask(database: Database): (task: Task) => boolean {
       message.id,
       task.state,
       task.attempts.at(-1)?.number ?? 0,
-      toBooleanColumn(task.isCancelRequested),
+      task.cancelRequestedAtMs,
       task.endedAtMs,
       task.nodeId,
       message.subject,
@@ -38,6 +40,7 @@ export function prepareAcceptTask(database: Database): (task: Task) => boolean {
       toDecisionColumn(task.decision),
       message.content,
       task.response,
+      toDeliveryColumn(message),
     );
     return changes > 0;
   };

@@ -3,7 +3,7 @@ import type { Database } from "../../../platform/sqlite.ts";
 import type { TaskId } from "../../../protocol/ids.ts";
 import type { TaskFence } from "../../tasks.ts";
 import { toDecisionColumn } from "../decision-column.ts";
-import { toBooleanColumn, toJsonColumn } from "../row.ts";
+import { toJsonColumn } from "../row.ts";
 
 export interface ChangeTask {
   /** @returns false when the fence did not hold; then nothing changed */
@@ -21,7 +21,7 @@ export function prepareChangeTask(database: Database): ChangeTask {
     update tasks set
       state = coalesce(?1, state),
       attempt = max(attempt, ?2),
-      is_cancel_requested = coalesce(?3, is_cancel_requested),
+      cancel_requested_at_ms = coalesce(?3, cancel_requested_at_ms),
       ended_at_ms = coalesce(?4, ended_at_ms),
       node_id = coalesce(?5, node_id),
       failure = coalesce(?6, failure),
@@ -43,7 +43,7 @@ export function prepareChangeTask(database: Database): ChangeTask {
       const { changes } = update.run(
         change.state ?? null,
         newestAttempt(change),
-        change.isCancelRequested === undefined ? null : toBooleanColumn(change.isCancelRequested),
+        change.cancelRequestedAtMs ?? null,
         change.endedAtMs ?? null,
         change.nodeId ?? null,
         toJsonColumn(change.failure ?? null),
