@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { LoadPlan, LoadResult } from "./bench/load.ts";
 import { type BenchProcess, start } from "./bench/processes.ts";
 
 const binary = join(import.meta.dir, "..", "bin", "claw-mesh");
@@ -14,38 +15,39 @@ const secondsPerRound = 3;
 const warmUpSeconds = 3;
 const token = "benchbenchbenchbenchbenchbenchbe";
 
-interface Load {
-  readonly messages: number;
-  readonly failures: number;
-  readonly per_second: number;
-  readonly p50_ms: number;
-  readonly p99_ms: number;
-}
+type Measured = LoadResult & { readonly cpu_us_per_message: number | null };
 
-type Measured = Load & { readonly cpu_us_per_message: number | null };
+/** Tasks that are accepted while no node is there to take them: fewer than may wait. */
+const acceptedTasks = 9_000;
+/** Tasks that are accepted and done. */
+const doneTasks = 30_000;
+const donePollMs = 10;
 
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-async function load(port: number, connections: number, seconds: number): Promise<Load> {
-  const args = [port, connections, seconds].map(String);
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "bench", "load.ts"), ...args, token], {
+async function load(plan: Omit<LoadPlan, "token">): Promise<LoadResult> {
+  const script = join(import.meta.dir, "bench", "load.ts");
+  const child = Bun.spawn([process.execPath, script, JSON.stringify({ ...plan, token })], {
     stdout: "pipe",
     stderr: "inherit",
   });
-  return JSON.parse(await new Response(child.stdout).text()) as Load;
+  const result = JSON.parse(await new Response(child.stdout).text()) as LoadResult;
+  if (result.failures > 0) throw new Error(`${result.failures} of ${result.messages} messages failed`);
+  return result;
 }
 
-async function measure(
-  target: { port: number; coordinator: BenchProcess },
-  connections: number,
-): Promise<Measured> {
-  const before = target.coordinator.cpuUs();
-  const result = await load(target.port, connections, secondsPerRound);
-  const after = target.coordinator.cpuUs();
-  if (result.failures > 0) throw new Error(`${result.failures} of ${result.messages} messages failed`);
+function route(port: number, connections: number, seconds: number): Promise<LoadResult> {
+  return load({ port, connections, seconds, path: "/api/v1/route", status: 200 });
+}
+
+/** With the CPU that the coordinator took for it. */
+async function withCpu(coordinator: BenchProcess, run: () => Promise<LoadResult>): Promise<Measured> {
+  const before = coordinator.cpuUs();
+  const result = await run();
+  const after = coordinator.cpuUs();
   const cpu = before === null || after === null ? null : (after - before) / result.messages;
   return { ...result, cpu_us_per_message: cpu };
 }
@@ -55,6 +57,7 @@ function summarize(rounds: readonly Measured[]): Measured {
   return {
     messages: rounds.reduce((sum, one) => sum + one.messages, 0),
     failures: 0,
+    refused: 0,
     per_second: of((one) => one.per_second),
     p50_ms: of((one) => one.p50_ms),
     p99_ms: of((one) => one.p99_ms),
@@ -135,20 +138,61 @@ async function messageFigures(home: string) {
   await bare.line(/linked/);
 
   const targets = { mesh: { port, coordinator }, bare: { port: barePort, coordinator: bare } };
-  await load(port, 64, warmUpSeconds);
-  await load(barePort, 64, 1);
+  await route(port, 64, warmUpSeconds);
+  await route(barePort, 64, 1);
   const results: Record<string, Measured> = {};
   for (const connections of [64, 1]) {
     const mesh: Measured[] = [];
     const bareRounds: Measured[] = [];
     for (let round = 0; round < rounds; round += 1) {
-      mesh.push(await measure(targets.mesh, connections));
-      bareRounds.push(await measure(targets.bare, connections));
+      for (const [target, figures] of [
+        [targets.mesh, mesh],
+        [targets.bare, bareRounds],
+      ] as const) {
+        figures.push(
+          await withCpu(target.coordinator, () => route(target.port, connections, secondsPerRound)),
+        );
+      }
     }
     results[`mesh_${connections}`] = summarize(mesh);
     results[`bare_${connections}`] = summarize(bareRounds);
   }
   return { results, loadedMb: coordinator.residentMb() };
+}
+
+/** Durable tasks: how fast they are accepted, each after its full commit, and how fast they are accepted and done. */
+async function taskFigures(home: string) {
+  const accepted: Measured[] = [];
+  const done: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    await using coordinator = up(home, `tasks-${round}`);
+    const port = await portOf(coordinator);
+    const add = (count: number) => load({ port, connections: 64, count, path: "/api/v1/tasks", status: 202 });
+    accepted.push(await withCpu(coordinator, () => add(acceptedTasks)));
+    const joining = ["join", `http://127.0.0.1:${port}`, "--token", token, "--name", "bench", "--no-gateway"];
+    await using node = start(
+      [binary, ...joining, "--slots", "256", "--data-dir", join(home, `tasks-node-${round}`)],
+      { CLAW_MESH_HOME: home },
+    );
+    await node.line(/registered as node/);
+    await untilDone(port);
+    const startedMs = performance.now();
+    await add(doneTasks);
+    await untilDone(port);
+    done.push(doneTasks / ((performance.now() - startedMs) / 1000));
+  }
+  return { accepted: summarize(accepted), donePerSecond: median(done) };
+}
+
+/** Waits until no task is queued or running. */
+async function untilDone(port: number): Promise<void> {
+  const url = `http://127.0.0.1:${port}/api/v1/tasks?state=queued,running&limit=1`;
+  for (;;) {
+    const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    const page = (await response.json()) as { tasks: readonly unknown[] };
+    if (page.tasks.length === 0) return;
+    await Bun.sleep(donePollMs);
+  }
 }
 
 interface Row {
@@ -203,6 +247,7 @@ async function main(): Promise<void> {
     const versionMs = await timeVersion();
     const { readyMs, idleMb } = await timeReady(home);
     const { results, loadedMb } = await messageFigures(home);
+    const tasks = await taskFigures(home);
     const decision = await decisionFigures();
     const { mesh_64, bare_64, mesh_1, bare_1 } = results;
     const ratio = (mesh_64?.per_second ?? Number.NaN) / (bare_64?.per_second ?? Number.NaN);
@@ -221,6 +266,11 @@ async function main(): Promise<void> {
       row("  added by the mesh", (mesh_1?.p50_ms ?? Number.NaN) - (bare_1?.p50_ms ?? Number.NaN), "ms", {
         max: 0.3,
       }),
+      row("tasks accepted (202)", tasks.accepted.per_second, "tasks/s", { min: 20_000 }),
+      row("  p50", tasks.accepted.p50_ms, "ms"),
+      row("  p99", tasks.accepted.p99_ms, "ms"),
+      row("  coordinator CPU", tasks.accepted.cpu_us_per_message, "µs/task"),
+      row("tasks accepted and done", tasks.donePerSecond, "tasks/s", { min: 10_000 }),
       row("claw-mesh --version", versionMs, "ms", { max: 20 }),
       row("coordinator ready", readyMs, "ms", { max: 250 }),
       row("coordinator idle, resident", idleMb, "MB", { max: 60 }),
@@ -230,7 +280,7 @@ async function main(): Promise<void> {
     print(rows);
     console.log("\nrouting decision:");
     console.log(JSON.stringify(decision, null, 2));
-    await Bun.write("bench-results.json", `${JSON.stringify({ rows, results, decision }, null, 2)}\n`);
+    await Bun.write("bench-results.json", `${JSON.stringify({ rows, results, tasks, decision }, null, 2)}\n`);
     console.log("\nwritten: bench-results.json");
   } finally {
     rmSync(home, { recursive: true, force: true });
