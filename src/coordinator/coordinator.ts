@@ -212,7 +212,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
       ...createTaskRoutes({ engine, store: store.tasks, clock, deadlines, ids, log }),
       ...createQueueRoutes(),
       ...createDirectRoutes(),
-      ...createNodeRoutes({ registry, groupsOf: madeGroups.of }),
+      ...createNodeRoutes({ registry, clock, groupsOf: madeGroups.of }),
       ...createRoutingRoutes({ router, rules, groups: madeGroups, clock }),
     },
   });

@@ -166,8 +166,9 @@ export const commandTexts = {
   },
   nodeDrain: {
     brief: "Let a node finish its work, then leave",
-    full: "Gives a node no new work and lets it leave when what runs there has ended.",
-    examples: ["claw-mesh node drain mac-mini"],
+    full: "Gives a node no new work and lets it leave when what runs there has ended. What still runs at the deadline is stopped. Until it has left, node uncordon takes the drain back.",
+    examples: ["claw-mesh node drain mac-mini", "claw-mesh node drain mac-mini --deadline 30s"],
+    flags: { deadline: "Time for what runs there (10m)" },
     arguments: { node: "Name or id" },
   },
   nodeRemove: {

@@ -84,8 +84,10 @@ export const en = {
   node: {
     cordoned: (name: string) => `Node ${name} cordoned: it gets no new work.`,
     uncordoned: (name: string) => `Node ${name} takes work again.`,
-    draining: (name: string, running: number) =>
-      `Node ${name} draining: it gets no new work; ${running === 0 ? "nothing runs there" : `${running} running ${running === 1 ? "attempt" : "attempts"} may finish`}.`,
+    draining: (name: string, running: number, deadlineS: number) =>
+      running === 0
+        ? `Node ${name} draining: it gets no new work, nothing runs there, and it leaves.`
+        : `Node ${name} draining: it gets no new work; ${running} running ${running === 1 ? "attempt has" : "attempts have"} ${deadlineS} s to finish, then it leaves.`,
     removed: (name: string) => `Node ${name} removed: its token is void.`,
   },
 

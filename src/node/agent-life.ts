@@ -83,11 +83,36 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
     ending ??= (async () => {
       onStatus?.({ state: "stopping", running: membership.inFlight() });
       await membership.drain(limitMs);
-      await membership.leave(reason);
-      await closeAll();
-      done.resolve({ reason, error: null });
+      await goodbye(reason);
     })();
     return ending;
+  };
+
+  /** Until nothing runs or the time is over it can be taken back, or be given another limit. */
+  const drain = async (reason: string, limitMs: number) => {
+    if (ending !== null) return;
+    log.info("draining", { reason, running: membership.inFlight(), limitMs });
+    onStatus?.({ state: "stopping", running: membership.inFlight() });
+    const drained = membership;
+    const isOver = await drained.drain(limitMs);
+    if (!isOver || ending !== null || drained !== membership) return;
+    const running = membership.inFlight();
+    if (running > 0) log.warn("the time to drain is over; what still runs is stopped", { running });
+    ending = goodbye("drained");
+    await ending;
+  };
+
+  const undrain = () => {
+    if (ending !== null) return;
+    log.info("the drain was taken back");
+    membership.takeWork();
+  };
+
+  const goodbye = async (reason: string) => {
+    await membership.settle();
+    await membership.leave(reason);
+    await closeAll();
+    done.resolve({ reason, error: null });
   };
 
   const closeAll = async () => {
@@ -141,10 +166,8 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
           if (!hasStarted && error.code === "VERSION_UNSUPPORTED") return void fail(error);
           onStatus?.({ state: "unreachable", error });
         },
-        onDrain: (frame) => {
-          log.info("draining", { reason: frame.reason });
-          void stop("drained", frame.deadline_ms);
-        },
+        onDrain: (frame) => void drain(frame.reason, frame.deadline_ms),
+        onUndrain: undrain,
       },
     });
     membership.start();

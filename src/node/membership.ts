@@ -38,6 +38,7 @@ export interface MembershipEvents {
   readonly onNotAllowed: (error: MeshError) => void;
   readonly onUnreachable: (error: MeshError) => void;
   readonly onDrain: (frame: DrainFrame) => void;
+  readonly onUndrain: () => void;
 }
 
 export interface MembershipDeps {
@@ -70,8 +71,15 @@ export interface Membership {
   /** Saved so far, for the first join to wait for; rejects with DATA_DIR_UNUSABLE. */
   readonly saved: () => Promise<void>;
   readonly inFlight: () => number;
-  /** Takes nothing new; resolves when nothing runs, at the latest a little after the limit, which stops the rest. */
-  readonly drain: (limitMs: number) => Promise<void>;
+  /**
+   * Takes nothing new; resolves with true when nothing runs or the limit is over, with false as soon as another call, or
+   * {@link takeWork}, has taken this one's place.
+   */
+  readonly drain: (limitMs: number) => Promise<boolean>;
+  /** Takes a drain back. */
+  readonly takeWork: () => void;
+  /** Stops what still runs and hands over the outcomes; after a drain. */
+  readonly settle: () => Promise<void>;
   readonly stopRuns: () => void;
   /** Ends the link. Runs may still settle into the journal. */
   readonly leave: (goodbye: string | null) => Promise<void>;
@@ -184,13 +192,16 @@ export function openMembership(deps: MembershipDeps): Membership {
       takeOffers();
       if (frame.type === "cancel") work.cancel(frame);
       else if (frame.type === "ack") work.acknowledge(frame);
-      else events.onDrain(frame);
+      else if (frame.type === "drain") events.onDrain(frame);
+      else events.onUndrain();
     }
     takeOffers();
     wait.look();
   };
 
   const isIdle = () => work.inFlight() === 0;
+  /** Counts the orders to drain and to take work again: a newer one makes those before it void. */
+  let orders = 0;
 
   return {
     start: () => {
@@ -207,8 +218,21 @@ export function openMembership(deps: MembershipDeps): Membership {
     saved: record.saved,
     inFlight: work.inFlight,
     drain: async (limitMs) => {
-      work.drain();
-      await wait.until(isIdle, limitMs);
+      orders += 1;
+      const order = orders;
+      work.setDraining(true);
+      wait.look();
+      await wait.until(() => isIdle() || order !== orders, limitMs);
+      return order === orders;
+    },
+    takeWork: () => {
+      orders += 1;
+      work.setDraining(false);
+      wait.look();
+      // Its refusals have made it count as not ready.
+      report.sendStatus();
+    },
+    settle: async () => {
       if (!isIdle()) {
         work.stopAll("cancelled");
         await wait.until(isIdle, settleLimitMs);
@@ -217,7 +241,7 @@ export function openMembership(deps: MembershipDeps): Membership {
       await wait.until(() => !link.isUp() || journal.unacknowledged().length === 0, ackLimitMs);
     },
     stopRuns: () => {
-      work.drain();
+      work.setDraining(true);
       work.stopAll("superseded");
     },
     leave: async (goodbye) => {

@@ -38,8 +38,9 @@ export interface Accepted {
 export interface OfferIntake {
   /** All offers of one message share one commit. */
   readonly take: (offers: readonly OfferFrame[]) => void;
-  /** Refuses all offers from now on. */
-  readonly drain: () => void;
+  /** Refuses all offers, or no longer. */
+  readonly setDraining: (isDraining: boolean) => void;
+  readonly isDraining: () => boolean;
 }
 
 export function createOfferIntake(deps: OfferIntakeDeps): OfferIntake {
@@ -90,8 +91,9 @@ export function createOfferIntake(deps: OfferIntakeDeps): OfferIntake {
       }
       if (accepted.size > 0) begin([...accepted.values()]);
     },
-    drain: () => {
-      isDraining = true;
+    setDraining: (value) => {
+      isDraining = value;
     },
+    isDraining: () => isDraining,
   };
 }

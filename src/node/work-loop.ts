@@ -51,14 +51,14 @@ export interface WorkLoop {
   readonly cancel: (frame: CancelFrame) => void;
   readonly acknowledge: (frame: AckFrame) => void;
   /** What hello says of attempts. */
-  readonly summary: () => Pick<HelloFrame, "running" | "unacknowledged">;
+  readonly summary: () => Pick<HelloFrame, "running" | "unacknowledged" | "draining">;
   /** A new link is up: stream again, report what is lost, send outcomes that wait. */
   readonly resume: (refs: WelcomeFrame["resume"], journalProof: { readonly isComplete: boolean }) => void;
   readonly linkLost: () => void;
   readonly inFlight: () => number;
   readonly recovering: () => readonly AttemptRef[];
-  /** Refuses all offers from now on. */
-  readonly drain: () => void;
+  /** Refuses all offers, or no longer. */
+  readonly setDraining: (isDraining: boolean) => void;
   /** Asks every run to stop. */
   readonly stopAll: (reason: StopReason) => void;
 }
@@ -164,6 +164,7 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
           started_at: toIsoTime(run.startedAtMs),
         })),
         unacknowledged: [...journal.unacknowledged()],
+        ...(intake.isDraining() ? { draining: true } : {}),
       };
     },
     resume: (refs, { isComplete }) => {
@@ -185,7 +186,7 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
     linkLost: () => outcomes.interrupt(),
     inFlight: () => runs.size,
     recovering: () => [...runs.values()].filter((run) => run.isRecovering()).map((run) => run.ref),
-    drain: intake.drain,
+    setDraining: intake.setDraining,
     stopAll: (reason) => {
       for (const run of [...runs.values()]) run.stop(reason);
     },

@@ -64,9 +64,17 @@ export const NodeInfo = z.object({
 });
 export type NodeInfo = z.infer<typeof NodeInfo>;
 
+/** Seconds that a drained node has for what runs, unless its operator says otherwise. */
+export const defaultDrainDeadlineS = 600;
+
 /** What an operator may change of a node. */
 export const NodePatch = z.strictObject({
   scheduling: Scheduling.optional(),
+  /**
+   * With `scheduling: draining`: seconds that running work has to finish before it is stopped. Default
+   * {@link defaultDrainDeadlineS}. Without effect otherwise.
+   */
+  deadline_s: z.number().min(0).max(86_400).optional(),
   add_tags: z.array(Tag).max(64).optional(),
   remove_tags: z.array(Tag).max(64).optional(),
   weight: z.number().min(0).max(1000).optional(),

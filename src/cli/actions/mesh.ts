@@ -1,4 +1,5 @@
 import { contract } from "../../protocol/http/contract.ts";
+import { defaultDrainDeadlineS } from "../../protocol/node.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { printResult } from "../print.ts";
@@ -26,24 +27,32 @@ export async function listNodes(this: CliContext): Promise<void> {
 }
 
 /** The action that gives a node this scheduling. */
-function schedule(scheduling: "active" | "cordoned" | "draining") {
+function schedule(scheduling: "active" | "cordoned") {
   return async function (this: CliContext, _flags: object, id: string): Promise<void> {
     const { client } = await connect(this);
     const node = await client.call(contract.patchNode, { params: { id }, body: { scheduling } });
     const name = toSafeLine(node.name);
     const texts = this.texts.node;
-    const lines = {
-      active: () => texts.uncordoned(name),
-      cordoned: () => texts.cordoned(name),
-      draining: () => texts.draining(name, node.in_flight),
-    };
-    printResult(this, node, lines[scheduling]);
+    printResult(this, node, () => (scheduling === "active" ? texts.uncordoned(name) : texts.cordoned(name)));
   };
+}
+
+export interface DrainFlags {
+  /** Seconds. */
+  readonly deadline?: number;
+}
+
+export async function drainNode(this: CliContext, flags: DrainFlags, id: string): Promise<void> {
+  const { client } = await connect(this);
+  const deadlineS = flags.deadline ?? defaultDrainDeadlineS;
+  const body = { scheduling: "draining", deadline_s: deadlineS } as const;
+  const node = await client.call(contract.patchNode, { params: { id }, body });
+  const name = toSafeLine(node.name);
+  printResult(this, node, () => this.texts.node.draining(name, node.in_flight, deadlineS));
 }
 
 export const cordonNode = schedule("cordoned");
 export const uncordonNode = schedule("active");
-export const drainNode = schedule("draining");
 
 export async function removeNode(this: CliContext, _flags: object, id: string): Promise<void> {
   const { client } = await connect(this);

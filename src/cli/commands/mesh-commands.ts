@@ -1,9 +1,10 @@
 import { buildCommand, buildRouteMap } from "@stricli/core";
+import type { DrainFlags } from "../actions/mesh.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
-import { parseText } from "../parsers.ts";
+import { parseDuration, parseText } from "../parsers.ts";
 
-type NodeAction = "cordonNode" | "uncordonNode" | "drainNode" | "removeNode";
+type NodeAction = "cordonNode" | "uncordonNode" | "removeNode";
 
 export function createStatusCommand({ texts, docs }: HelpText) {
   return buildCommand<object, [], CliContext>({
@@ -22,13 +23,13 @@ export function createNodesCommand({ texts, docs }: HelpText) {
 }
 
 export function createNodeCommands(help: HelpText) {
-  const { node, nodeCordon, nodeUncordon, nodeDrain, nodeRemove } = help.texts.commands;
+  const { node, nodeCordon, nodeUncordon, nodeRemove } = help.texts.commands;
   return buildRouteMap<string, CliContext>({
     docs: help.docs(node),
     routes: {
       cordon: createNodeCommand(help, nodeCordon, "cordonNode"),
       uncordon: createNodeCommand(help, nodeUncordon, "uncordonNode"),
-      drain: createNodeCommand(help, nodeDrain, "drainNode"),
+      drain: createDrainCommand(help),
       remove: createNodeCommand(help, nodeRemove, "removeNode"),
     },
   });
@@ -42,13 +43,34 @@ function createNodeCommand(
   return buildCommand<object, [string], CliContext>({
     loader: async () => (await import("../actions/mesh.ts"))[action],
     docs: docs(command),
+    parameters: { positional: nodeArgument(texts, command.arguments.node) },
+  });
+}
+
+function createDrainCommand({ texts, docs }: HelpText) {
+  const { nodeDrain } = texts.commands;
+  return buildCommand<DrainFlags, [string], CliContext>({
+    loader: async () => (await import("../actions/mesh.ts")).drainNode,
+    docs: docs(nodeDrain),
     parameters: {
-      positional: {
-        kind: "tuple",
-        parameters: [
-          { parse: parseText, brief: command.arguments.node, placeholder: texts.commands.placeholders.node },
-        ],
+      flags: {
+        deadline: {
+          kind: "parsed",
+          parse: parseDuration,
+          brief: nodeDrain.flags.deadline,
+          optional: true,
+          placeholder: "time",
+        },
       },
+      positional: nodeArgument(texts, nodeDrain.arguments.node),
     },
   });
+}
+
+function nodeArgument(texts: HelpText["texts"], brief: string) {
+  const { placeholders } = texts.commands;
+  return {
+    kind: "tuple",
+    parameters: [{ parse: parseText, brief, placeholder: placeholders.node }],
+  } as const;
 }

@@ -16,6 +16,7 @@ import {
 } from "../../protocol/link/v1/frames.ts";
 import type { InviteStore } from "../../store/invites.ts";
 import type { Principal } from "../auth/principal.ts";
+import { nextDrainOrder } from "../nodes/drain-order.ts";
 import type { LinkToNode, MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { LiveTask } from "../tasks/live-task.ts";
@@ -178,6 +179,9 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
       }),
     });
     registry.setOnline(node, link, hello);
+    const isDraining = hello.draining === true;
+    const order = nextDrainOrder(node, { isDraining, nowMs: options.clock.monotonicMs() });
+    if (order !== null) link.send(order);
     log.info(`node ${isReturning ? "returned" : "registered"}: ${node.id} (${node.name})`, {
       address: link.remoteAddress,
     });

@@ -40,6 +40,8 @@ export class MeshNode implements NodeView {
   latencyMs = 0;
   load: NodeLoad | null = null;
   instance: string | null = null;
+  /** When the time of what runs is over on a node that drains; monotonic. null: not known to this process. */
+  drainEndsAtMs: number | null = null;
 
   constructor(record: NodeRecord) {
     this.id = record.id;

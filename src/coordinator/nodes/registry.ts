@@ -7,7 +7,7 @@ import type { Capabilities } from "../../protocol/capability.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import type { HelloFrame, StatusFrame } from "../../protocol/link/v1/frames.ts";
-import type { NodePatch } from "../../protocol/node.ts";
+import { defaultDrainDeadlineS, type NodePatch } from "../../protocol/node.ts";
 import { nodeTokenPrefix } from "../../protocol/token-prefix.ts";
 import type { NodeRecord, NodeStore } from "../../store/nodes.ts";
 import type { Principal } from "../auth/principal.ts";
@@ -180,13 +180,17 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     const nowMs = clock.nowMs();
     const needsToken = existing === null || principal.nodeId === null;
     const token = needsToken ? nodeTokenPrefix + createSecret() : null;
+    // A drain ends with the agent process that it was meant for.
+    const goesOnDraining = hello.draining === true || existing?.instance === hello.instance;
+    const isDrainOver = ({ scheduling, hiddenAtMs }: NodeRecord) =>
+      scheduling === "draining" && (hiddenAtMs !== null || !goesOnDraining);
     const toRecord = (before: NodeRecord | null): NodeRecord => ({
       id: before?.id ?? options.ids.node(),
       name: hello.name,
       capabilities: hello.capabilities,
       addedTags: before?.addedTags ?? [],
       removedTags: before?.removedTags ?? [],
-      scheduling: before === null || before.scheduling === "draining" ? "active" : before.scheduling,
+      scheduling: before === null || isDrainOver(before) ? "active" : before.scheduling,
       weight: before?.weight ?? 1,
       tokenHash: token === null ? (before?.tokenHash ?? "") : sha256Hex(token),
       transport: "link",
@@ -281,6 +285,9 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     },
     patch: async (node, patch) => {
       await save(node, (present) => patched(present, patch));
+      if (patch.scheduling === "draining") {
+        node.drainEndsAtMs = clock.monotonicMs() + (patch.deadline_s ?? defaultDrainDeadlineS) * 1000;
+      }
       changed(node);
     },
     hide: async (node, isRemoved) => {

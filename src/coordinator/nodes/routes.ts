@@ -1,24 +1,24 @@
+import type { Clock } from "../../platform/clock.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { apiPrefix } from "../../protocol/http/contract.ts";
 import { closeCodes } from "../../protocol/link/v1/frames.ts";
 import type { Principal } from "../auth/principal.ts";
 import { jsonAnswer } from "../http/answers.ts";
 import type { Handlers } from "../http/http-server.ts";
+import { nextDrainOrder } from "./drain-order.ts";
 import { type MeshNode, toNodeInfo } from "./mesh-node.ts";
 import type { NodeRegistry } from "./registry.ts";
 
-/** How long a node may go on with what runs when it is drained. */
-const drainDeadlineMs = 5 * 60_000;
-
 interface NodeRouteOptions {
   readonly registry: NodeRegistry;
+  readonly clock: Clock;
   /** Names of the groups a node is in. */
   readonly groupsOf: (node: MeshNode) => readonly string[];
 }
 
 type NodeHandlers = Pick<Handlers, "listNodes" | "getNode" | "patchNode" | "removeNode">;
 
-export function createNodeRoutes({ registry, groupsOf }: NodeRouteOptions): NodeHandlers {
+export function createNodeRoutes({ registry, clock, groupsOf }: NodeRouteOptions): NodeHandlers {
   function find(idOrName: string, principal: Principal, lookUp = registry.find): MeshNode {
     const node = lookUp(idOrName);
     // Asked first, so that a node does not learn which other nodes there are.
@@ -46,10 +46,13 @@ export function createNodeRoutes({ registry, groupsOf }: NodeRouteOptions): Node
     getNode: ({ params, principal }) => toInfo(find(params.id, principal)),
     patchNode: async ({ params, body, principal }) => {
       const node = find(params.id, principal);
+      const isDraining = node.scheduling === "draining";
       await registry.patch(node, body);
-      if (body.scheduling === "draining") {
-        node.link?.send({ type: "drain", deadline_ms: drainDeadlineMs, reason: "drained by an operator" });
-      }
+      const order =
+        body.scheduling === undefined
+          ? null
+          : nextDrainOrder(node, { isDraining, nowMs: clock.monotonicMs() });
+      if (order !== null) node.link?.send(order);
       return toInfo(node);
     },
     removeNode: async ({ params, principal }) => {

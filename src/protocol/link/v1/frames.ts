@@ -51,6 +51,8 @@ export const HelloFrame = z.object({
   running: z.array(AttemptRef.extend({ offset: Offset, started_at: z.iso.datetime() })).max(10_000),
   /** Attempts whose outcome is in the journal and was not yet acknowledged; the outcomes follow after `welcome`. */
   unacknowledged: z.array(AttemptRef).max(10_000),
+  /** It takes nothing new: it was drained before the link was lost, or is being stopped. */
+  draining: z.literal(true).optional(),
 });
 export type HelloFrame = z.infer<typeof HelloFrame>;
 
@@ -201,13 +203,17 @@ export const AckFrame = z.object({
 });
 export type AckFrame = z.infer<typeof AckFrame>;
 
-/** Take nothing new, finish what runs, say goodbye. */
+/** Take nothing new, finish what runs, say goodbye. Another one replaces the deadline. */
 export const DrainFrame = z.object({
   type: z.literal("drain"),
   deadline_ms: z.int().min(0),
   reason: z.string().max(256),
 });
 export type DrainFrame = z.infer<typeof DrainFrame>;
+
+/** The drain is taken back: take work again, unless the leaving has begun. An older node passes this over and leaves. */
+export const UndrainFrame = z.object({ type: z.literal("undrain") });
+export type UndrainFrame = z.infer<typeof UndrainFrame>;
 
 /**
  * A sign of life. `quiet`: sent because nothing else was for a whole interval, and not answered, as the node's own sign of
@@ -221,6 +227,7 @@ export const CoordinatorFrame = z.discriminatedUnion("type", [
   CancelFrame,
   AckFrame,
   DrainFrame,
+  UndrainFrame,
   PingFrame,
 ]);
 export type CoordinatorFrame = z.infer<typeof CoordinatorFrame>;
