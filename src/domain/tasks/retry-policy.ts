@@ -27,16 +27,17 @@ export const unsafeGraceMs = 30_000;
 /** How long a node has to confirm a cancel before the task ends `cancelled` with its outcome unknown. */
 export const cancelConfirmMs = 10_000;
 
+/** Where only one of the two pauses is given, it draws the other's default with it: the longest is never the shorter. */
 export function toRetryPolicy(input: RetryInput | undefined): RetryPolicy {
   if (input === undefined) return defaultRetryPolicy;
+  const givenBaseMs = input.base_delay_s === undefined ? null : input.base_delay_s * 1000;
+  const givenMaxMs = input.max_delay_s === undefined ? null : input.max_delay_s * 1000;
   const baseDelayMs =
-    input.base_delay_s === undefined ? defaultRetryPolicy.baseDelayMs : input.base_delay_s * 1000;
-  const maxDelayMs =
-    input.max_delay_s === undefined ? defaultRetryPolicy.maxDelayMs : input.max_delay_s * 1000;
+    givenBaseMs ?? Math.min(defaultRetryPolicy.baseDelayMs, givenMaxMs ?? Number.POSITIVE_INFINITY);
   return {
     maxAttempts: input.max_attempts ?? defaultRetryPolicy.maxAttempts,
     baseDelayMs,
-    maxDelayMs: Math.max(baseDelayMs, maxDelayMs),
+    maxDelayMs: Math.max(baseDelayMs, givenMaxMs ?? defaultRetryPolicy.maxDelayMs),
     on: input.on === undefined ? defaultRetryPolicy.on : new Set(input.on),
   };
 }

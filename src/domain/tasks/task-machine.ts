@@ -1,5 +1,5 @@
 import type { Decision } from "../../protocol/decision.ts";
-import type { Failure } from "../../protocol/failure.ts";
+import { type Failure, maxFailureLength } from "../../protocol/failure.ts";
 import type { AttemptNumber, NodeId } from "../../protocol/ids.ts";
 import type { TaskState } from "../../protocol/task.ts";
 import { cancelConfirmMs, graceMs, isRetryable, mayRunAgain, retryDelayMs } from "./retry-policy.ts";
@@ -13,8 +13,8 @@ import type { Attempt, Task, TaskChange } from "./task.ts";
  *                 └─ refused, lost, retryable failure ─┘
  *     attempt:  offered ──started──▶ finished | lost          offered ──▶ refused | lost
  *
- * Invariants: a terminal task never moves; at most one attempt is current (the newest, while it is offered or started);
- * a report for another attempt never becomes the result. docs/explanation/delivery.md tells the story in words.
+ * Every transition has its row in docs/reference/task-states.md, together with the invariants, and its case in
+ * transition-cases.ts. docs/explanation/delivery.md tells the story in words.
  */
 export type TaskEvent =
   /** The router chose a node; the attempt is about to be written to its link. */
@@ -118,6 +118,8 @@ export function nextTaskState(
     case "expired":
       return currentAttempt(task) === null ? end(task, "expired", context.nowMs, null) : nothing;
     case "unroutable":
+      // Decided before an attempt was made that is open now: what becomes of that one counts.
+      if (currentAttempt(task) !== null) return nothing;
       return {
         change: { ...endChange("failed", context.nowMs, event.failure), decision: event.decision },
         next: none,
@@ -156,19 +158,12 @@ function report(task: Task, event: AttemptEvent, context: { nowMs: number; rando
         next: none,
       };
     case "refused":
-      return moveOn(
-        task,
-        closed(attempt, "refused", nowMs, { class: "refused", message: event.message }),
-        nowMs,
-        {
-          kind: "route",
-          afterMs: 0,
-          avoid: null,
-        },
-      );
+      return refuse(task, attempt, event.message, nowMs);
     case "failed":
       return fail(task, attempt, event.failure, context);
     case "link_lost":
+      // The time that a cancel has for its confirmation runs already, and is the shorter one.
+      if (task.cancelRequestedAtMs !== null) return nothing;
       return {
         change: null,
         next: { kind: "await_report", attempt: attempt.number, forMs: graceMs(task.message) },
@@ -210,6 +205,14 @@ function offer(task: Task, event: Extract<TaskEvent, { kind: "offered" }>, nowMs
   };
 }
 
+/** A node refuses instead of starting. From one that has said that it started it means only that the run is gone. */
+function refuse(task: Task, attempt: Attempt, reason: string, nowMs: number): TaskStep {
+  if (attempt.state === "started")
+    return lose(task, attempt, { started: true, fenced: false, reason }, nowMs);
+  const refused = closed(attempt, "refused", nowMs, { class: "refused", message: reason });
+  return moveOn(task, refused, nowMs, { kind: "route", afterMs: 0, avoid: null });
+}
+
 function requestCancel(task: Task, nowMs: number): TaskStep {
   const attempt = currentAttempt(task);
   if (attempt === null) return end(task, "cancelled", nowMs, null);
@@ -222,11 +225,10 @@ function requestCancel(task: Task, nowMs: number): TaskStep {
 
 function timeOut(task: Task, isNodeAway: boolean, nowMs: number): TaskStep {
   const attempt = currentAttempt(task);
+  if (attempt === null) return timeOutQueued(task, nowMs);
+  // Its end was asked for, and the node was told: that nobody has confirmed it is all there is to say.
+  if (task.cancelRequestedAtMs !== null) return end(task, "cancelled", nowMs, unconfirmedCancel);
   const seconds = task.message.timeoutMs / 1000;
-  if (attempt === null) {
-    const message = `No node took the message within its ${seconds} s.`;
-    return end(task, "failed", nowMs, { class: "timeout", message });
-  }
   const failure: Failure = isNodeAway
     ? {
         class: "outcome_unknown",
@@ -237,6 +239,20 @@ function timeOut(task: Task, isNodeAway: boolean, nowMs: number): TaskStep {
     ...end(task, "failed", nowMs, failure),
     next: { kind: "stop", attempt: attempt.number, reason: "timeout", confirmMs: null },
   };
+}
+
+function timeOutQueued(task: Task, nowMs: number): TaskStep {
+  const { timeoutMs, isSynchronous } = task.message;
+  const tries = task.attempts.length;
+  // The time of a queued task begins with its first offer; before that only `expires_at` ends it.
+  if (tries === 0 && !isSynchronous) return nothing;
+  const last = task.attempts.at(-1)?.failure?.message ?? "";
+  const message =
+    tries === 0
+      ? `No node took the message within its ${timeoutMs / 1000} s.`
+      : `No node answered within the message's ${timeoutMs / 1000} s, after ${tries} ${tries === 1 ? "try" : "tries"}. ${last}`;
+  const failure: Failure = { class: "timeout", message: message.trimEnd().slice(0, maxFailureLength) };
+  return end(task, "failed", nowMs, failure);
 }
 
 function fail(
@@ -271,16 +287,15 @@ function lose(
     message: how.reason,
   };
   const lost = closed(attempt, "lost", nowMs, failure);
-  const mayMove = !how.started || mayRunAgain(task.message);
-  const hasTriesLeft = !how.started || countedAttempts(task) < task.message.retry.maxAttempts;
-  if (mayMove && hasTriesLeft) {
+  if (!how.started) return moveOn(task, lost, nowMs, { kind: "route", afterMs: 0, avoid: attempt.nodeId });
+  const isCancelled = task.cancelRequestedAtMs !== null;
+  const hasTriesLeft = countedAttempts(task) < task.message.retry.maxAttempts;
+  if (!isCancelled && hasTriesLeft && mayRunAgain(task.message)) {
     return moveOn(task, lost, nowMs, { kind: "route", afterMs: 0, avoid: attempt.nodeId });
   }
-  const unknown: Failure = {
-    class: "outcome_unknown",
-    message: `${attempt.nodeName} was lost after it had started; what it did is not known. ${how.reason}`,
-  };
-  const state = task.cancelRequestedAtMs !== null ? "cancelled" : "failed";
+  const message = `${attempt.nodeName} was lost after it had started; what it did is not known. ${how.reason}`;
+  const unknown: Failure = { class: "outcome_unknown", message: message.slice(0, maxFailureLength) };
+  const state = isCancelled ? "cancelled" : "failed";
   return { change: { ...endChange(state, nowMs, unknown), attempts: [lost] }, next: none };
 }
 
