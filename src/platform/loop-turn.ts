@@ -8,3 +8,8 @@ export type ScheduleTurn = (callback: () => void) => void;
 export function afterLoopTurn(callback: () => void): void {
   setImmediate(callback);
 }
+
+/** Lets the events that already wait be handled first. */
+export function nextLoopTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

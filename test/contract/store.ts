@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe } from "bun:test";
 import type { Store } from "../../src/store/store.ts";
 import { describeDurability } from "./store-durability.ts";
+import { describeEndedTasks } from "./store-ended-tasks.ts";
+import { describeLists } from "./store-lists.ts";
 import { describeMesh } from "./store-mesh.ts";
 import { describeTaskModel } from "./store-model.ts";
 import { describeTasks } from "./store-tasks.ts";
@@ -55,6 +57,8 @@ export function storeContract(name: string, subject: StoreSubject): void {
       },
     };
     describeTasks(underTest);
+    describeLists(underTest);
+    describeEndedTasks(underTest);
     describeMesh(underTest);
     describeDurability(underTest);
     describeTaskModel(underTest);

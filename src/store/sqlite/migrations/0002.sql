@@ -1,14 +1,59 @@
 -- The queue: how a message wants to be delivered, when its cancel was asked for, and what became of dead letters.
+-- The table is made anew because what is small has to come before what may be large: a column behind a large one is
+-- read by way of all its pages.
 
-alter table tasks add column cancel_requested_at_ms integer;
-update tasks set cancel_requested_at_ms = created_at_ms where is_cancel_requested = 1;
-alter table tasks drop column is_cancel_requested;
+drop index tasks_unfinished;
+drop index tasks_idempotency;
+alter table tasks rename to tasks_of_version_1;
 
--- JSON; null for what most messages are: synchronous, without priority, times or a retry policy of their own.
-alter table tasks add column delivery text;
+create table tasks (
+  id text not null primary key,
+  state text not null,
+  -- Newest attempt, 0 before the first: the fence of every change.
+  attempt integer not null,
+  cancel_requested_at_ms integer,
+  ended_at_ms integer,
+  node_id text,
+  -- The task that runs this ended one again.
+  retried_as text,
+  -- When a failed one was taken off the dead letters.
+  discarded_at_ms integer,
+  subject text not null,
+  source text not null,
+  session text,
+  target text,
+  effects text not null,
+  infer integer not null,
+  timeout_ms integer not null,
+  created_at_ms integer not null,
+  idempotency_key text,
+  body_hash text,
+  -- JSON; null for what most messages are: synchronous, without priority, times or a retry policy of their own.
+  delivery text,
+  requires text not null,
+  labels text not null,
+  failure text,
+  -- A list in order of number. A table of its own was measured to cost a message 3.5 µs more CPU.
+  attempts text not null,
+  decision text,
+  content text not null,
+  response text
+) strict;
 
-alter table tasks add column retried_as text;
-alter table tasks add column discarded_at_ms integer;
+insert into tasks (
+  id, state, attempt, cancel_requested_at_ms, ended_at_ms, node_id, subject, source, session, target, effects, infer,
+  timeout_ms, created_at_ms, idempotency_key, body_hash, requires, labels, failure, attempts, decision, content, response
+) select
+  id, state, attempt, iif(is_cancel_requested = 1, created_at_ms, null), ended_at_ms, node_id, subject, source, session,
+  target, effects, infer, timeout_ms, created_at_ms, idempotency_key, body_hash, requires, labels, failure, attempts,
+  decision, content, response
+from tasks_of_version_1 order by rowid;
+
+drop table tasks_of_version_1;
+
+create index tasks_unfinished on tasks (id) where state in ('queued', 'running');
 
 create index tasks_dead_letters on tasks (id)
   where state = 'failed' and retried_as is null and discarded_at_ms is null;
+
+create unique index tasks_idempotency on tasks (subject, idempotency_key) where idempotency_key is not null;

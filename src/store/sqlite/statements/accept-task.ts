@@ -1,8 +1,8 @@
 import type { Task } from "../../../domain/tasks/task.ts";
 import type { Database } from "../../../platform/sqlite.ts";
 import { toDecisionColumn } from "../decision-column.ts";
+import { toDeliveryColumn } from "../delivery-column.ts";
 import { toBooleanColumn, toJsonColumn } from "../row.ts";
-import { toDeliveryColumn } from "../task-row.ts";
 
 /** @returns a function that inserts the task; it returns false when its key is taken */
 export function prepareAcceptTask(database: Database): (task: Task) => boolean {

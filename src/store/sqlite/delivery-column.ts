@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { defaultRetryPolicy } from "../../domain/tasks/retry-policy.ts";
+import type { TaskMessage } from "../../domain/tasks/task.ts";
+import { TaskId } from "../../protocol/ids.ts";
+import { defaultPriority, Priority, RetryCause } from "../../protocol/message.ts";
+import { jsonColumn } from "./row.ts";
+
+type Delivery = Pick<
+  TaskMessage,
+  "isSynchronous" | "priority" | "notBeforeMs" | "expiresAtMs" | "retryOf" | "retry"
+>;
+
+const usual: Delivery = {
+  isSynchronous: true,
+  priority: defaultPriority,
+  notBeforeMs: null,
+  expiresAtMs: null,
+  retryOf: null,
+  retry: defaultRetryPolicy,
+};
+
+const Stored = z.object({
+  isQueued: z.literal(true).optional(),
+  priority: Priority.optional(),
+  notBeforeMs: z.number().optional(),
+  expiresAtMs: z.number().optional(),
+  retryOf: TaskId.optional(),
+  retry: z
+    .object({
+      maxAttempts: z.int(),
+      baseDelayMs: z.number(),
+      maxDelayMs: z.number(),
+      on: z.array(RetryCause).transform((causes): ReadonlySet<RetryCause> => new Set(causes)),
+    })
+    .optional(),
+});
+
+/** JSON of what is not usual about a message's delivery; null for most: synchronous, without wishes of its own. */
+export function toDeliveryColumn(message: TaskMessage): string | null {
+  const { isSynchronous, priority, notBeforeMs, expiresAtMs, retryOf, retry } = message;
+  const isUsual =
+    isSynchronous &&
+    priority === usual.priority &&
+    notBeforeMs === null &&
+    expiresAtMs === null &&
+    retryOf === null &&
+    retry === usual.retry;
+  if (isUsual) return null;
+  return JSON.stringify({
+    ...(isSynchronous ? {} : { isQueued: true }),
+    ...(priority === usual.priority ? {} : { priority }),
+    ...(notBeforeMs === null ? {} : { notBeforeMs }),
+    ...(expiresAtMs === null ? {} : { expiresAtMs }),
+    ...(retryOf === null ? {} : { retryOf }),
+    ...(retry === usual.retry ? {} : { retry: { ...retry, on: [...retry.on] } }),
+  });
+}
+
+const storedDelivery = jsonColumn(Stored).transform(
+  ({ isQueued, priority, notBeforeMs, expiresAtMs, retryOf, retry }): Delivery => ({
+    isSynchronous: isQueued !== true,
+    priority: priority ?? usual.priority,
+    notBeforeMs: notBeforeMs ?? null,
+    expiresAtMs: expiresAtMs ?? null,
+    retryOf: retryOf ?? null,
+    retry: retry ?? usual.retry,
+  }),
+);
+
+export const deliveryColumn = storedDelivery.nullable().transform((delivery): Delivery => delivery ?? usual);
