@@ -1,77 +1,22 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Decision } from "../../protocol/decision.ts";
 import type { Failure } from "../../protocol/failure.ts";
-import type { NodeId, TaskId } from "../../protocol/ids.ts";
-import type { Effects } from "../../protocol/message.ts";
-import { defaultRetryPolicy, retryDelayMs } from "./retry-policy.ts";
+import { RetryCause } from "../../protocol/message.ts";
+import { defaultRetryPolicy, type RetryPolicy, retryDelayMs } from "./retry-policy.ts";
 import type { Task } from "./task.ts";
+import { decision, nodeA, nodeB, offered, queued as queuedWith, run } from "./task-fixture.ts";
 import {
   applyChange,
   countedAttempts,
   currentAttempt,
   isTerminal,
-  type NextStep,
   nextTaskState,
   type TaskEvent,
 } from "./task-machine.ts";
 
-const nodeA = "node_0000000000000000000000000000000a" as NodeId;
-const nodeB = "node_0000000000000000000000000000000b" as NodeId;
-const decision = {} as Decision;
 const context = { nowMs: 1000, random: 0.5 };
-
-function queued(effects: Effects = "unsafe"): Task {
-  return {
-    message: {
-      id: "task_00000000000000000000000000000001" as TaskId,
-      subject: "admin",
-      content: "hello",
-      source: "test",
-      session: null,
-      requires: {},
-      labels: {},
-      target: null,
-      effects,
-      infer: true,
-      timeoutMs: 600_000,
-      createdAtMs: 0,
-      isSynchronous: true,
-      priority: 5,
-      notBeforeMs: null,
-      expiresAtMs: null,
-      retry: defaultRetryPolicy,
-      retryOf: null,
-      idempotencyKey: null,
-      bodyHash: null,
-    },
-    state: "queued",
-    cancelRequestedAtMs: null,
-    endedAtMs: null,
-    nodeId: null,
-    response: null,
-    failure: null,
-    decision: null,
-    attempts: [],
-    retriedAs: null,
-    discardedAtMs: null,
-  };
-}
-
-const offered: TaskEvent = { kind: "offered", nodeId: nodeA, nodeName: "a", decision };
+const queued = (effects: "safe" | "unsafe" = "unsafe"): Task => queuedWith({ effects });
 const overloaded: Failure = { class: "runtime_error", kind: "overloaded", message: "busy" };
-
-/** Runs events one after the other; @returns the task and the last step's next. */
-function run(task: Task, ...events: readonly TaskEvent[]): { task: Task; next: NextStep } {
-  let current = task;
-  let next: NextStep = { kind: "none" };
-  for (const event of events) {
-    const step = nextTaskState(current, event, context);
-    if (step.change !== null) current = applyChange(current, step.change);
-    next = step.next;
-  }
-  return { task: current, next };
-}
 
 describe("the life of a task", () => {
   test("goes from queued over offered and started to succeeded", () => {
@@ -240,6 +185,48 @@ describe("cancelling", () => {
   });
 });
 
+describe("a task that ends between tries", () => {
+  test("by its time says how often it was tried and what came of it", () => {
+    const { task } = run(
+      queued("safe"),
+      offered,
+      { kind: "failed", attempt: 1, failure: overloaded },
+      { kind: "timed_out", isNodeAway: false },
+    );
+    expect(task.failure).toEqual({
+      class: "timeout",
+      message: "No node answered within the message's 600 s, after 1 try. busy",
+    });
+  });
+
+  test("by its time without any try says that no node took it", () => {
+    const { task } = run(queued(), { kind: "timed_out", isNodeAway: false });
+    expect(task.failure?.message).toBe("No node took the message within its 600 s.");
+  });
+
+  test("by expires_at keeps what its attempts failed of", () => {
+    const { task } = run(
+      queued("safe"),
+      offered,
+      { kind: "failed", attempt: 1, failure: overloaded },
+      { kind: "expired" },
+    );
+    expect(task).toMatchObject({ state: "expired", failure: null, attempts: [{ failure: overloaded }] });
+  });
+});
+
+test("a failure that the retry policy names besides the defaults is tried again", () => {
+  const retry = { ...defaultRetryPolicy, on: new Set<RetryCause>(["quota", "auth"]) };
+  const fail = (kind: "quota" | "internal"): TaskEvent => ({
+    kind: "failed",
+    attempt: 1,
+    failure: { class: "runtime_error", kind, message: "no" },
+  });
+  const task = queuedWith({ effects: "safe", retry });
+  expect(run(task, offered, fail("quota")).task.state).toBe("queued");
+  expect(run(task, offered, fail("internal")).task.state).toBe("failed");
+});
+
 const anyFailure: fc.Arbitrary<Failure> = fc.record({
   class: fc.constantFrom("refused", "runtime_error", "too_large", "timeout"),
   kind: fc.constantFrom("auth", "quota", "overloaded", "bad_request", "internal"),
@@ -248,7 +235,7 @@ const anyFailure: fc.Arbitrary<Failure> = fc.record({
 });
 const attempt = fc.integer({ min: 1, max: 6 });
 const anyEvent: fc.Arbitrary<TaskEvent> = fc.oneof(
-  fc.constantFrom<TaskEvent>(offered, { ...offered, nodeId: nodeB }),
+  { weight: 3, arbitrary: fc.constantFrom<TaskEvent>(offered, { ...offered, nodeId: nodeB }) },
   fc.record({ kind: fc.constant("refused"), attempt, message: fc.string() }),
   fc.record({ kind: fc.constant("started"), attempt }),
   fc.record({ kind: fc.constant("succeeded"), attempt, text: fc.string() }),
@@ -267,70 +254,114 @@ const anyEvent: fc.Arbitrary<TaskEvent> = fc.oneof(
     { kind: "cancel_requested" },
     { kind: "cancel_unconfirmed" },
     { kind: "timed_out", isNodeAway: false },
+    { kind: "timed_out", isNodeAway: true },
+    { kind: "expired" },
+    { kind: "unroutable", failure: { class: "unroutable", message: "It needs os=darwin." }, decision },
   ),
 );
 
-describe("whatever happens, in whatever order", () => {
-  const histories = fc.tuple(
-    fc.constantFrom<Effects>("safe", "unsafe"),
-    fc.array(anyEvent, { maxLength: 30 }),
-  );
+const anyRetry: fc.Arbitrary<RetryPolicy> = fc.record({
+  maxAttempts: fc.integer({ min: 1, max: 5 }),
+  baseDelayMs: fc.integer({ min: 50, max: 5000 }),
+  maxDelayMs: fc.integer({ min: 5000, max: 60_000 }),
+  on: fc.subarray(RetryCause.options).map((causes) => new Set(causes)),
+});
+const anyTask: fc.Arbitrary<Task> = fc
+  .record({
+    effects: fc.constantFrom("safe", "unsafe"),
+    isSynchronous: fc.boolean(),
+    retry: anyRetry,
+  })
+  .map(queuedWith);
 
-  test("a terminal task never moves and at most one attempt is open, the newest", () => {
-    fc.assert(
-      fc.property(histories, ([effects, events]) => {
-        let task = queued(effects);
-        for (const event of events) {
-          const step = nextTaskState(task, event, context);
-          if (isTerminal(task.state)) expect(step.change).toBeNull();
-          if (step.change !== null) task = applyChange(task, step.change);
-          const open = task.attempts.filter((one) => one.state === "offered" || one.state === "started");
-          expect(open.length).toBe(task.state === "running" ? 1 : 0);
-          expect(open[0] ?? null).toBe(currentAttempt(task));
-          expect(task.attempts.map((one) => one.number)).toEqual(task.attempts.map((_, at) => at + 1));
-          expect(task.endedAtMs !== null).toBe(isTerminal(task.state));
-        }
-      }),
-    );
+/** What happens, and the clock on the wall then, which may have been set back. */
+const anyHistory = fc.tuple(
+  anyTask,
+  fc.array(fc.record({ event: anyEvent, nowMs: fc.nat(10_000), random: fc.double({ min: 0, max: 0.999 }) }), {
+    maxLength: 40,
+  }),
+);
+
+/** Checks what has to hold after every event of any history. */
+function assertAlways(
+  check: (before: Task, event: TaskEvent, step: ReturnType<typeof nextTaskState>, after: Task) => void,
+): void {
+  fc.assert(
+    fc.property(anyHistory, ([first, history]) => {
+      let task = first;
+      for (const { event, ...when } of history) {
+        const step = nextTaskState(task, event, when);
+        const after = step.change === null ? task : applyChange(task, step.change);
+        check(task, event, step, after);
+        task = after;
+      }
+    }),
+    { numRuns: 500 },
+  );
+}
+
+describe("whatever happens, in whatever order, whatever the clock says", () => {
+  test("a terminal task never moves", () => {
+    assertAlways((before, _event, step) => {
+      if (isTerminal(before.state)) expect(step.change).toBeNull();
+    });
+  });
+
+  test("at most one attempt is current, the newest", () => {
+    assertAlways((_before, _event, _step, after) => {
+      const open = after.attempts.filter((one) => one.state === "offered" || one.state === "started");
+      expect(open.length).toBe(after.state === "running" ? 1 : 0);
+      expect(open[0] ?? null).toBe(currentAttempt(after));
+      expect(after.attempts.map((one) => one.number)).toEqual(after.attempts.map((_, at) => at + 1));
+    });
+  });
+
+  test("a report for another attempt number never becomes the result", () => {
+    assertAlways((before, event, step) => {
+      const current = currentAttempt(before);
+      if ("attempt" in event && event.attempt !== current?.number) expect(step.change).toBeNull();
+      if (step.change?.response !== undefined) {
+        expect(event).toMatchObject({ kind: "succeeded", attempt: current?.number });
+      }
+    });
+  });
+
+  test("every accepted task is terminal or visible with a reason", () => {
+    assertAlways((_before, event, step, after) => {
+      expect(after.endedAtMs !== null).toBe(isTerminal(after.state));
+      if (after.state === "failed") expect(after.failure).not.toBeNull();
+      if (after.state === "succeeded") expect(after.response).not.toBeNull();
+      // One that goes back to the queue is told when it is routed again; none is left without a next step.
+      if (step.change?.state === "queued") expect(step.next.kind).toBe("route");
+      if (step.change?.cancelRequestedAtMs !== undefined) expect(step.next.kind).toBe("stop");
+      // Whatever an open attempt loses, somebody waits for something.
+      if (event.kind === "link_lost" && step.next.kind === "none" && !isTerminal(after.state))
+        expect(after.cancelRequestedAtMs).not.toBeNull();
+    });
   });
 
   test("an unsafe task never reaches a runtime again after an attempt that may have had effects", () => {
-    fc.assert(
-      fc.property(fc.array(anyEvent, { maxLength: 30 }), (events) => {
-        const { task } = run(queued("unsafe"), ...events);
-        const mayHaveActed = task.attempts.slice(0, -1).filter((one) => {
-          const failure = one.failure;
-          return (
-            one.state !== "refused" &&
-            failure?.class !== "lost_before_start" &&
-            failure?.nothing_done !== true
-          );
-        });
-        expect(mayHaveActed).toEqual([]);
-      }),
-    );
+    assertAlways((before, _event, step, after) => {
+      if (before.message.effects !== "unsafe" || after.attempts.length === before.attempts.length) return;
+      expect(step.change?.state).toBe("running");
+      const mayHaveActed = before.attempts.filter(
+        ({ state, failure }) =>
+          state !== "refused" && failure?.class !== "lost_before_start" && failure?.nothing_done !== true,
+      );
+      expect(mayHaveActed).toEqual([]);
+    });
   });
 
-  test("only the newest attempt's report becomes the result", () => {
-    fc.assert(
-      fc.property(histories, ([effects, events]) => {
-        let task = queued(effects);
-        for (const event of events) {
-          const before = currentAttempt(task)?.number;
-          const step = nextTaskState(task, event, context);
-          if (step.change?.response !== undefined)
-            expect(event).toMatchObject({ kind: "succeeded", attempt: before });
-          if (step.change !== null) task = applyChange(task, step.change);
-        }
-      }),
-    );
+  test("counted attempts never exceed the most that the task may have", () => {
+    assertAlways((_before, _event, _step, after) => {
+      expect(countedAttempts(after)).toBeLessThanOrEqual(after.message.retry.maxAttempts);
+    });
   });
-});
 
-test("retries wait longer each time, never more than thirty seconds, with jitter over the upper half", () => {
-  expect([1, 2, 3, 4].map((failed) => retryDelayMs(defaultRetryPolicy, failed, 0))).toEqual([
-    250, 500, 1000, 2000,
-  ]);
-  expect(retryDelayMs(defaultRetryPolicy, 1, 0.999)).toBeLessThanOrEqual(500);
-  expect(retryDelayMs(defaultRetryPolicy, 50, 0.999)).toBeLessThanOrEqual(30_000);
+  test("a refusal counts for nothing only while the node has not said that it started", () => {
+    assertAlways((before, event, _step, after) => {
+      if (event.kind !== "refused" || currentAttempt(before)?.state !== "started") return;
+      expect(after.attempts.at(-1)?.state).not.toBe("refused");
+    });
+  });
 });
