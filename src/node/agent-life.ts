@@ -81,7 +81,9 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
 
   const stop = (reason: string, limitMs: number) => {
     ending ??= (async () => {
-      onStatus?.({ state: "stopping", running: membership.inFlight() });
+      const running = membership.inFlight();
+      log.info("stopping", { running, limitMs });
+      onStatus?.({ state: "stopping", running });
       await membership.drain(limitMs);
       await goodbye(reason);
     })();
