@@ -15,6 +15,14 @@ export const defaultPort = 9180;
 export const RuntimeChoice = z.enum([...RuntimeKind.options, "auto"]);
 export type RuntimeChoice = z.infer<typeof RuntimeChoice>;
 
+/** Ended tasks are deleted as soon as one of the two is exceeded, oldest first. */
+const Retention = z.strictObject({
+  /** Since the task's end; at most ten years. */
+  days: z.int().min(1, "must be at least 1: what ended today is kept").max(3650).default(30),
+  /** Records in all. Below 1,000 a busy mesh would forget what its users still ask for. */
+  max_tasks: z.int().min(1_000, "must be at least 1000").max(10_000_000).default(200_000),
+});
+
 const Coordinator = z.strictObject({
   /** Address to listen on; joining from other machines needs more than loopback. */
   host: z.string().min(1).max(255).default("0.0.0.0"),
@@ -28,6 +36,7 @@ const Coordinator = z.strictObject({
   /** Accepted for files of the classic tool; used by sync, once it is there. */
   workspace_dir: Path.nullable().default(null),
   openclaw_config: Path.nullable().default(null),
+  retention: Retention.prefault({}),
 });
 
 const Gateway = z.strictObject({

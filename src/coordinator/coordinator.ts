@@ -13,7 +13,7 @@ import { acquireLock, type ProcessLock } from "../platform/process-lock.ts";
 import { systemRandom } from "../platform/random.ts";
 import { MeshError } from "../protocol/errors.ts";
 import type { Invite } from "../protocol/http/contract.ts";
-import type { MeshId } from "../protocol/ids.ts";
+import type { MeshId, TaskId } from "../protocol/ids.ts";
 import { closeCodes } from "../protocol/link/v1/frames.ts";
 import type { GroupInput, RuleInput } from "../protocol/rule.ts";
 import { createSqliteStore } from "../store/sqlite/sqlite-store.ts";
@@ -28,6 +28,7 @@ import { createAttemptReports } from "./dispatch/attempt-reports.ts";
 import { createAttemptSender } from "./dispatch/attempt-sender.ts";
 import { createNodeLinks } from "./dispatch/node-links.ts";
 import type { MeshEvents } from "./events/mesh-events.ts";
+import { startBreakers } from "./health/breakers.ts";
 import { type HttpServer, startHttpServer } from "./http/http-server.ts";
 import { defaultMaxBodyBytes } from "./http/read-body.ts";
 import { createServiceRoutes } from "./http/service-routes.ts";
@@ -37,9 +38,9 @@ import { createGroups, type Groups } from "./routing/groups.ts";
 import { createRouter } from "./routing/router.ts";
 import { createRoutingRoutes } from "./routing/routes.ts";
 import { createRules } from "./routing/rules.ts";
-import { createQueueRoutes } from "./tasks/queue-routes.ts";
-import { createTaskRoutes } from "./tasks/routes.ts";
+import { createRetention, type RetentionPolicy } from "./tasks/retention.ts";
 import { createTaskEngine } from "./tasks/task-engine.ts";
+import { createTaskHandlers } from "./tasks/task-handlers.ts";
 
 export interface CoordinatorOptions {
   readonly host: string;
@@ -52,6 +53,8 @@ export interface CoordinatorOptions {
   readonly allowPrivate: boolean;
   readonly rules: readonly RuleInput[];
   readonly groups: Readonly<Record<string, GroupInput>>;
+  /** How long ended tasks are kept. */
+  readonly retention: RetentionPolicy;
   readonly version: string;
   readonly log: Log;
 }
@@ -172,6 +175,8 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
     random,
     log,
   });
+  const hasSucceeded = (id: TaskId) => engine.find(id)?.task.state === "succeeded";
+  startBreakers({ registry, events, clock, deadlines, random, hasSucceeded });
   await engine.recover();
 
   const acks = createAckQueue(store.sync, deadlines, log);
@@ -209,14 +214,25 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
         isReady: () => !isStopping,
         createInvite: makeInvite,
       }),
-      ...createTaskRoutes({ engine, store: store.tasks, clock, deadlines, ids, log }),
-      ...createQueueRoutes(),
+      ...createTaskHandlers({
+        engine,
+        store: store.tasks,
+        registry,
+        groups: madeGroups,
+        events,
+        clock,
+        deadlines,
+        ids,
+        log,
+      }),
       ...createDirectRoutes(),
       ...createNodeRoutes({ registry, clock, groupsOf: madeGroups.of }),
       ...createRoutingRoutes({ router, rules, groups: madeGroups, clock }),
     },
   });
   links.start();
+  const retention = createRetention({ store: store.tasks, policy: options.retention, events, clock, log });
+  retention.start();
   log.info(`coordinator listening on :${server.port}`, { version, mesh: store.meshId });
 
   function urls(): readonly string[] {
@@ -242,6 +258,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
       links.stop();
       deadlines.stop();
       await server.stop(true);
+      await retention.stop();
       log.info("coordinator stopped");
     },
   };

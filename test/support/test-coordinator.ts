@@ -68,6 +68,7 @@ export function testCoordinatorOptions(dataDir: string): CoordinatorOptions {
     allowPrivate: true,
     rules: [],
     groups: {},
+    retention: { days: 30, maxTasks: 200_000 },
     version: "test",
     log: silentLog,
   };

@@ -54,6 +54,7 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
     allowPrivate: settings.allow_private,
     rules: [...rules],
     groups: { ...groups },
+    retention: { days: settings.retention.days, maxTasks: settings.retention.max_tasks },
     version: this.version,
     log,
   });

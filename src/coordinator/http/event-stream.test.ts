@@ -1,7 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { createManualClock } from "../../../test/support/manual-clock.ts";
 import { createDeadlines } from "../../platform/deadlines.ts";
-import { type EventSource, eventStreamAnswer, type ServerSentEvent } from "./event-stream.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import {
+  createEventStreams,
+  type EventSource,
+  maxPieceBytes,
+  maxStreams,
+  type ServerSentEvent,
+} from "./event-stream.ts";
 
 /** A source that the test fills. */
 function createSource() {
@@ -9,7 +16,6 @@ function createSource() {
   let hasEnd = false;
   let listener: (() => void) | null = null;
   let goneCount = 0;
-  let endCount = 0;
   const source: EventSource = {
     take: () => {
       const taken = waiting;
@@ -26,9 +32,6 @@ function createSource() {
     onGone: () => {
       goneCount += 1;
     },
-    onEnd: () => {
-      endCount += 1;
-    },
   };
   return {
     source,
@@ -36,12 +39,15 @@ function createSource() {
       waiting.push(...data.map((one) => ({ event: "said", data: one })));
       listener?.();
     },
+    sayWithId: (id: string, data: unknown) => {
+      waiting.push({ event: "said", data, id });
+      listener?.();
+    },
     end: () => {
       hasEnd = true;
       listener?.();
     },
     goneCount: () => goneCount,
-    endCount: () => endCount,
     isHeard: () => listener !== null,
   };
 }
@@ -49,15 +55,16 @@ function createSource() {
 function open() {
   const clock = createManualClock();
   const made = createSource();
-  const response = eventStreamAnswer(made.source, createDeadlines(clock), { "x-test": "1" });
+  const streams = createEventStreams(createDeadlines(clock));
+  const response = streams.take().answer(made.source, { "x-test": "1" });
   if (response.body === null) throw new Error("the answer has no body");
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   const read = async () => {
     const { value, done } = await reader.read();
-    return done ? null : decoder.decode(value);
+    return done ? null : decoder.decode(value, { stream: true });
   };
-  return { ...made, clock, response, reader, read };
+  return { ...made, clock, streams, response, reader, read };
 }
 
 describe("an event stream", () => {
@@ -70,8 +77,25 @@ describe("an event stream", () => {
     expect(await read()).toBe('event: said\ndata: {"text":"two\\nlines"}\n\n');
   });
 
+  test("writes the id of an event that has one", async () => {
+    const { sayWithId, read } = open();
+    sayWithId("a:1", 1);
+    expect(await read()).toBe("id: a:1\nevent: said\ndata: 1\n\n");
+  });
+
+  test("hands a long event over in pieces, at the pace of its reader", async () => {
+    const { say, end, read } = open();
+    const text = "ü".repeat(5 * maxPieceBytes);
+    say({ text });
+    end();
+    const pieces: string[] = [];
+    for (let piece = await read(); piece !== null; piece = await read()) pieces.push(piece);
+    expect(pieces.length).toBeGreaterThan(10);
+    expect(pieces.join("")).toBe(`event: said\ndata: {"text":"${text}"}\n\n`);
+  });
+
   test("waits for events, and ends after the last", async () => {
-    const { say, end, read, isHeard, endCount } = open();
+    const { say, end, read, isHeard, streams } = open();
     const first = read();
     say(1);
     expect(await first).toContain("data: 1");
@@ -80,7 +104,7 @@ describe("an event stream", () => {
     expect(await read()).toContain("data: 2");
     expect(await read()).toBeNull();
     expect(isHeard()).toBe(false);
-    expect(endCount()).toBe(1);
+    expect(streams.count()).toBe(0);
   });
 
   test("asks for no more than one piece ahead of its reader, who then gets the rest together", async () => {
@@ -119,4 +143,31 @@ describe("an event stream", () => {
     await reader.cancel();
     expect(goneCount()).toBe(0);
   });
+
+  test("gives its place free when its reader leaves", async () => {
+    const { reader, say, streams } = open();
+    say(1);
+    await reader.read();
+    expect(streams.count()).toBe(1);
+    await reader.cancel();
+    expect(streams.count()).toBe(0);
+  });
+});
+
+test("streams are refused beyond their limit, until one ends", () => {
+  const streams = createEventStreams(createDeadlines(createManualClock()));
+  const places = Array.from({ length: maxStreams }, () => streams.take());
+  const refusal = () => {
+    try {
+      streams.take();
+    } catch (error) {
+      return error instanceof MeshError ? error.code : error;
+    }
+  };
+  expect(refusal()).toBe("QUEUE_FULL");
+  places[0]?.release();
+  places[0]?.release();
+  expect(streams.count()).toBe(maxStreams - 1);
+  expect(refusal()).toBeUndefined();
+  expect(refusal()).toBe("QUEUE_FULL");
 });

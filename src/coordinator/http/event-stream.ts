@@ -1,16 +1,28 @@
 import type { Deadlines } from "../../platform/deadlines.ts";
+import { MeshError } from "../../protocol/errors.ts";
 
 /** A comment goes out this often, so that proxies do not take a silent stream for a dead one. */
 const keepAliveMs = 15_000;
 
+/** Streams open at once; beyond it they are refused with QUEUE_FULL. */
+export const maxStreams = 2_000;
+
+/** Bytes handed to a connection at a time: about what a reader that never reads keeps in memory. */
+export const maxPieceBytes = 16 * 1024;
+
 export interface ServerSentEvent {
   readonly event: string;
   readonly data: unknown;
+  /** What a reader that was cut off sends as `Last-Event-ID` to go on behind this event. */
+  readonly id?: string;
 }
 
 /** Where a stream's events come from. A slow reader is not pushed: it asks again when it has read. */
 export interface EventSource {
-  /** What there is to say now; empty: nothing yet. */
+  /**
+   * What there is to say now; empty: nothing yet. Events with the very same data object are encoded once for all their
+   * readers.
+   */
   readonly take: () => readonly ServerSentEvent[];
   /** The last event has been taken. */
   readonly isOver: () => boolean;
@@ -18,18 +30,70 @@ export interface EventSource {
   readonly onMore: (callback: () => void) => () => void;
   /** The reader went away before the end. */
   readonly onGone: () => void;
-  /** The last event is being written. */
-  readonly onEnd: () => void;
+}
+
+/** Room for one stream. */
+export interface StreamPlace {
+  /** Occupies the place until the reader has everything or has left. */
+  readonly answer: (source: EventSource, headers?: Readonly<Record<string, string>>) => Response;
+  /** Gives it up unused. */
+  readonly release: () => void;
+}
+
+/** Writes events as `text/event-stream`, at the pace of each reader. */
+export interface EventStreams {
+  /** Throws QUEUE_FULL when there are {@link maxStreams}. */
+  readonly take: () => StreamPlace;
+  readonly count: () => number;
 }
 
 const encoder = new TextEncoder();
+const keepAlive = encoder.encode(": keep-alive\n\n");
 
-/** Writes events as `text/event-stream`, at the pace of the reader. */
-export function eventStreamAnswer(
-  source: EventSource,
-  deadlines: Deadlines,
-  headers: Readonly<Record<string, string>> = {},
-): Response {
+export function createEventStreams(deadlines: Deadlines): EventStreams {
+  let count = 0;
+  const encode = createEventEncoder();
+
+  return {
+    count: () => count,
+    take: () => {
+      if (count >= maxStreams) {
+        throw new MeshError("QUEUE_FULL", `${count} streams are open already.`, {
+          hint: "Try again after the time in Retry-After, or ask for the task itself: GET /api/v1/tasks/{id}",
+        });
+      }
+      count += 1;
+      let isHeld = true;
+      const release = () => {
+        if (isHeld) count -= 1;
+        isHeld = false;
+      };
+      return {
+        release,
+        answer: (source, headers = {}) =>
+          new Response(createStream(source, { deadlines, encode, onClose: release }), {
+            headers: {
+              "content-type": "text/event-stream; charset=utf-8",
+              "cache-control": "no-store",
+              ...headers,
+            },
+          }),
+      };
+    },
+  };
+}
+
+interface StreamOptions {
+  readonly deadlines: Deadlines;
+  readonly encode: (event: ServerSentEvent) => Uint8Array;
+  /** The reader has everything, or is gone. */
+  readonly onClose: () => void;
+}
+
+function createStream(source: EventSource, options: StreamOptions): ReadableStream<Uint8Array> {
+  const { deadlines, encode, onClose } = options;
+  /** Events that were taken and not handed over yet. */
+  const unsent: Uint8Array[] = [];
   let wake: () => void = () => undefined;
   let isGone = false;
   const stopListening = source.onMore(() => wake());
@@ -45,39 +109,78 @@ export function eventStreamAnswer(
     });
   }
 
-  const stream = new ReadableStream<Uint8Array>(
+  /** @returns false when there was nothing to take for {@link keepAliveMs} */
+  async function takeMore(): Promise<boolean> {
+    for (;;) {
+      unsent.push(...source.take().map(encode));
+      if (unsent.length > 0 || source.isOver() || isGone) return true;
+      if (!(await waitForMore())) return false;
+    }
+  }
+
+  return new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
-        let events = source.take();
-        while (events.length === 0 && !source.isOver() && !isGone) {
-          if (!(await waitForMore())) {
-            controller.enqueue(encoder.encode(": keep-alive\n\n"));
-            return;
-          }
-          events = source.take();
+        if (unsent.length === 0 && !(await takeMore())) {
+          controller.enqueue(keepAlive);
+          return;
         }
         if (isGone) return;
-        controller.enqueue(encoder.encode(events.map(toEventText).join("")));
-        if (source.isOver()) {
-          stopListening();
-          source.onEnd();
-          controller.close();
-        }
+        const piece = nextPiece(unsent);
+        if (piece !== null) controller.enqueue(piece);
+        if (unsent.length > 0 || !source.isOver()) return;
+        stopListening();
+        onClose();
+        controller.close();
       },
       cancel: () => {
         isGone = true;
         stopListening();
+        onClose();
         wake();
         source.onGone();
       },
     },
     { highWaterMark: 1 },
   );
-  return new Response(stream, {
-    headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", ...headers },
-  });
 }
 
-function toEventText({ event, data }: ServerSentEvent): string {
-  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+/** Takes at most {@link maxPieceBytes} off the front; small events go together. */
+function nextPiece(unsent: Uint8Array[]): Uint8Array | null {
+  const first = unsent.shift();
+  if (first === undefined) return null;
+  if (first.byteLength > maxPieceBytes) {
+    unsent.unshift(first.subarray(maxPieceBytes));
+    return first.subarray(0, maxPieceBytes);
+  }
+  const together = [first];
+  let bytes = first.byteLength;
+  for (
+    let next = unsent[0];
+    next !== undefined && bytes + next.byteLength <= maxPieceBytes;
+    next = unsent[0]
+  ) {
+    together.push(next);
+    bytes += next.byteLength;
+    unsent.shift();
+  }
+  return together.length === 1 ? first : Buffer.concat(together);
+}
+
+/** Encodes; what is long is kept for as long as its data is, so that many readers of one answer share one copy. */
+function createEventEncoder(): (event: ServerSentEvent) => Uint8Array {
+  const kept = new WeakMap<object, Uint8Array>();
+  return (event) => {
+    const { data } = event;
+    const known = typeof data === "object" && data !== null ? kept.get(data) : undefined;
+    if (known !== undefined) return known;
+    const bytes = encoder.encode(toEventText(event));
+    if (bytes.byteLength > maxPieceBytes && typeof data === "object" && data !== null) kept.set(data, bytes);
+    return bytes;
+  };
+}
+
+function toEventText({ event, data, id }: ServerSentEvent): string {
+  const idLine = id === undefined ? "" : `id: ${id}\n`;
+  return `${idLine}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -61,7 +61,12 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
       const body =
         route.body === undefined
           ? undefined
-          : parseWith(route.body, parseJson(bodyText), "BODY_INVALID", "body");
+          : parseWith(
+              route.body,
+              isAbsent(route, bodyText) ? {} : parseJson(bodyText),
+              "BODY_INVALID",
+              "body",
+            );
       const answer = await handler({
         principal,
         params: params as never,
@@ -187,6 +192,10 @@ function parseQuery(route: RouteContract, url: string): unknown {
   const mark = url.indexOf("?");
   const query = Object.fromEntries(new URLSearchParams(mark < 0 ? "" : url.slice(mark)));
   return parseWith(route.query, query, "QUERY_INVALID", "query");
+}
+
+function isAbsent(route: RouteContract, bodyText: string): boolean {
+  return route.isBodyOptional === true && bodyText === "";
 }
 
 function parseWith(schema: z.ZodType, value: unknown, code: ErrorCode, what: string): unknown {

@@ -7,6 +7,8 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId, TaskId } from "../../protocol/ids.ts";
 import { createAnswerStream } from "./answer-stream.ts";
 import { createLiveTask, notify } from "./live-task.ts";
+import { createStreamPositions } from "./stream-position.ts";
+import { toRouteAnswer } from "./task-outcome.ts";
 
 const decision: Decision = {
   decided_at: "2026-01-01T00:00:00.000Z",
@@ -76,17 +78,30 @@ function task(parts: Partial<Task>): Task {
   };
 }
 
+const positions = createStreamPositions("mark");
+
 function open(first: Task) {
   const live = createLiveTask(first, 0);
   let calls = 0;
-  const nothing = () => undefined;
-  const options = { requestId: "req_1", log: silentLog, onGone: nothing, onEnd: nothing };
-  const stream = createAnswerStream(live, options);
+  let ends = 0;
+  const join = (lastEventId: string | null) =>
+    createAnswerStream(live, {
+      requestId: "req_1",
+      log: silentLog,
+      from: positions.parse(lastEventId),
+      printPosition: positions.print,
+      answerOf: toRouteAnswer,
+      onGone: () => undefined,
+      onEnd: () => {
+        ends += 1;
+      },
+    });
+  const stream = join(null);
   const stop = stream.onMore(() => {
     calls += 1;
   });
   const events = () => stream.take().map(({ event }) => event);
-  return { live, stream, stop, events, calls: () => calls };
+  return { live, stream, join, stop, events, calls: () => calls, ends: () => ends };
 }
 
 const succeeded = task({
@@ -116,6 +131,80 @@ describe("the stream of an answer", () => {
     expect(events()).toEqual([]);
     live.task = task({ attempts: [attempt(1, "offered")] });
     expect(events()).toEqual(["decision"]);
+  });
+
+  test("tells anew what a message waits for when that changes, and only then", () => {
+    const waiting: Decision = { ...decision, outcome: "waiting", unblock: [{ needs: "a node", nodes: [] }] };
+    const later: Decision = { ...waiting, decided_at: "2026-01-01T00:00:09.000Z" };
+    const other: Decision = { ...waiting, unblock: [{ needs: "gpu", nodes: [] }] };
+    const { live, stream, events } = open(task({ state: "queued", decision: waiting }));
+    expect(events()).toEqual(["decision"]);
+    live.task = task({ state: "queued", decision: later });
+    expect(events()).toEqual([]);
+    live.task = task({ state: "queued", decision: other });
+    expect(stream.take()).toMatchObject([
+      { data: { attempt: 0, decision: { unblock: [{ needs: "gpu" }] } } },
+    ]);
+    live.task = task({ attempts: [attempt(1, "offered")] });
+    expect(events()).toEqual(["decision"]);
+    live.task = task({ state: "queued", decision: other, attempts: [attempt(1, "refused")] });
+    expect(stream.take()).toMatchObject([{ event: "decision", data: { attempt: 0 } }]);
+    expect(events()).toEqual([]);
+  });
+
+  test("goes on behind the last event that a reader had", () => {
+    const { live, stream, join } = open(task({ attempts: [attempt(1, "started")] }));
+    live.preview.append(0, "so far");
+    const id = stream.take().at(-1)?.id ?? "";
+    live.preview.append(6, ", and on");
+    expect(join(id).take()).toEqual([
+      {
+        event: "chunk",
+        id: positions.print({ attempt: 1, epoch: 0, length: 14 }),
+        data: { attempt: 1, offset: 6, text: ", and on" },
+      },
+    ]);
+    live.preview.append(0, "anew");
+    expect(join(id).take()).toMatchObject([{ event: "snapshot", data: { text: "anew" } }]);
+  });
+
+  test("begins anew for a reader of another attempt, of another process, or with an id that is none", () => {
+    const { live, stream, join } = open(task({ attempts: [attempt(1, "started")] }));
+    live.preview.append(0, "lost");
+    const id = stream.take().at(-1)?.id ?? "";
+    for (const other of ["x", "", "other:1:0:4", "mark:1:0:-4", "mark:1:0", "mark:1:0:4:4", "mark:a:0:4"]) {
+      expect(
+        join(other)
+          .take()
+          .map(({ event }) => event),
+      ).toEqual(["decision", "snapshot"]);
+    }
+    live.preview.clear();
+    live.task = task({ attempts: [attempt(1, "lost"), attempt(2, "started")] });
+    live.preview.append(0, "second");
+    expect(join(id).take()).toMatchObject([
+      { event: "decision", data: { attempt: 2 } },
+      { event: "snapshot", data: { attempt: 2, text: "second" } },
+    ]);
+  });
+
+  test("of a task that ended meanwhile gives its result to a reader who comes back", async () => {
+    const { live, stream, join } = open(task({ attempts: [attempt(1, "started")] }));
+    live.preview.append(0, "don");
+    const id = stream.take().at(-1)?.id ?? "";
+    live.task = succeeded;
+    live.ended.resolve(succeeded);
+    const again = join(id);
+    await live.ended.promise;
+    expect(again.take()).toMatchObject([{ event: "result", data: { response: "done" } }]);
+  });
+
+  test("tells when the task has ended, even to nobody who reads", async () => {
+    const { live, ends } = open(task({ attempts: [attempt(1, "started")] }));
+    expect(ends()).toBe(0);
+    live.ended.resolve(succeeded);
+    await live.ended.promise;
+    expect(ends()).toBe(1);
   });
 
   test("calls when there is more, until it is told to stop", () => {

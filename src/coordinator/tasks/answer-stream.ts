@@ -1,26 +1,36 @@
 import type { Task } from "../../domain/tasks/task.ts";
 import { currentAttempt, isTerminal } from "../../domain/tasks/task-machine.ts";
 import type { Log } from "../../platform/log.ts";
+import type { Decision } from "../../protocol/decision.ts";
+import type { RouteAnswer } from "../../protocol/http/contract.ts";
 import { toErrorBody } from "../http/answers.ts";
 import type { EventSource, ServerSentEvent } from "../http/event-stream.ts";
 import type { LiveTask } from "./live-task.ts";
-import { toRouteAnswer } from "./task-outcome.ts";
+import type { StreamPosition } from "./stream-position.ts";
 
 interface AnswerStreamOptions {
   readonly requestId: string;
   readonly log: Log;
+  /** Where the reader was when its last stream broke; null: it begins. */
+  readonly from: StreamPosition | null;
+  readonly printPosition: (position: StreamPosition) => string;
+  /** The answer of an ended task, the same object for all who ask, or a thrown MeshError. */
+  readonly answerOf: (task: Task) => RouteAnswer;
   readonly onGone: () => void;
+  /** The task has ended: what is left to read is there already. */
   readonly onEnd: () => void;
 }
 
 /**
- * A message's way to its answer as events: `decision` for every attempt, `snapshot` and `chunk` with the text, then one
- * `result` or `error`.
+ * A message's way to its answer as events: `decision` for every attempt and for every new reason to wait, `snapshot` and
+ * `chunk` with the text, then one `result` or `error`.
  */
 export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions): EventSource {
-  const reader = live.preview.read();
-  let toldAttempt = 0;
-  let isWaitingTold = false;
+  const { from } = options;
+  const isSameAttempt = from !== null && from.attempt === live.task.attempts.at(-1)?.number;
+  const reader = live.preview.read(isSameAttempt ? from : null);
+  let toldAttempt = isSameAttempt ? from.attempt : 0;
+  let toldWait: string | null = null;
   let ended: Task | null = null;
   let stopped: unknown = null;
   let isOver = false;
@@ -28,38 +38,46 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
   void live.ended.promise.then(
     (task) => {
       ended = task;
+      options.onEnd();
       onMore();
     },
     (error: unknown) => {
       stopped = error;
+      options.onEnd();
       onMore();
     },
   );
 
   function takeDecision(): ServerSentEvent[] {
     const { task } = live;
-    if (task.decision === null) return [];
+    const { decision } = task;
+    if (decision === null) return [];
     const attempt = (isTerminal(task.state) ? task.attempts.at(-1) : currentAttempt(task))?.number ?? 0;
-    const isNew = attempt > toldAttempt || (attempt === 0 && toldAttempt === 0 && !isWaitingTold);
-    if (!isNew) return [];
-    isWaitingTold = true;
-    toldAttempt = Math.max(toldAttempt, attempt);
-    return [{ event: "decision", data: { message_id: live.id, attempt, decision: task.decision } }];
+    if (attempt === 0 ? isWaitTold(decision) : attempt <= toldAttempt) return [];
+    if (attempt === 0) toldWait = waitOf(decision);
+    else [toldAttempt, toldWait] = [attempt, null];
+    return [{ event: "decision", data: { message_id: live.id, attempt, decision } }];
+  }
+
+  /** Between two attempts the decision is still that of the first: it says nothing about the wait. */
+  function isWaitTold(decision: Decision): boolean {
+    if (decision.outcome === "assigned" && (toldWait !== null || toldAttempt > 0)) return true;
+    return waitOf(decision) === toldWait;
   }
 
   function takeText(): ServerSentEvent[] {
     const part = reader.next();
     if (part === null) return [];
     const attempt = live.task.attempts.at(-1)?.number ?? 0;
-    if (part.kind === "chunk")
-      return [{ event: "chunk", data: { attempt, offset: part.offset, text: part.text } }];
-    const { offset, text, isTruncated } = part;
-    return [{ event: "snapshot", data: { attempt, offset, text, truncated: isTruncated } }];
+    const { offset, text } = part;
+    const id = options.printPosition({ attempt, ...reader.place() });
+    if (part.kind === "chunk") return [{ event: "chunk", id, data: { attempt, offset, text } }];
+    return [{ event: "snapshot", id, data: { attempt, offset, text, truncated: part.isTruncated } }];
   }
 
   function takeEnd(task: Task): ServerSentEvent[] {
     try {
-      const result = { event: "result", data: toRouteAnswer(task) };
+      const result = { event: "result", data: options.answerOf(task) };
       isOver = true;
       return [...takeDecision(), result];
     } catch (error) {
@@ -86,6 +104,10 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
       return () => live.listeners.delete(callback);
     },
     onGone: options.onGone,
-    onEnd: options.onEnd,
   };
+}
+
+/** What a message waits for, to be compared; the time of the decision does not matter. */
+function waitOf({ outcome, unblock }: Decision): string {
+  return JSON.stringify([outcome, unblock]);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { maxSnapshotLength } from "../../protocol/task.ts";
-import { createPreviewText, type PreviewPart, type PreviewReader } from "./preview-text.ts";
+import { createPreviewText, maxPartLength, type PreviewPart, type PreviewReader } from "./preview-text.ts";
 
 /** What a client shows that does as it is told. */
 function createScreen(reader: PreviewReader) {
@@ -76,14 +76,15 @@ describe("the preview of an answer", () => {
   test("keeps the end of a long text and says that its beginning is missing", () => {
     const preview = createPreviewText();
     const reader = preview.read();
+    const screen = createScreen(reader);
     preview.append(0, "x".repeat(maxSnapshotLength));
-    reader.next();
+    screen.catchUp();
     preview.append(maxSnapshotLength, "tail");
     expect(reader.next()).toEqual({ kind: "chunk", offset: maxSnapshotLength, text: "tail" });
     expect(preview.length()).toBe(maxSnapshotLength + 4);
-    const late = preview.read().next();
-    expect(late).toMatchObject({ kind: "snapshot", offset: 4, isTruncated: true });
-    expect(late?.text.length).toBe(maxSnapshotLength);
+    const late = createScreen(preview.read());
+    expect(late.catchUp()[0]).toMatchObject({ kind: "snapshot", offset: 4, isTruncated: true });
+    expect(late.text().length).toBe(maxSnapshotLength);
   });
 
   test("gives a snapshot to a reader for whom too much went by", () => {
@@ -93,6 +94,36 @@ describe("the preview of an answer", () => {
     reader.next();
     preview.append(5, "x".repeat(maxSnapshotLength + 1));
     expect(reader.next()).toMatchObject({ kind: "snapshot", offset: 6, isTruncated: true });
+  });
+
+  test("goes on where a former reader stopped", () => {
+    const preview = createPreviewText();
+    const former = preview.read();
+    preview.append(0, "so far");
+    former.next();
+    const place = former.place();
+    expect(place.length).toBe(6);
+    preview.append(6, ", and on");
+    expect(preview.read(place).next()).toEqual({ kind: "chunk", offset: 6, text: ", and on" });
+    expect(preview.read({ ...place, length: preview.length() }).next()).toBeNull();
+  });
+
+  test("begins with a snapshot for a former reader of what is not the text any more", () => {
+    const preview = createPreviewText();
+    const former = preview.read();
+    preview.append(0, "wrong words");
+    former.next();
+    const place = former.place();
+    expect(preview.read({ ...place, length: 12 }).next()).toMatchObject({ kind: "snapshot" });
+    preview.append(0, "right words");
+    expect(preview.read(place).next()).toMatchObject({ kind: "snapshot", text: "right words" });
+    preview.append(11, "x".repeat(maxSnapshotLength));
+    expect(preview.read({ ...place, epoch: place.epoch + 1 }).next()).toMatchObject({ kind: "chunk" });
+    preview.append(preview.length(), "y");
+    expect(preview.read({ ...place, epoch: place.epoch + 1 }).next()).toMatchObject({
+      kind: "snapshot",
+      offset: 12,
+    });
   });
 
   type Step = { readonly back: number; readonly text: string } | "clear" | "read" | "join";
@@ -126,7 +157,7 @@ describe("the preview of an answer", () => {
         for (const one of steps) {
           if (one === "read") {
             const parts = screens.flatMap((screen) => screen.catchUp());
-            for (const part of parts) expect(part.text.length).toBeLessThanOrEqual(maxSnapshotLength);
+            for (const part of parts) expect(part.text.length).toBeLessThanOrEqual(maxPartLength);
           } else if (one === "join") {
             screens.push(createScreen(preview.read()));
           } else if (one === "clear") {

@@ -10,10 +10,23 @@ export type PreviewPart =
     }
   | { readonly kind: "chunk"; readonly offset: number; readonly text: string };
 
+/** Characters of one part. Many readers may be slow at once, and each holds a part. */
+export const maxPartLength = 16 * 1024;
+
+/** A place in the text; `epoch` counts the times that it started again. */
+export interface PreviewPlace {
+  readonly epoch: number;
+  readonly length: number;
+}
+
 /** How far one reader has come. */
 export interface PreviewReader {
-  /** The next part, or null when the reader has all there is. A slow reader gets what it missed in one part. */
+  /**
+   * The next part, or null when the reader has all there is. A reader who comes late, or was overtaken, gets a snapshot: the
+   * beginning of what is kept, which chunks continue.
+   */
   readonly next: () => PreviewPart | null;
+  readonly place: () => PreviewPlace;
 }
 
 /**
@@ -26,7 +39,8 @@ export interface PreviewText {
   /** An offset below the length: the text starts again there. Above it: something was missed, the rest is kept. */
   readonly append: (offset: number, text: string) => void;
   readonly clear: () => void;
-  readonly read: () => PreviewReader;
+  /** @param from goes on there, when that is still kept and the text has not started again since */
+  readonly read: (from?: PreviewPlace | null) => PreviewReader;
 }
 
 export function createPreviewText(): PreviewText {
@@ -60,10 +74,13 @@ export function createPreviewText(): PreviewText {
     clear: () => {
       if (start + text.length > 0) restartAt(0);
     },
-    read: () => {
-      let readEpoch = -1;
-      let sent = 0;
+    read: (from = null) => {
+      const isKept =
+        from !== null && from.epoch === epoch && from.length >= start && from.length <= start + text.length;
+      let readEpoch = isKept ? epoch : -1;
+      let sent = isKept ? from.length : 0;
       return {
+        place: () => ({ epoch: readEpoch, length: sent }),
         next: () => {
           const end = start + text.length;
           if (readEpoch === epoch && sent === end) return null;
@@ -71,10 +88,11 @@ export function createPreviewText(): PreviewText {
           const offset = isContinued ? sent : start;
           const isFirst = readEpoch === -1 && end === 0;
           readEpoch = epoch;
-          sent = end;
+          const part = text.slice(offset - start, offset - start + maxPartLength);
+          sent = offset + part.length;
           if (isFirst) return null;
-          if (isContinued) return { kind: "chunk", offset, text: text.slice(offset - start) };
-          return { kind: "snapshot", offset: start, text, isTruncated: start > 0 };
+          if (isContinued) return { kind: "chunk", offset, text: part };
+          return { kind: "snapshot", offset: start, text: part, isTruncated: start > 0 };
         },
       };
     },

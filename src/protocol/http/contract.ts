@@ -52,7 +52,7 @@ export type RouteAnswer = z.infer<typeof RouteAnswer>;
 /** Events of a streamed answer; the name is the SSE event, the schema its data. */
 export const StreamEvents = {
   decision: z.object({ message_id: TaskId, attempt: z.int(), decision: Decision }),
-  /** The whole text so far. */
+  /** The text begins anew here: what is kept of it so far, or the beginning of that, which chunks continue. */
   snapshot: z.object({ attempt: z.int(), offset: z.int(), text: z.string(), truncated: z.boolean() }),
   /** An offset lower than the length so far means: start again there. */
   chunk: z.object({ attempt: z.int(), offset: z.int(), text: z.string() }),
@@ -166,6 +166,7 @@ export const contract = {
     scopes: ["send"],
     summary: "Send a message to the node that fits, and wait for the answer",
     body: MessageInput,
+    takesKey: true,
     status: 200,
     answer: RouteAnswer,
     streams: true,
@@ -192,6 +193,7 @@ export const contract = {
     summary: "Send a message to one node (id or name) or group, and wait for the answer",
     params: z.object({ node: z.string().min(1).max(80) }),
     body: MessageInput,
+    takesKey: true,
     status: 200,
     answer: RouteAnswer,
     streams: true,
@@ -206,6 +208,7 @@ export const contract = {
     scopes: ["send"],
     summary: "Queue a message; answered once it is safe on the disk",
     body: TaskInput,
+    takesKey: true,
     status: 202,
     answer: TaskInfo,
     errors: [
@@ -241,7 +244,7 @@ export const contract = {
     params: taskParams,
     status: 200,
     streams: true,
-    errors: ["TASK_NOT_FOUND"],
+    errors: ["TASK_NOT_FOUND", "QUEUE_FULL"],
   }),
   retryTask: route({
     operationId: "retryTask",
@@ -252,6 +255,7 @@ export const contract = {
     summary: "Run an ended task again, perhaps edited, as a new task",
     params: taskParams,
     body: RetryEdit,
+    isBodyOptional: true,
     status: 202,
     answer: TaskInfo,
     errors: [

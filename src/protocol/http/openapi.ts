@@ -4,11 +4,13 @@ import { Decision } from "../decision.ts";
 import { ErrorBody, type ErrorCode, errorCatalogue } from "../errors.ts";
 import { Failure } from "../failure.ts";
 import { InviteId, MeshId, NodeId, RuleId, TaskId } from "../ids.ts";
-import { MessageInput } from "../message.ts";
+import { MessageInput, RetryEdit, TaskInput } from "../message.ts";
 import { NodeInfo, NodeLoad, NodePatch, RuntimeStatus } from "../node.ts";
 import { Group, GroupInput, Labels, Rule, RuleInput, RuleMatch } from "../rule.ts";
-import { AttemptInfo, TaskInfo } from "../task.ts";
+import { AttemptInfo, TaskFilter, TaskInfo, TaskPage, TaskSummary } from "../task.ts";
 import {
+  BulkAnswer,
+  BulkInput,
   contract,
   ExplainInput,
   Health,
@@ -22,6 +24,8 @@ import type { RouteContract } from "./route.ts";
 /** Schemas that have a name of their own in the document; all others are written where they are used. */
 const named = {
   AttemptInfo,
+  BulkAnswer,
+  BulkInput,
   Capabilities,
   Decision,
   ErrorBody,
@@ -42,14 +46,19 @@ const named = {
   NodeLoad,
   NodePatch,
   Requirements,
+  RetryEdit,
   RouteAnswer,
   Rule,
   RuleId,
   RuleInput,
   RuleMatch,
   RuntimeStatus,
+  TaskFilter,
   TaskId,
   TaskInfo,
+  TaskInput,
+  TaskPage,
+  TaskSummary,
 } as const;
 
 type JSONSchema = z.core.JSONSchema.BaseSchema;
@@ -146,6 +155,15 @@ const idempotencyKeyParameter = {
   schema: { type: "string", minLength: 1, maxLength: 256 },
 } as const;
 
+const lastEventIdParameter = {
+  name: "Last-Event-ID",
+  in: "header",
+  required: false,
+  description:
+    "The id of the last event of a stream that broke: the new one goes on behind it when that text is still kept, else it begins with a snapshot.",
+  schema: { type: "string", maxLength: 256 },
+} as const;
+
 /** One answer per status; its description lists the codes that come with it. */
 function toErrorAnswers(route: RouteContract): Readonly<Record<string, JsonObject>> {
   const isOpen = route.scopes.includes("none");
@@ -171,9 +189,11 @@ function toErrorAnswers(route: RouteContract): Readonly<Record<string, JsonObjec
 }
 
 function toAnswer(route: RouteContract, writer: SchemaWriter): JsonObject {
-  if (route.answer === undefined) {
+  if (route.answer === undefined && route.streams !== true) {
     return { description: route.status === 101 ? "The WebSocket is open" : "Done; no body" };
   }
+  const whole =
+    route.answer === undefined ? {} : { "application/json": { schema: writer.write(route.answer) } };
   const streamed = {
     "text/event-stream": {
       schema: {
@@ -188,7 +208,7 @@ function toAnswer(route: RouteContract, writer: SchemaWriter): JsonObject {
   return {
     description: route.summary,
     content: {
-      "application/json": { schema: writer.write(route.answer) },
+      ...whole,
       ...(route.streams === true ? streamed : {}),
     },
   };
@@ -215,7 +235,8 @@ export function toOpenApi({ version }: { readonly version: string }): JsonObject
     const parameters = [
       ...toParameters("path", route.params, output),
       ...toParameters("query", route.query, output),
-      ...(route.streams === true ? [idempotencyKeyParameter] : []),
+      ...(route.takesKey === true ? [idempotencyKeyParameter] : []),
+      ...(route.streams === true ? [lastEventIdParameter] : []),
     ];
     const operations = paths[route.path] ?? {};
     paths[route.path] = operations;
@@ -230,7 +251,7 @@ export function toOpenApi({ version }: { readonly version: string }): JsonObject
         ? {}
         : {
             requestBody: {
-              required: true,
+              required: route.isBodyOptional !== true,
               content: { "application/json": { schema: input.write(route.body) } },
             },
           }),

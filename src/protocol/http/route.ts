@@ -26,6 +26,10 @@ export interface RouteContract<
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  /** A request without a body counts as `{}`. */
+  readonly isBodyOptional?: true;
+  /** Submits a message: takes an `Idempotency-Key`. */
+  readonly takesKey?: true;
   readonly status: number;
   /** undefined: no body. */
   readonly answer: Answer;

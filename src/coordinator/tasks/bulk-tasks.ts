@@ -1,0 +1,82 @@
+import type { Log } from "../../platform/log.ts";
+import { nextLoopTurn } from "../../platform/loop-turn.ts";
+import type { BulkAnswer, BulkInput } from "../../protocol/http/contract.ts";
+import type { TaskId } from "../../protocol/ids.ts";
+import { maxBulkTasks, maxTaskPage, type TaskState } from "../../protocol/task.ts";
+import type { TaskOutline, TaskQuery, TaskStore } from "../../store/tasks.ts";
+import type { Principal } from "../auth/principal.ts";
+import { toErrorBody } from "../http/answers.ts";
+import { changesAll } from "./task-access.ts";
+import type { TaskFilters } from "./task-filter.ts";
+
+/** One thing to do to many tasks. */
+export interface BulkAction {
+  /** A filter finds only those that the action can do something about. */
+  readonly narrow: (query: TaskQuery) => TaskQuery;
+  readonly concerns: (task: TaskOutline) => boolean;
+  /** Does it to one. Its failure is listed and does not keep the others from theirs. */
+  readonly apply: (id: TaskId) => Promise<{ readonly retriedAs?: TaskId }>;
+}
+
+export interface BulkCall {
+  readonly input: BulkInput;
+  readonly principal: Principal;
+  readonly requestId: string;
+}
+
+/** Tasks of one bulk call that are worked on at once: each may have a content of 1 Mi characters. */
+const bulkWidth = 20;
+
+interface BulkOptions {
+  readonly store: Pick<TaskStore, "list">;
+  readonly filters: TaskFilters;
+  readonly log: Log;
+}
+
+/** Does something to named tasks, or to the oldest that a filter finds, each by itself. */
+export function createBulkTasks({ store, filters, log }: BulkOptions) {
+  async function findIds({ input, principal }: BulkCall, action: BulkAction): Promise<readonly TaskId[]> {
+    if ("ids" in input) return [...new Set(input.ids)];
+    const { query, fits } = filters.select(input.filter, changesAll(principal) ? null : principal.subject);
+    const limit = input.limit ?? maxBulkTasks;
+    const found: TaskId[] = [];
+    let after: TaskId | null = null;
+    do {
+      const page = await store.list(action.narrow(query), { after, limit: maxTaskPage, order: "oldest" });
+      const concerned = page.tasks.filter((task: TaskOutline) => fits(task) && action.concerns(task));
+      found.push(...concerned.map(({ id }: TaskOutline) => id));
+      after = page.next;
+      // A page may look at many records: others have their turn in between.
+      await nextLoopTurn();
+    } while (after !== null && found.length < limit);
+    return found.slice(0, limit);
+  }
+
+  return async (call: BulkCall, action: BulkAction): Promise<BulkAnswer> => {
+    const ids = await findIds(call, action);
+    const done: BulkAnswer["done"] = [];
+    const failed: BulkAnswer["failed"] = [];
+
+    async function work(id: TaskId): Promise<void> {
+      try {
+        const { retriedAs } = await action.apply(id);
+        done.push(retriedAs === undefined ? { id } : { id, retried_as: retriedAs });
+      } catch (error) {
+        const { code, error: text } = toErrorBody(error, call.requestId, log).body;
+        failed.push({ id, code, error: text });
+      }
+    }
+
+    for (let at = 0; at < ids.length; at += bulkWidth) {
+      await Promise.all(ids.slice(at, at + bulkWidth).map(work));
+    }
+    const place = new Map(ids.map((id, index) => [id, index]));
+    const inOrder = (a: { id: TaskId }, b: { id: TaskId }) => (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0);
+    return { matched: ids.length, done: done.sort(inOrder), failed: failed.sort(inOrder) };
+  };
+}
+
+/** The query with the states that are among these; those it names itself count. */
+export function withinStates(query: TaskQuery, states: readonly TaskState[]): TaskQuery {
+  return { ...query, states: query.states?.filter((state) => states.includes(state)) ?? states };
+}

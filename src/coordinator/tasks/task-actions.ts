@@ -1,0 +1,88 @@
+import type { Task } from "../../domain/tasks/task.ts";
+import { isTerminal } from "../../domain/tasks/task-machine.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Ids } from "../../platform/ids.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { TaskId } from "../../protocol/ids.ts";
+import type { RetryEdit } from "../../protocol/message.ts";
+import type { TaskStore } from "../../store/tasks.ts";
+import type { Principal } from "../auth/principal.ts";
+import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import type { TaskAccess } from "./task-access.ts";
+import type { TaskEngine } from "./task-engine.ts";
+import { assertTimes, toRetryMessage } from "./task-message.ts";
+
+/** What can be done to a task by those who may change it. All throw TASK_NOT_FOUND or SCOPE_MISSING to others. */
+export interface TaskActions {
+  /** Asks for its end; without effect on one that has ended. Gives the task as it is then. */
+  readonly cancel: (id: TaskId, principal: Principal) => Promise<Task>;
+  /**
+   * Runs an ended task again as a new one, in the name of who sent it first; resolves after a full commit.
+   * Throws TASK_NOT_ENDED, TASK_ALREADY_RETRIED, BODY_INVALID for its times, or what the engine's `submit` throws.
+   */
+  readonly retry: (id: TaskId, edit: RetryEdit, principal: Principal) => Promise<Task>;
+  /** Takes a failed task off the dead letters. Throws TASK_NOT_FAILED. */
+  readonly discard: (id: TaskId, principal: Principal) => Promise<Task>;
+}
+
+interface TaskActionOptions {
+  readonly engine: TaskEngine;
+  readonly store: TaskStore;
+  readonly access: TaskAccess;
+  readonly events: MeshEventEmitter;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+export function createTaskActions(options: TaskActionOptions): TaskActions {
+  const { engine, store, access, events, clock, ids } = options;
+
+  async function retry(id: TaskId, edit: RetryEdit, principal: Principal): Promise<Task> {
+    const original = await access.change(id, principal);
+    if (!isTerminal(original.state)) throw notEnded(id);
+    if (original.retriedAs !== null) throw alreadyRetried(id, original.retriedAs);
+    const message = toRetryMessage(original.message, edit, { id: ids.task(), nowMs: clock.nowMs() });
+    assertTimes(message, message.createdAtMs);
+    try {
+      return (await engine.submit(message)).task;
+    } catch (error) {
+      if (!(error instanceof MeshError) || error.code !== "TASK_ALREADY_RETRIED") throw error;
+      // Another call was quicker, after this one had looked.
+      throw alreadyRetried(id, (await store.get(id))?.retriedAs ?? null);
+    }
+  }
+
+  return {
+    cancel: async (id, principal) => {
+      const task = await access.change(id, principal);
+      const live = engine.find(id);
+      if (live === null) return task;
+      engine.cancel(live);
+      return live.task;
+    },
+    retry,
+    discard: async (id, principal) => {
+      const task = await access.change(id, principal);
+      const nowMs = clock.nowMs();
+      if (!(await store.discard(id, nowMs))) {
+        throw new MeshError("TASK_NOT_FAILED", `Task ${id} has not failed: it is ${task.state}.`);
+      }
+      const discarded = (await store.get(id)) ?? task;
+      if (task.discardedAtMs === null && discarded.discardedAtMs !== null) {
+        events.emit("task.discarded", { taskId: id });
+      }
+      return discarded;
+    },
+  };
+}
+
+function notEnded(id: TaskId): MeshError {
+  return new MeshError("TASK_NOT_ENDED", `Task ${id} has not ended yet.`);
+}
+
+function alreadyRetried(id: TaskId, retriedAs: TaskId | null): MeshError {
+  const message = `Task ${id} was run again already${retriedAs === null ? "" : `, as ${retriedAs}`}.`;
+  return new MeshError("TASK_ALREADY_RETRIED", message, {
+    details: retriedAs === null ? {} : { retried_as: retriedAs },
+  });
+}

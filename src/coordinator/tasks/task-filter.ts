@@ -1,0 +1,124 @@
+import { fromIsoTime } from "../../platform/clock.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import { FailureClass } from "../../protocol/failure.ts";
+import { NodeId, TaskId } from "../../protocol/ids.ts";
+import { Labels } from "../../protocol/rule.ts";
+import { type TaskFilter, TaskState } from "../../protocol/task.ts";
+import type { TaskOutline, TaskQuery } from "../../store/tasks.ts";
+import type { NodeRegistry } from "../nodes/registry.ts";
+import type { Groups } from "../routing/groups.ts";
+
+/** A filter as the store understands it, and what is left of it. */
+export interface TaskSelection {
+  readonly query: TaskQuery;
+  /** Applied to what the query finds. */
+  readonly fits: (task: TaskOutline) => boolean;
+}
+
+/** Reads the filters of lists and bulk calls against the mesh as it is now. */
+export interface TaskFilters {
+  /**
+   * @param subject only tasks that this token submitted; null: all
+   * Throws NODE_NOT_FOUND, GROUP_NOT_FOUND or QUERY_INVALID.
+   */
+  readonly select: (filter: TaskFilter, subject: string | null) => TaskSelection;
+}
+
+interface TaskFilterOptions {
+  readonly registry: Pick<NodeRegistry, "nodes" | "findKnown">;
+  readonly groups: Pick<Groups, "list" | "of">;
+}
+
+export function createTaskFilters({ registry, groups }: TaskFilterOptions): TaskFilters {
+  function nodeIdOf(idOrName: string): NodeId {
+    const node = registry.findKnown(idOrName);
+    if (node !== null) return node.id;
+    // One that was removed has no name any more; its id stands in the history.
+    const id = NodeId.safeParse(idOrName);
+    if (id.success) return id.data;
+    throw new MeshError("NODE_NOT_FOUND", `node "${idOrName}" not found`);
+  }
+
+  function groupOf(name: string): { readonly name: string; readonly nodeIds: readonly NodeId[] } {
+    const key = name.toLowerCase();
+    const group = groups.list().find((one) => one.name.toLowerCase() === key);
+    if (group === undefined) throw new MeshError("GROUP_NOT_FOUND", `There is no group "${name}".`);
+    const listed = group.nodes.flatMap((member) => registry.findKnown(member)?.id ?? []);
+    const present = registry.nodes.filter((node) => groups.of(node).includes(group.name)).map(({ id }) => id);
+    return { name: group.name, nodeIds: [...new Set([...listed, ...present])] };
+  }
+
+  /** A task of the group is one of its nodes, or one that was sent to the group. With a node both have to hold. */
+  function placesOf({ node, group: groupName }: TaskFilter): Pick<TaskQuery, "nodeIds" | "target"> & {
+    readonly fits: TaskSelection["fits"];
+  } {
+    const group = groupName === undefined ? null : groupOf(groupName);
+    if (node === undefined) {
+      return { nodeIds: group?.nodeIds ?? null, target: group?.name ?? null, fits: () => true };
+    }
+    const nodeId = nodeIdOf(node);
+    const isMember = group === null || group.nodeIds.includes(nodeId);
+    return {
+      nodeIds: [nodeId],
+      target: null,
+      fits: ({ target }) => isMember || target?.toLowerCase() === group?.name.toLowerCase(),
+    };
+  }
+
+  return {
+    select: (filter, subject) => {
+      const { nodeIds, target, fits } = placesOf(filter);
+      const query: TaskQuery = {
+        subject,
+        nodeIds,
+        target,
+        states: filter.state === undefined ? null : words(filter.state).map((word) => TaskState.parse(word)),
+        source: filter.source === undefined ? null : sourceOf(filter.source),
+        session: filter.session ?? null,
+        labels: filter.label === undefined ? {} : labelsOf(filter.label),
+        failureClasses:
+          filter.class === undefined ? null : words(filter.class).map((word) => FailureClass.parse(word)),
+        sinceMs: filter.since === undefined ? null : fromIsoTime(filter.since),
+        untilMs: filter.until === undefined ? null : fromIsoTime(filter.until),
+        isDeadLetter: filter.dead_letter === undefined ? null : filter.dead_letter === "true",
+      };
+      return { query, fits };
+    },
+  };
+}
+
+function words(text: string): readonly string[] {
+  return [...new Set(text.split(","))];
+}
+
+function sourceOf(text: string): TaskQuery["source"] {
+  return text.endsWith("*") ? { text: text.slice(0, -1), isPrefix: true } : { text, isPrefix: false };
+}
+
+function labelsOf(text: string): Labels {
+  const pairs = text.split(",").map((pair): readonly [string, string] => {
+    const at = pair.indexOf("=");
+    if (at < 1)
+      throw new MeshError("QUERY_INVALID", `The label filter "${pair}" is not of the form key=value.`);
+    return [pair.slice(0, at), pair.slice(at + 1)];
+  });
+  const labels = Object.fromEntries(pairs);
+  if (Object.keys(labels).length < pairs.length) {
+    throw new MeshError("QUERY_INVALID", "The label filter names a key twice.");
+  }
+  const parsed = Labels.safeParse(labels);
+  if (!parsed.success) throw new MeshError("QUERY_INVALID", "The label filter names what no label can be.");
+  return parsed.data;
+}
+
+/** Where the next page begins, as clients carry it: they are not meant to look inside. */
+export function printTaskCursor(id: TaskId): string {
+  return Buffer.from(id).toString("base64url");
+}
+
+/** Throws QUERY_INVALID. */
+export function parseTaskCursor(cursor: string): TaskId {
+  const id = TaskId.safeParse(Buffer.from(cursor, "base64url").toString());
+  if (id.success) return id.data;
+  throw new MeshError("QUERY_INVALID", "This cursor is not one of a list of tasks.");
+}

@@ -1,0 +1,48 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { Deadlines } from "../../platform/deadlines.ts";
+import { createSecret, type Ids } from "../../platform/ids.ts";
+import type { Log } from "../../platform/log.ts";
+import type { TaskStore } from "../../store/tasks.ts";
+import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import { createEventStreams } from "../http/event-stream.ts";
+import type { NodeRegistry } from "../nodes/registry.ts";
+import type { Groups } from "../routing/groups.ts";
+import { createBulkTasks } from "./bulk-tasks.ts";
+import { createQueueRoutes } from "./queue-routes.ts";
+import { createTaskRoutes } from "./routes.ts";
+import { createStreamPositions } from "./stream-position.ts";
+import { createTaskAccess } from "./task-access.ts";
+import { createTaskActions } from "./task-actions.ts";
+import type { TaskEngine } from "./task-engine.ts";
+import { createTaskFilters } from "./task-filter.ts";
+import { createTaskStreams } from "./task-streams.ts";
+
+interface TaskHandlerOptions {
+  readonly engine: TaskEngine;
+  readonly store: TaskStore;
+  readonly registry: NodeRegistry;
+  readonly groups: Groups;
+  readonly events: MeshEventEmitter;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly ids: Ids;
+  readonly log: Log;
+}
+
+/** Everything the HTTP API says about messages and tasks, put together. */
+export function createTaskHandlers(options: TaskHandlerOptions) {
+  const { engine, store, registry, groups, events, clock, ids, log } = options;
+  const access = createTaskAccess({ engine, store });
+  const actions = createTaskActions({ engine, store, access, events, clock, ids });
+  const filters = createTaskFilters({ registry, groups });
+  const bulk = createBulkTasks({ store, filters, log });
+  const streams = createTaskStreams({
+    streams: createEventStreams(options.deadlines),
+    positions: createStreamPositions(createSecret().slice(0, 6)),
+    log,
+  });
+  return {
+    ...createTaskRoutes({ engine, access, actions, streams, clock, ids }),
+    ...createQueueRoutes({ engine, store, access, actions, filters, bulk, streams, clock, ids }),
+  };
+}

@@ -1,0 +1,153 @@
+import { toRetryPolicy } from "../../domain/tasks/retry-policy.ts";
+import type { TaskMessage } from "../../domain/tasks/task.ts";
+import { fromIsoTime, toIsoTime } from "../../platform/clock.ts";
+import { sha256Hex } from "../../platform/hash.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { TaskId } from "../../protocol/ids.ts";
+import {
+  defaultPriority,
+  defaultTimeoutS,
+  type MessageInput,
+  type RetryEdit,
+  type TaskInput,
+} from "../../protocol/message.ts";
+
+/** Characters of an Idempotency-Key. */
+const maxKeyLength = 256;
+
+/** How far ahead `not_before` may be. */
+const maxDelayMs = 366 * 24 * 3600 * 1000;
+
+/** What makes a task of a message. */
+interface Made {
+  readonly id: TaskId;
+  readonly nowMs: number;
+}
+
+/** A request that submits a message, without its meaning. */
+interface Submission {
+  readonly subject: string;
+  readonly headers: Headers;
+  /** The body as it was sent: with the key it tells a repeat from a conflict. */
+  readonly bodyText: string;
+}
+
+/** A message whose sender waits. Throws BODY_INVALID for a bad key. */
+export function toSynchronousMessage(
+  input: MessageInput & { readonly target: string | null },
+  from: Submission,
+  made: Made,
+): TaskMessage {
+  return {
+    ...toMessage(input, from, made),
+    ...keyOf(from, input.target ?? ""),
+    target: input.target,
+    isSynchronous: true,
+    notBeforeMs: null,
+    expiresAtMs: null,
+  };
+}
+
+/** A message that is queued. Its times are checked by {@link assertTimes}. Throws BODY_INVALID for a bad key. */
+export function toQueuedMessage(input: TaskInput, from: Submission, made: Made): TaskMessage {
+  return {
+    ...toMessage(input, from, made),
+    // The same body and key at another route are another request. A space is in no node's name.
+    ...keyOf(from, "POST /tasks"),
+    target: input.target ?? null,
+    isSynchronous: false,
+    notBeforeMs: toEpochMs(input.not_before),
+    expiresAtMs: toEpochMs(input.expires_at),
+  };
+}
+
+/** The message of an ended task once more, with what was edited. Its former times do not bind it. */
+export function toRetryMessage(original: TaskMessage, edit: RetryEdit, made: Made): TaskMessage {
+  return {
+    ...original,
+    id: made.id,
+    content: edit.content ?? original.content,
+    target: edit.target === undefined ? original.target : edit.target,
+    requires: edit.requires ?? original.requires,
+    labels: edit.labels ?? original.labels,
+    session: edit.session === undefined ? original.session : edit.session,
+    timeoutMs: edit.timeout_s === undefined ? original.timeoutMs : toTimeoutMs(edit.timeout_s),
+    effects: edit.effects ?? original.effects,
+    priority: edit.priority ?? original.priority,
+    retry: edit.retry === undefined ? original.retry : toRetryPolicy(edit.retry),
+    createdAtMs: made.nowMs,
+    isSynchronous: false,
+    notBeforeMs: toEpochMs(edit.not_before),
+    expiresAtMs: toEpochMs(edit.expires_at),
+    retryOf: original.id,
+    idempotencyKey: null,
+    bodyHash: null,
+  };
+}
+
+/** What is wrong with the times of a queued message, in words; null: nothing. */
+export function timesProblem(
+  { notBeforeMs, expiresAtMs }: Pick<TaskMessage, "notBeforeMs" | "expiresAtMs">,
+  nowMs: number,
+): string | null {
+  if (notBeforeMs !== null && notBeforeMs > nowMs + maxDelayMs)
+    return "not_before is more than a year ahead.";
+  if (expiresAtMs !== null && expiresAtMs <= nowMs) {
+    return `expires_at is in the past: here it is ${toIsoTime(nowMs)}.`;
+  }
+  if (notBeforeMs !== null && expiresAtMs !== null && notBeforeMs >= expiresAtMs) {
+    return "expires_at must come after not_before.";
+  }
+  return null;
+}
+
+/** Throws BODY_INVALID when a queued message could never run, or only in a year. */
+export function assertTimes(message: Pick<TaskMessage, "notBeforeMs" | "expiresAtMs">, nowMs: number): void {
+  const problem = timesProblem(message, nowMs);
+  if (problem !== null) throw new MeshError("BODY_INVALID", problem);
+}
+
+type CommonPart = Omit<
+  TaskMessage,
+  "target" | "isSynchronous" | "notBeforeMs" | "expiresAtMs" | "idempotencyKey" | "bodyHash"
+>;
+
+function toMessage(input: MessageInput, { subject }: Submission, { id, nowMs }: Made): CommonPart {
+  return {
+    id,
+    subject,
+    content: input.content,
+    source: input.source,
+    session: input.session ?? null,
+    requires: input.requires ?? {},
+    labels: input.labels ?? {},
+    effects: input.effects ?? "unsafe",
+    infer: input.infer ?? true,
+    timeoutMs: toTimeoutMs(input.timeout_s ?? defaultTimeoutS),
+    createdAtMs: nowMs,
+    priority: input.priority ?? defaultPriority,
+    retry: toRetryPolicy(input.retry),
+    retryOf: null,
+  };
+}
+
+function keyOf(
+  { headers, bodyText }: Submission,
+  place: string,
+): Pick<TaskMessage, "idempotencyKey" | "bodyHash"> {
+  const key = headers.get("idempotency-key");
+  if (key === null) return { idempotencyKey: null, bodyHash: null };
+  if (key === "" || key.length > maxKeyLength) {
+    throw new MeshError("BODY_INVALID", `Idempotency-Key must have 1 to ${maxKeyLength} characters.`);
+  }
+  return { idempotencyKey: key, bodyHash: sha256Hex(`${place}\n${bodyText}`) };
+}
+
+function toTimeoutMs(seconds: number): number {
+  return Math.max(1, Math.round(seconds * 1000));
+}
+
+/** The schema has read it: it is a time. */
+function toEpochMs(time: string | undefined): number | null {
+  return time === undefined ? null : fromIsoTime(time);
+}

@@ -1,0 +1,65 @@
+import type { Task } from "../../domain/tasks/task.ts";
+import type { Log } from "../../platform/log.ts";
+import type { RouteAnswer } from "../../protocol/http/contract.ts";
+import type { Call } from "../http/call.ts";
+import type { EventStreams } from "../http/event-stream.ts";
+import { createAnswerStream } from "./answer-stream.ts";
+import type { LiveTask } from "./live-task.ts";
+import type { StreamPositions } from "./stream-position.ts";
+import { toRouteAnswer } from "./task-outcome.ts";
+
+/** What a stream needs of the request that asks for it. */
+type StreamCall = Pick<Call<never>, "headers" | "requestId" | "takeTime">;
+
+/** A stream that has its place, but perhaps no task yet. */
+export interface TaskStreamPlace {
+  /** @param onGone the reader went away before the end */
+  readonly follow: (live: LiveTask, onGone: () => void) => Response;
+  /** Gives it up unused. */
+  readonly release: () => void;
+}
+
+/** Streams of the tasks of this coordinator, for those who sent them and those who look on. */
+export interface TaskStreams {
+  /** Throws QUEUE_FULL when too many are open. */
+  readonly open: (call: StreamCall) => TaskStreamPlace;
+}
+
+interface TaskStreamOptions {
+  readonly streams: EventStreams;
+  readonly positions: StreamPositions;
+  readonly log: Log;
+}
+
+export function createTaskStreams({ streams, positions, log }: TaskStreamOptions): TaskStreams {
+  /** Answers are long; all readers of one share it. */
+  const answers = new WeakMap<Task, RouteAnswer>();
+
+  function answerOf(task: Task): RouteAnswer {
+    const answer = answers.get(task) ?? toRouteAnswer(task);
+    answers.set(task, answer);
+    return answer;
+  }
+
+  return {
+    open: (call) => {
+      const place = streams.take();
+      return {
+        release: place.release,
+        follow: (live, onGone) => {
+          const source = createAnswerStream(live, {
+            requestId: call.requestId,
+            log,
+            from: positions.parse(call.headers.get("last-event-id")),
+            printPosition: positions.print,
+            answerOf,
+            onGone,
+            // From now on a reader that takes nothing is not waited for.
+            onEnd: call.takeTime(),
+          });
+          return place.answer(source, { "x-claw-mesh-task": live.id });
+        },
+      };
+    },
+  };
+}
