@@ -34,6 +34,15 @@ export type Scheduling = z.infer<typeof Scheduling>;
 export const Transport = z.enum(["link", "direct"]);
 export type Transport = z.infer<typeof Transport>;
 
+/** One way in which a node has failed too often to get work as before. */
+export const NodeBreaker = z.object({
+  /** Kind of the runtime's failure, or `lost_after_start`. */
+  cause: z.enum(["auth", "quota", "overloaded", "internal", "lost_after_start"]),
+  /** It gets no work before this moment; null: it is being tried again with one message at a time. */
+  open_until: z.iso.datetime().nullable(),
+});
+export type NodeBreaker = z.infer<typeof NodeBreaker>;
+
 /** A node as the API shows it; a superset of the classic tool's object. */
 export const NodeInfo = z.object({
   id: NodeId,
@@ -55,6 +64,8 @@ export const NodeInfo = z.object({
   runtimes: z.array(RuntimeStatus),
   groups: z.array(z.string()),
   weight: z.number(),
+  /** Empty while it works; an older coordinator does not tell. */
+  breakers: z.array(NodeBreaker).default([]),
   /** Exponentially weighted mean of the answer time, milliseconds; null before the first answer. */
   latency_ms: z.number().nullable(),
   version: z.string().nullable(),

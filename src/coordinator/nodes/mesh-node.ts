@@ -1,3 +1,4 @@
+import type { BreakerCause } from "../../domain/nodes/blame.ts";
 import type { NodeView } from "../../domain/routing/mesh-snapshot.ts";
 import type { CoordinatorLink } from "../../link/coordinator-link.ts";
 import { toIsoTime } from "../../platform/clock.ts";
@@ -9,6 +10,20 @@ import type { Principal } from "../auth/principal.ts";
 
 /** Weight of the newest answer time in the mean. */
 const latencyShare = 0.2;
+
+/** One way in which the node has failed too often. */
+export interface OpenBreaker {
+  readonly cause: BreakerCause;
+  /** Epoch; null: it is being tried again, one attempt at a time. */
+  readonly openUntilMs: number | null;
+}
+
+/** What the circuit breakers of a node come to; coordinator/health/breakers.ts keeps them. */
+export interface BreakerView {
+  readonly isOpen: boolean;
+  readonly breakers: readonly OpenBreaker[];
+  readonly onReserved: (() => void) | null;
+}
 
 export type LinkToNode = CoordinatorLink<Principal>;
 
@@ -31,7 +46,10 @@ export class MeshNode implements NodeView {
   sinceMs: number;
   isReady = false;
   reason: string | null = "not linked yet";
-  readonly isBreakerOpen = false;
+  isBreakerOpen = false;
+  breakers: readonly OpenBreaker[] = [];
+  /** Told whenever a slot is reserved; null: nobody has to know. */
+  onReserved: (() => void) | null = null;
   slots = 1;
   inFlight = 0;
   foreignRuns = 0;
@@ -50,6 +68,16 @@ export class MeshNode implements NodeView {
     this.offlineSinceMs = record.lastSeenAtMs;
     this.sinceMs = record.lastSeenAtMs;
     this.setRecord(record);
+  }
+
+  /** Why it gets no work: `auth, next try at <time>`; null while it gets some. */
+  get breakerDetail(): string | null {
+    if (this.breakers.length === 0) return null;
+    const causes = this.breakers.map(({ cause }) => cause).join(", ");
+    const untilMs = Math.max(...this.breakers.map(({ openUntilMs }) => openUntilMs ?? 0));
+    return untilMs === 0
+      ? `${causes}, it is being tried with one message`
+      : `${causes}, next try at ${toIsoTime(untilMs)}`;
   }
 
   get scheduling(): Scheduling {
@@ -118,6 +146,10 @@ export function toNodeInfo(node: MeshNode, groups: readonly string[]): NodeInfo 
     runtimes: [...node.runtimes],
     groups: [...groups],
     weight: node.weight,
+    breakers: node.breakers.map(({ cause, openUntilMs }) => ({
+      cause,
+      open_until: openUntilMs === null ? null : toIsoTime(openUntilMs),
+    })),
     latency_ms: node.latencyMs === 0 ? null : Math.round(node.latencyMs * 10) / 10,
     version: node.record.version,
     joined_at: toIsoTime(node.record.joinedAtMs),

@@ -12,7 +12,7 @@ import { nodeTokenPrefix } from "../../protocol/token-prefix.ts";
 import type { NodeRecord, NodeStore } from "../../store/nodes.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
-import { type LinkToNode, MeshNode } from "./mesh-node.ts";
+import { type BreakerView, type LinkToNode, MeshNode } from "./mesh-node.ts";
 
 /** A node that was let in. */
 interface Admission {
@@ -55,6 +55,8 @@ export interface NodeRegistry {
   readonly patch: (node: MeshNode, patch: NodePatch) => Promise<void>;
   /** Takes it out of the mesh; `isRemoved`: an operator did, and its token is void. */
   readonly hide: (node: MeshNode, isRemoved: boolean) => Promise<void>;
+  /** `isNews`: it may take work again, or what is shown of it has changed. */
+  readonly setBreakers: (node: MeshNode, view: BreakerView, isNews: boolean) => void;
   readonly reserve: (node: MeshNode) => void;
   /** `isRefused`: the node did not take what the slot was for. */
   readonly release: (node: MeshNode, isRefused: boolean) => void;
@@ -298,8 +300,15 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       }));
       events.emit("node.left", { nodeId: node.id, name: node.name, isRemoved });
     },
+    setBreakers: (node, { isOpen, breakers, onReserved }, isNews) => {
+      node.isBreakerOpen = isOpen;
+      node.breakers = breakers;
+      node.onReserved = onReserved;
+      if (isNews) changed(node);
+    },
     reserve: (node) => {
       node.inFlight += 1;
+      node.onReserved?.();
     },
     release: (node, isRefused) => {
       node.inFlight = Math.max(0, node.inFlight - 1);

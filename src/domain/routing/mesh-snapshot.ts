@@ -28,6 +28,8 @@ export interface NodeView {
   readonly scheduling: Scheduling;
   /** Its circuit breaker is open: it failed too often lately. */
   readonly isBreakerOpen: boolean;
+  /** Which way it fails and when it is tried again; null while no breaker is open. */
+  readonly breakerDetail?: string | null;
   readonly slots: number;
   /** Running attempts plus reservations. */
   readonly inFlight: number;

@@ -100,6 +100,8 @@ function refusalDetail(reason: RefusalReason, { node }: Place, decision: RouteDe
         .join(", ");
     case "not_target":
       return question.holder === null ? null : `the conversation is on ${question.holder.node.name}`;
+    case "breaker_open":
+      return node.breakerDetail ?? null;
     case "full":
       return `${node.inFlight} of ${node.slots} slots in use`;
     default:
