@@ -29,7 +29,6 @@ import { createAttemptSender } from "./dispatch/attempt-sender.ts";
 import { createNodeLinks } from "./dispatch/node-links.ts";
 import type { MeshEvents } from "./events/mesh-events.ts";
 import { startBreakers } from "./health/breakers.ts";
-import { startBreakers } from "./health/breakers.ts";
 import { type HttpServer, startHttpServer } from "./http/http-server.ts";
 import { defaultMaxBodyBytes } from "./http/read-body.ts";
 import { createServiceRoutes } from "./http/service-routes.ts";
@@ -176,8 +175,6 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
     random,
     log,
   });
-  const hasSucceeded = (id: TaskId) => engine.find(id)?.task.state === "succeeded";
-  startBreakers({ registry, events, clock, deadlines, random, hasSucceeded });
   const hasSucceeded = (id: TaskId) => engine.find(id)?.task.state === "succeeded";
   startBreakers({ registry, events, clock, deadlines, random, hasSucceeded });
   await engine.recover();
