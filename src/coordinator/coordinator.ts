@@ -11,6 +11,7 @@ import { systemIds } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import { acquireLock, type ProcessLock } from "../platform/process-lock.ts";
 import { systemRandom } from "../platform/random.ts";
+import { createSafeFetch } from "../platform/safe-fetch.ts";
 import { MeshError } from "../protocol/errors.ts";
 import type { Invite } from "../protocol/http/contract.ts";
 import type { MeshId, TaskId } from "../protocol/ids.ts";
@@ -22,6 +23,7 @@ import { loadAdminToken } from "./auth/admin-token.ts";
 import { createAuthenticator } from "./auth/authenticator.ts";
 import { createInvite } from "./auth/invites.ts";
 import type { Principal } from "./auth/principal.ts";
+import { createDirectNodes } from "./direct/direct-nodes.ts";
 import { createDirectRoutes } from "./direct/routes.ts";
 import { createAckQueue } from "./dispatch/ack-queue.ts";
 import { createAttemptReports } from "./dispatch/attempt-reports.ts";
@@ -181,6 +183,16 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
 
   const acks = createAckQueue(store.sync, deadlines, log);
   const reports = createAttemptReports({ engine, store: store.tasks, registry, acks, log });
+  const directNodes = createDirectNodes({
+    registry,
+    engine,
+    reports,
+    events,
+    safeFetch: createSafeFetch({ clock, allowPrivate: options.allowPrivate }),
+    clock,
+    ids,
+    log,
+  });
   const links = createLinkServer<Principal>({
     clock,
     log,
@@ -225,12 +237,20 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
         ids,
         log,
       }),
-      ...createDirectRoutes(),
+      ...createDirectRoutes({
+        nodes: directNodes,
+        registry,
+        invites: store.invites,
+        allowPrivate: options.allowPrivate,
+        clock,
+        log,
+      }),
       ...createNodeRoutes({ registry, clock, groupsOf: madeGroups.of }),
       ...createRoutingRoutes({ router, rules, groups: madeGroups, clock }),
     },
   });
   links.start();
+  directNodes.start();
   const retention = createRetention({ store: store.tasks, policy: options.retention, events, clock, log });
   retention.start();
   log.info(`coordinator listening on :${server.port}`, { version, mesh: store.meshId });
@@ -256,6 +276,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
     close: async () => {
       links.closeAll(closeCodes.goingAway, "the coordinator stops");
       links.stop();
+      directNodes.stop();
       deadlines.stop();
       await server.stop(true);
       await retention.stop();

@@ -17,6 +17,8 @@ export interface NodeRecord {
   readonly transport: Transport;
   /** Address of a direct endpoint; null for a link. */
   readonly endpoint: string | null;
+  /** The token that the coordinator calls a direct endpoint with; null for a link, whose token nobody else needs. */
+  readonly directToken: string | null;
   readonly version: string | null;
   readonly joinedAtMs: number;
   readonly lastSeenAtMs: number;

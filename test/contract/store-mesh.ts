@@ -24,6 +24,7 @@ function createSampleNode(name: string, parts: Partial<NodeRecord> = {}): NodeRe
     tokenHash: "cd".repeat(32),
     transport: "link",
     endpoint: null,
+    directToken: null,
     version: "0.1.0",
     joinedAtMs: sampleTimeMs,
     lastSeenAtMs: sampleTimeMs,

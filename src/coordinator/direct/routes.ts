@@ -1,11 +1,163 @@
+import { waitAtMost } from "../../platform/bounded-wait.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { sha256Hex } from "../../platform/hash.ts";
+import type { Log } from "../../platform/log.ts";
+import { checkHost, parseEndpoint, type ResolveName, systemResolve } from "../../platform/safe-address.ts";
+import { type Capabilities, Skill } from "../../protocol/capability.ts";
+import { DirectNode, directNodeHeader, fromHeaderJson } from "../../protocol/direct.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import type { contract } from "../../protocol/http/contract.ts";
+import type { Instance } from "../../protocol/ids.ts";
+import { closeCodes, type HelloFrame, linkVersion } from "../../protocol/link/v1/frames.ts";
+import type { InviteStore } from "../../store/invites.ts";
+import type { Principal } from "../auth/principal.ts";
+import type { Call } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
+import type { MeshNode } from "../nodes/mesh-node.ts";
+import type { NodeRegistry } from "../nodes/registry.ts";
+import { defaultDirectSlots } from "./direct-node.ts";
+import type { DirectNodes } from "./direct-nodes.ts";
 
 type DirectHandlers = Pick<Handlers, "registerNode" | "heartbeatNode">;
+type Registration = Call<typeof contract.registerNode>;
 
-export function createDirectRoutes(): DirectHandlers {
-  const missing = () => {
-    throw new MeshError("INTERNAL", "not built yet");
+/** Longest look-up of a name. */
+const resolveLimitMs = 5_000;
+
+interface DirectRouteOptions {
+  readonly nodes: DirectNodes;
+  readonly registry: NodeRegistry;
+  readonly invites: InviteStore;
+  /** Endpoints may have private addresses. */
+  readonly allowPrivate: boolean;
+  readonly resolve?: ResolveName;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What the classic tool calls to join and to stay. docs/adr/0014 tells who may take which name. */
+export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers {
+  const { nodes, registry, clock, log } = options;
+
+  async function assertEndpoint(text: string): Promise<void> {
+    const endpoint = parseEndpoint(text);
+    if (endpoint === null) {
+      throw new MeshError("ENDPOINT_REFUSED", `"${text}" is not of the form host:port.`);
+    }
+    const { allowPrivate, resolve = systemResolve } = options;
+    const late = { kind: "refused", why: "unresolved", reason: "its name was not found in time" } as const;
+    const checked = await waitAtMost(checkHost(endpoint.host, { resolve, allowPrivate }), {
+      clock,
+      limitMs: resolveLimitMs,
+      otherwise: late,
+    });
+    if (checked.kind === "allowed") return;
+    const hint =
+      checked.why === "private"
+        ? "Start the coordinator with --allow-private (coordinator.allow_private), if nodes at private addresses are wanted."
+        : "Join with --endpoint host:port, an address at which the coordinator reaches this node.";
+    throw new MeshError("ENDPOINT_REFUSED", `The endpoint ${text} is refused: ${checked.reason}.`, { hint });
+  }
+
+  /** The node whose place it may take; null: it is a new one. */
+  function holderFor({ principal, body }: Registration, instance: Instance): MeshNode | null {
+    if (principal.nodeId !== null) {
+      const own = registry.findKnown(principal.nodeId);
+      if (own?.nameKey === body.name.toLowerCase()) return own;
+      throw new MeshError("SCOPE_MISSING", "A node's token registers that node only, under its own name.", {
+        hint: "Join with the admin token or with an invite.",
+      });
+    }
+    const named = registry.find(body.name);
+    if (named === null || named.nameKey !== body.name.toLowerCase()) return null;
+    if (named.record.transport !== "direct") return null;
+    if (principal.inviteHash !== null) {
+      // The answer to its first registration was lost.
+      const state = nodes.stateOf(named.id);
+      const isSame = state?.inviteHash === principal.inviteHash && state.instance === instance;
+      return isSame ? named : null;
+    }
+    // The classic tool keeps nothing on its disk: a restarted node has only its name and its address.
+    return named.record.endpoint === body.endpoint || !named.isOnline ? named : null;
+  }
+
+  async function redeemInvite(principal: Principal, instance: Instance): Promise<void> {
+    const { inviteHash } = principal;
+    if (inviteHash === null) return;
+    if (await options.invites.redeem(inviteHash, instance, clock.nowMs())) return;
+    throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
+  }
+
+  return {
+    registerNode: async (call) => {
+      const { body, principal, headers } = call;
+      await assertEndpoint(body.endpoint);
+      const instance = toInstance(body.name, body.endpoint);
+      const holder = holderFor(call, instance);
+      // Refused before the invite is used up: it stays good for another name.
+      if (holder === null) registry.assertNameFree(body.name, null);
+      await redeemInvite(principal, instance);
+      const told = fromHeaderJson(DirectNode, headers.get(directNodeHeader));
+      const hello = toHello(call, instance, told);
+      const { node, token, isReturning } = await registry.admit(hello, principal, {
+        endpoint: body.endpoint,
+        holder,
+      });
+      if (token === null) throw new Error("a direct node always has a token");
+      if (node.link !== null && nodes.stateOf(node.id) === null) {
+        node.link.close(closeCodes.replaced, "it has registered a direct endpoint");
+      }
+      nodes.take(node, { told, instance, inviteHash: principal.inviteHash });
+      log.info(`node registered: ${node.id} (${node.name})`, {
+        endpoint: body.endpoint,
+        returning: isReturning,
+      });
+      return { node_id: node.id, token };
+    },
+    heartbeatNode: ({ params, body, principal }) => {
+      const node = registry.findKnown(params.id);
+      if (principal.nodeId !== null && principal.nodeId !== node?.id) {
+        throw new MeshError("SCOPE_MISSING", "A node's token opens that node's own routes only.");
+      }
+      if (node === null || node.record.transport !== "direct") {
+        throw new MeshError("NODE_NOT_FOUND", `node "${params.id}" not found`);
+      }
+      // One that was drained may go on beating: if it were unknown it would register again.
+      if (node.record.hiddenAtMs === null) nodes.heartbeat(node, body.status);
+      return undefined;
+    },
   };
-  return { registerNode: missing, heartbeatNode: missing };
+}
+
+/** Stands for the process of a node that has no id of one: the same name at the same address. */
+function toInstance(name: string, endpoint: string): Instance {
+  return sha256Hex(`${name.toLowerCase()}\n${endpoint}`).slice(0, 32) as Instance;
+}
+
+function toHello({ body, headers }: Registration, instance: Instance, told: DirectNode | null): HelloFrame {
+  return {
+    type: "hello",
+    versions: [linkVersion],
+    software: told?.version ?? classicVersion(headers),
+    name: body.name,
+    instance,
+    capabilities: toCapabilities(body.capabilities),
+    slots: told?.slots ?? defaultDirectSlots,
+    runtimes: told?.runtimes ?? [],
+    running: [],
+    unacknowledged: [],
+  };
+}
+
+function classicVersion(headers: Headers): string {
+  return headers.get("user-agent")?.startsWith("Go-http-client") === true ? "classic" : "";
+}
+
+/** The classic tool takes any text for a skill; what no message could ask for is left out. */
+function toCapabilities(given: Registration["body"]["capabilities"]): Capabilities {
+  const skills = given.skills.flatMap((skill) => {
+    const parsed = Skill.safeParse(skill);
+    return parsed.success ? [parsed.data] : [];
+  });
+  return { ...given, skills };
 }

@@ -7,7 +7,7 @@ import type { Capabilities } from "../../protocol/capability.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import type { HelloFrame, StatusFrame } from "../../protocol/link/v1/frames.ts";
-import { defaultDrainDeadlineS, type NodePatch } from "../../protocol/node.ts";
+import { defaultDrainDeadlineS, type NodePatch, type RuntimeStatus } from "../../protocol/node.ts";
 import { nodeTokenPrefix } from "../../protocol/token-prefix.ts";
 import type { NodeRecord, NodeStore } from "../../store/nodes.ts";
 import type { Principal } from "../auth/principal.ts";
@@ -20,6 +20,21 @@ interface Admission {
   /** The node's new token, when it needs one. */
   readonly token: string | null;
   readonly isReturning: boolean;
+}
+
+/** What a node with a direct endpoint registers with beside its `hello`. */
+interface DirectPlace {
+  /** `host:port` */
+  readonly endpoint: string;
+  /** Whose place it takes; null: nobody's. */
+  readonly holder: MeshNode | null;
+}
+
+/** What a direct node has let the coordinator know of its state. */
+interface NodeSigns {
+  readonly runtimes: readonly RuntimeStatus[];
+  /** Runs of others, as far as it tells. */
+  readonly foreignRuns?: number;
 }
 
 /** All nodes of the mesh, their identity and their present state. */
@@ -45,10 +60,14 @@ export interface NodeRegistry {
    */
   readonly holderOf: (hello: HelloFrame, principal: Principal) => MeshNode | null;
   /** Decides who a dialing node is, and records it. Throws NAME_TAKEN, TOKEN_INVALID or STORE_UNAVAILABLE. */
-  readonly admit: (hello: HelloFrame, principal: Principal) => Promise<Admission>;
+  readonly admit: (hello: HelloFrame, principal: Principal, direct?: DirectPlace) => Promise<Admission>;
+  /** Throws NAME_TAKEN when another node than `own`, or a group, has the name. */
+  readonly assertNameFree: (name: string, own: NodeId | null) => void;
   readonly setOnline: (node: MeshNode, link: LinkToNode, hello: HelloFrame) => void;
   readonly setOffline: (node: MeshNode, reason: string) => void;
   readonly setStatus: (node: MeshNode, status: StatusFrame) => void;
+  /** A sign of life without a status. */
+  readonly setSeen: (node: MeshNode, signs: NodeSigns) => void;
   readonly setCapabilities: (node: MeshNode, capabilities: Capabilities) => Promise<void>;
   /** The node cannot take work for this reason until its next status. */
   readonly setNotReady: (node: MeshNode, reason: string) => void;
@@ -176,12 +195,11 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     return node?.instance === instance ? node : undefined;
   }
 
-  async function admit(hello: HelloFrame, principal: Principal): Promise<Admission> {
-    const existing = holderOf(hello, principal);
+  async function admit(hello: HelloFrame, principal: Principal, direct?: DirectPlace): Promise<Admission> {
+    const existing = direct === undefined ? holderOf(hello, principal) : direct.holder;
     assertNameFree(hello.name, existing?.id ?? null);
     const nowMs = clock.nowMs();
-    const needsToken = existing === null || principal.nodeId === null;
-    const token = needsToken ? nodeTokenPrefix + createSecret() : null;
+    const token = tokenFor(existing, principal, direct);
     // A drain ends with the agent process that it was meant for.
     const goesOnDraining = hello.draining === true || existing?.instance === hello.instance;
     const isDrainOver = ({ scheduling, hiddenAtMs }: NodeRecord) =>
@@ -195,8 +213,9 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       scheduling: before === null || isDrainOver(before) ? "active" : before.scheduling,
       weight: before?.weight ?? 1,
       tokenHash: token === null ? (before?.tokenHash ?? "") : sha256Hex(token),
-      transport: "link",
-      endpoint: null,
+      transport: direct === undefined ? "link" : "direct",
+      endpoint: direct?.endpoint ?? null,
+      directToken: direct === undefined ? null : token,
       version: hello.software,
       joinedAtMs: before?.joinedAtMs ?? nowMs,
       lastSeenAtMs: nowMs,
@@ -236,6 +255,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     isExpected: (nodeId) => expected.has(nodeId) && clock.monotonicMs() < gatheredAtMs,
     isNameTaken: (name) => byName.has(name.toLowerCase()),
     admit,
+    assertNameFree,
     setOnline: (node, link, hello) => {
       expected.delete(node.id);
       node.link = link;
@@ -276,6 +296,13 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
         runtimeKinds === node.runtimes.map((runtime) => `${runtime.kind}:${runtime.ready}`).join();
       if (!isSame) changed(node);
     },
+    setSeen: (node, { runtimes, foreignRuns }) => {
+      node.record = { ...node.record, lastSeenAtMs: clock.nowMs() };
+      if (foreignRuns !== undefined) node.foreignRuns = foreignRuns;
+      if (JSON.stringify(runtimes) === JSON.stringify(node.runtimes) && node.isReady) return;
+      node.setRuntimes(runtimes);
+      changed(node);
+    },
     setCapabilities: async (node, capabilities) => {
       await save(node, (present) => ({ ...present, capabilities }));
       changed(node);
@@ -315,6 +342,14 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       events.emit("node.freed", { nodeId: node.id, isRefused });
     },
   };
+}
+
+/** The token to tell it; null: it has one. One with a direct endpoint is told in any case, as the coordinator calls it with that. */
+function tokenFor(existing: MeshNode | null, principal: Principal, direct?: DirectPlace): string | null {
+  const isItsOwn = existing !== null && principal.nodeId !== null;
+  if (isItsOwn && direct === undefined) return null;
+  const known = isItsOwn ? existing.record.directToken : null;
+  return known ?? nodeTokenPrefix + createSecret();
 }
 
 /** An operator's tag edits are kept apart from the node's own tags: adding undoes a removal, and the other way round. */

@@ -57,3 +57,6 @@ create index tasks_dead_letters on tasks (id)
   where state = 'failed' and retried_as is null and discarded_at_ms is null;
 
 create unique index tasks_idempotency on tasks (subject, idempotency_key) where idempotency_key is not null;
+
+-- The token that the coordinator calls a node with, when it has a direct endpoint: in the clear, as it has to be sent.
+alter table nodes add column direct_token text;

@@ -23,6 +23,7 @@ const NodeRow = z.object({
   last_seen_at_ms: z.number(),
   hidden_at_ms: z.number().nullable(),
   is_removed: booleanColumn,
+  direct_token: z.string().nullable(),
 });
 
 /** @returns a function that returns false, and saves nothing, when another node in sight has the name */
@@ -33,8 +34,8 @@ export function prepareSaveNode(database: Database): (node: NodeRecord) => boole
   const upsert = database.prepare(`
     insert into nodes (
       id, name, name_key, capabilities, added_tags, removed_tags, scheduling, weight, token_hash, transport, endpoint,
-      version, joined_at_ms, last_seen_at_ms, hidden_at_ms, is_removed
-    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      version, joined_at_ms, last_seen_at_ms, hidden_at_ms, is_removed, direct_token
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (id) do update set
       name = excluded.name,
       name_key = excluded.name_key,
@@ -50,7 +51,8 @@ export function prepareSaveNode(database: Database): (node: NodeRecord) => boole
       joined_at_ms = excluded.joined_at_ms,
       last_seen_at_ms = excluded.last_seen_at_ms,
       hidden_at_ms = excluded.hidden_at_ms,
-      is_removed = excluded.is_removed`);
+      is_removed = excluded.is_removed,
+      direct_token = excluded.direct_token`);
   return (node) => {
     const nameKey = foldName(node.name);
     if (node.hiddenAtMs === null && namesake.get(nameKey, node.id) !== null) return false;
@@ -71,6 +73,7 @@ export function prepareSaveNode(database: Database): (node: NodeRecord) => boole
       node.lastSeenAtMs,
       node.hiddenAtMs,
       toBooleanColumn(node.isRemoved),
+      node.directToken,
     );
     return true;
   };
@@ -94,6 +97,7 @@ function fromNodeRow(nodeRow: unknown): NodeRecord {
     tokenHash: row.token_hash,
     transport: row.transport,
     endpoint: row.endpoint,
+    directToken: row.direct_token,
     version: row.version,
     joinedAtMs: row.joined_at_ms,
     lastSeenAtMs: row.last_seen_at_ms,
