@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readEvents } from "../support/event-stream.ts";
 import { type HeldRuntime, startHeldRuntime } from "../support/held-runtime.ts";
 import {
@@ -39,6 +39,12 @@ beforeEach(async () => {
       args: ["--slots", "1"],
     });
   [leaving, staying] = await Promise.all([join("leaving", leavingRuntime), join("staying", stayingRuntime)]);
+});
+
+// What is still held would keep the programs from ending.
+afterEach(async () => {
+  await leavingRuntime[Symbol.asyncDispose]();
+  await stayingRuntime[Symbol.asyncDispose]();
 });
 
 function send(node: NodeProcess, body: object): Promise<HttpAnswer> {

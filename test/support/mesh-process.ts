@@ -4,7 +4,14 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type CommandResult, type Exit, type Program, runProgram, startProgram } from "./program.ts";
+import {
+  type CommandResult,
+  type Exit,
+  type Program,
+  type ProgramOptions,
+  runProgram,
+  startProgram,
+} from "./program.ts";
 import { createTempDir } from "./temp-dir.ts";
 
 /** Long enough for a test of several processes on a busy machine; pass it to `setDefaultTimeout`. */
@@ -22,7 +29,10 @@ export interface Machine {
   readonly home: string;
   readonly cwd: string;
   /** Starts a program that goes on; it ends with the mesh. */
-  readonly start: (args: readonly string[], options?: RunOptions) => Program;
+  readonly start: (
+    args: readonly string[],
+    options?: RunOptions & Pick<ProgramOptions, "wrapper">,
+  ) => Program;
   /** Runs a command to its end. */
   readonly cli: (args: readonly string[], options?: RunOptions) => Promise<CommandResult>;
 }
@@ -69,6 +79,7 @@ export interface CoordinatorOptions {
   /** More flags for `up`. Default: `--no-local`. */
   readonly args?: readonly string[];
   readonly machine?: Machine;
+  readonly wrapper?: ProgramOptions["wrapper"];
 }
 
 export interface NodeOptions {
@@ -103,7 +114,9 @@ export async function createTestMesh(): Promise<TestMesh> {
       home,
       cwd,
       start: (args, options = {}) => {
-        const program = startProgram({ args, cwd: options.cwd ?? cwd, env: { ...base, ...options.env } });
+        const { wrapper = [] } = options;
+        const env = { ...base, ...options.env };
+        const program = startProgram({ args, cwd: options.cwd ?? cwd, env, wrapper });
         programs.push(program);
         return program;
       },
@@ -115,7 +128,8 @@ export async function createTestMesh(): Promise<TestMesh> {
   const startCoordinator: TestMesh["startCoordinator"] = async (options = {}) => {
     const machine = options.machine ?? (await createMachine("coordinator"));
     const flags = options.args ?? ["--no-local"];
-    let program = machine.start(["up", "--port", "0", ...flags]);
+    const { wrapper = [] } = options;
+    let program = machine.start(["up", "--port", "0", ...flags], { wrapper });
     const port = await listeningPort(program);
     const url = `http://127.0.0.1:${port}`;
     const token = (await Bun.file(join(machine.home, ".claw-mesh", "token")).text()).trim();
@@ -130,7 +144,7 @@ export async function createTestMesh(): Promise<TestMesh> {
       kill: (signal) => program.stop(signal),
       restart: async () => {
         await program.exited;
-        program = machine.start(["up", "--port", String(port), ...flags]);
+        program = machine.start(["up", "--port", String(port), ...flags], { wrapper });
         await listeningPort(program);
       },
     };

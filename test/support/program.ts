@@ -12,6 +12,8 @@ export interface Exit {
 
 export interface ProgramOptions {
   readonly args: readonly string[];
+  /** Words before the executable, such as a tracer that leaves the process id to it. Default: none. */
+  readonly wrapper?: readonly string[];
   readonly cwd: string;
   /** All variables of the process; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
@@ -84,9 +86,9 @@ async function readInto(stream: ReadableStream<Uint8Array>, append: (text: strin
   append(decoder.decode());
 }
 
-export function startProgram({ args, cwd, env }: ProgramOptions): Program {
+export function startProgram({ args, cwd, env, wrapper = [] }: ProgramOptions): Program {
   const log = createLineLog();
-  const child = Bun.spawn([executable, ...args], {
+  const child = Bun.spawn([...wrapper, executable, ...args], {
     cwd,
     env: { ...env },
     stdin: "ignore",
