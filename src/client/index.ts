@@ -3,6 +3,7 @@ export {
   type CallInput,
   type CallOptions,
   createMeshClient,
+  type FollowRequest,
   type MeshClient,
   type MeshClientOptions,
   type MeshFetch,

@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { MeshError } from "../protocol/errors.ts";
 import { contract } from "../protocol/http/contract.ts";
+import type { TaskId } from "../protocol/ids.ts";
 import { createMeshClient, type MeshClientOptions, type RouteEvent } from "./mesh-client.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
@@ -169,13 +170,13 @@ describe("a call", () => {
   });
 });
 
-describe("a streamed route", () => {
-  const sse = (...events: readonly (readonly [string, unknown])[]) =>
-    events.map(([name, data]) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`).join("");
-  const eventStream = (text: string) =>
-    new Response(text, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
-  const chunk = { attempt: 1, offset: 0, text: "你" };
+const sse = (...events: readonly (readonly [string, unknown])[]) =>
+  events.map(([name, data]) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`).join("");
+const eventStream = (text: string) =>
+  new Response(text, { headers: { "content-type": "text/event-stream; charset=utf-8" } });
+const chunk = { attempt: 1, offset: 0, text: "你" };
 
+describe("a streamed route", () => {
   async function collect(options: { target?: string; key?: string } = {}): Promise<RouteEvent[]> {
     const events: RouteEvent[] = [];
     const stream = client().streamRoute({
@@ -249,5 +250,65 @@ describe("a streamed route", () => {
   test("refuses events that are not what they say", async () => {
     handle = () => eventStream(sse(["chunk", { attempt: "one" }]));
     expect((await failureOf(collect())).code).toBe("NOT_A_COORDINATOR");
+  });
+});
+
+describe("the stream of a task", () => {
+  async function collect(lastEventId?: string): Promise<RouteEvent[]> {
+    const events: RouteEvent[] = [];
+    const request = { id: messageId as TaskId, ...(lastEventId === undefined ? {} : { lastEventId }) };
+    for await (const event of client().streamTask(request)) events.push(event);
+    return events;
+  }
+
+  test("is asked for where the last one broke, and gives the ids to go on from", async () => {
+    const seen: unknown[] = [];
+    handle = ({ method, url, headers }) => {
+      seen.push([method, new URL(url).pathname, headers.get("accept"), headers.get("last-event-id")]);
+      return eventStream(`id: m:1:0:1\n${sse(["chunk", chunk], ["result", answer])}`);
+    };
+    expect((await collect()).map(({ event, id }) => [event, id])).toEqual([
+      ["chunk", "m:1:0:1"],
+      ["result", undefined],
+    ]);
+    await collect("m:1:0:1");
+    const path = `/api/v1/tasks/${messageId}/stream`;
+    expect(seen).toEqual([
+      ["GET", path, "text/event-stream", null],
+      ["GET", path, "text/event-stream", "m:1:0:1"],
+    ]);
+  });
+
+  test("throws a refusal, the error event, and the end of the connection", async () => {
+    handle = () => Response.json({ error: "no such task", code: "TASK_NOT_FOUND" }, { status: 404 });
+    expect((await failureOf(collect())).code).toBe("TASK_NOT_FOUND");
+    handle = () =>
+      eventStream(sse(["error", { error: "x", code: "MESSAGE_CANCELLED", hint: "", request_id: "r" }]));
+    expect((await failureOf(collect())).code).toBe("MESSAGE_CANCELLED");
+    handle = () => eventStream(sse(["chunk", chunk]));
+    expect((await failureOf(collect())).code).toBe("COORDINATOR_UNREACHABLE");
+    handle = () => Response.json({ fine: true });
+    expect((await failureOf(collect())).code).toBe("NOT_A_COORDINATOR");
+  });
+});
+
+describe("the tasks of a filter", () => {
+  test("come page by page", async () => {
+    const seen: string[] = [];
+    handle = ({ url }) => {
+      const { searchParams } = new URL(url);
+      seen.push(searchParams.toString());
+      return Response.json({ tasks: [], next_cursor: searchParams.has("cursor") ? null : "c 1" });
+    };
+    for await (const task of client().tasks({ state: "failed", dead_letter: "true" })) throw task;
+    expect(seen).toEqual([
+      "state=failed&dead_letter=true&limit=500",
+      "state=failed&dead_letter=true&limit=500&cursor=c+1",
+    ]);
+  });
+
+  test("end when the other side gives the same page for ever", async () => {
+    handle = () => Response.json({ tasks: [], next_cursor: "again" });
+    expect((await failureOf(client().tasks().next())).code).toBe("NOT_A_COORDINATOR");
   });
 });

@@ -2,8 +2,10 @@ import type { z } from "zod";
 import { MeshError } from "../protocol/errors.ts";
 import { contract } from "../protocol/http/contract.ts";
 import type { RouteContract } from "../protocol/http/route.ts";
+import type { TaskId } from "../protocol/ids.ts";
 import type { MessageInput } from "../protocol/message.ts";
 import type { NodeInfo } from "../protocol/node.ts";
+import { maxTaskPage, type TaskFilter, type TaskSummary } from "../protocol/task.ts";
 import {
   type Exchange,
   fromErrorBody,
@@ -61,6 +63,14 @@ export interface RouteRequest {
   readonly signal?: AbortSignal;
 }
 
+export interface FollowRequest {
+  readonly id: TaskId;
+  /** The id of the last event that a broken stream gave: the new one goes on behind it. null or left out: from the start. */
+  readonly lastEventId?: string | null;
+  /** Ends the following; the task goes on. */
+  readonly signal?: AbortSignal;
+}
+
 /** An event of a streamed answer; the `error` of the wire is thrown instead. */
 export type RouteEvent = Exclude<StreamEvent, { readonly event: "error" }>;
 
@@ -86,6 +96,10 @@ export interface MeshClient {
   listNodes(options?: CallOptions): Promise<readonly NodeInfo[]>;
   /** Sends a message and yields the answer as it comes; the last event is `result`, errors are thrown. */
   streamRoute(request: RouteRequest): AsyncGenerator<RouteEvent, void, void>;
+  /** Follows a task to its end, as `streamRoute` does; a connection that breaks is the caller's to open again. */
+  streamTask(request: FollowRequest): AsyncGenerator<RouteEvent, void, void>;
+  /** The tasks of a filter, newest first; a page is asked for when the one before it was taken. */
+  tasks(filter?: TaskFilter, options?: CallOptions): AsyncGenerator<TaskSummary, void, void>;
 }
 
 const defaultTimeoutMs = 30_000;
@@ -129,10 +143,13 @@ export function createMeshClient(options: MeshClientOptions): MeshClient {
     return { answer: parseAnswer(route, response, text, exchange), headers: response.headers };
   };
 
+  const call: MeshClient["call"] = async (route, input, callOptions) =>
+    (await request(route, input, callOptions)).answer;
+
   return {
     baseUrl,
     request,
-    call: async (route, input, callOptions) => (await request(route, input, callOptions)).answer,
+    call,
     listNodes: async (callOptions) => {
       const nodes: NodeInfo[] = [];
       let cursor: string | null = null;
@@ -145,8 +162,34 @@ export function createMeshClient(options: MeshClientOptions): MeshClient {
       }
       throw new MeshError("NOT_A_COORDINATOR", `${baseUrl} lists its nodes on more than ${maxPages} pages`);
     },
-    streamRoute: (routeRequest) => streamRoute(routeRequest),
+    streamRoute,
+    streamTask,
+    tasks,
   };
+
+  async function* tasks(
+    filter: TaskFilter = {},
+    callOptions: CallOptions = {},
+  ): AsyncGenerator<TaskSummary, void, void> {
+    let cursor: string | null = null;
+    do {
+      const query: CallInput<typeof contract.listTasks>["query"] = {
+        ...filter,
+        limit: maxTaskPage,
+        ...(cursor === null ? {} : { cursor }),
+      };
+      const page: AnswerOf<typeof contract.listTasks> = await call(
+        contract.listTasks,
+        { query },
+        callOptions,
+      );
+      yield* page.tasks;
+      if (page.next_cursor !== null && page.next_cursor === cursor) {
+        throw new MeshError("NOT_A_COORDINATOR", `${baseUrl} gives the same page of tasks again and again`);
+      }
+      cursor = page.next_cursor;
+    } while (cursor !== null);
+  }
 
   async function* streamRoute(routeRequest: RouteRequest): AsyncGenerator<RouteEvent, void, void> {
     const { target, message, idempotencyKey, signal } = routeRequest;
@@ -164,26 +207,49 @@ export function createMeshClient(options: MeshClientOptions): MeshClient {
           ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
         },
         body: JSON.stringify(message),
-        ...(signal === undefined ? {} : { signal }),
+        ...signalOf(signal, null),
       },
       signal,
     );
-    const type = response.headers.get("content-type")?.split(";")[0]?.trim();
-    if (response.status !== 200 || type !== "text/event-stream" || response.body === null) {
-      const text = await readText(response, exchange, signal);
-      if (response.status !== 200) throw toMeshError(response, text, exchange);
-      yield { event: "result", data: parseAnswer(contract.routeMessage, response, text, exchange) };
+    if (isEventStream(response)) {
+      yield* untilResult(response, signal);
       return;
     }
-    yield* untilResult(readRouteStream(response.body, baseUrl), signal);
+    const text = await readText(response, exchange, signal);
+    if (response.status !== 200) throw toMeshError(response, text, exchange);
+    yield { event: "result", data: parseAnswer(contract.routeMessage, response, text, exchange) };
+  }
+
+  async function* streamTask({
+    id,
+    lastEventId = null,
+    signal,
+  }: FollowRequest): AsyncGenerator<RouteEvent, void, void> {
+    const response = await send(
+      baseUrl + pathOf(contract.streamTask, { params: { id } }),
+      {
+        method: "GET",
+        headers: {
+          ...headersOf(options.token, undefined),
+          accept: "text/event-stream",
+          ...(lastEventId === null ? {} : { "last-event-id": lastEventId }),
+        },
+        ...signalOf(signal, null),
+      },
+      signal,
+    );
+    if (!isEventStream(response)) {
+      throw toMeshError(response, await readText(response, exchange, signal), exchange);
+    }
+    yield* untilResult(response, signal);
   }
 
   async function* untilResult(
-    events: AsyncGenerator<StreamEvent, void, void>,
+    { body }: { readonly body: ReadableStream<Uint8Array> },
     signal: AbortSignal | undefined,
   ): AsyncGenerator<RouteEvent, void, void> {
     try {
-      for await (const event of events) {
+      for await (const event of readRouteStream(body, baseUrl)) {
         if (event.event === "error") throw fromErrorBody(event.data, null);
         yield event;
         if (event.event === "result") return;
@@ -198,6 +264,13 @@ export function createMeshClient(options: MeshClientOptions): MeshClient {
       `the connection to ${baseUrl} ended before the answer did`,
     );
   }
+}
+
+function isEventStream(
+  response: Response,
+): response is Response & { readonly body: ReadableStream<Uint8Array> } {
+  const type = response.headers.get("content-type")?.split(";")[0]?.trim();
+  return response.status === 200 && type === "text/event-stream" && response.body !== null;
 }
 
 function pathOf(route: RouteContract, input: { params?: unknown; query?: unknown }): string {

@@ -8,6 +8,8 @@ import { parseJson } from "./error-answer.ts";
 export type StreamEvent = {
   [Name in keyof typeof StreamEvents]: {
     readonly event: Name;
+    /** A stream that is opened with this as `Last-Event-ID` goes on behind this event. */
+    readonly id?: string;
     readonly data: z.infer<(typeof StreamEvents)[Name]>;
   };
 }[keyof typeof StreamEvents];
@@ -54,12 +56,12 @@ export async function* readRouteStream(
 }
 
 function toStreamEvent(message: EventSourceMessage, baseUrl: string): StreamEvent | null {
-  const name = message.event ?? "message";
+  const { event: name = "message", id } = message;
   if (!isEventName(name)) return null;
   const data = z.safeParse(StreamEvents[name], parseJson(message.data));
   if (!data.success) throw foreign(baseUrl, `a "${name}" event that this version does not understand`);
   // The schema was looked up by the same name.
-  return { event: name, data: data.data } as StreamEvent;
+  return { event: name, ...(id === undefined ? {} : { id }), data: data.data } as StreamEvent;
 }
 
 function isEventName(name: string): name is keyof typeof StreamEvents {
