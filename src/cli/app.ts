@@ -22,10 +22,13 @@ import {
   createInviteCommand,
   createVersionCommand,
 } from "./commands/access-commands.ts";
+import { createDeadLetterCommands } from "./commands/dead-letter-commands.ts";
+import { createLabCommand } from "./commands/lab-command.ts";
 import { createNodeCommands, createNodesCommand, createStatusCommand } from "./commands/mesh-commands.ts";
 import { createSendCommand } from "./commands/message-commands.ts";
 import { createGroupCommands, createRouteCommands } from "./commands/rule-commands.ts";
 import { createJoinCommand, createUpCommand } from "./commands/server-commands.ts";
+import { createTaskCommands } from "./commands/task-commands.ts";
 import type { CliContext } from "./context.ts";
 import { createHelpText } from "./help-text.ts";
 import { BadValue } from "./parsers.ts";
@@ -57,12 +60,15 @@ export function createApp(options: AppOptions) {
       status: createStatusCommand(help),
       nodes: createNodesCommand(help),
       send: createSendCommand(help),
+      task: createTaskCommands(help),
+      "dead-letter": createDeadLetterCommands(help),
       route: createRouteCommands(help),
       group: createGroupCommands(help),
       node: createNodeCommands(help),
       invite: createInviteCommand(help),
       init: createInitCommand(help),
       doctor: createDoctorCommand(help),
+      lab: createLabCommand(help),
       version: createVersionCommand(help),
     },
   });

@@ -1,19 +1,17 @@
 import type { MeshClient, RouteEvent, RouteRequest } from "../client/index.ts";
 import type { Catalogue } from "../locale/index.ts";
-import { type CancelTimer, type Clock, delay } from "../platform/clock.ts";
+import { type Clock, delay } from "../platform/clock.ts";
 import { MeshError } from "../protocol/errors.ts";
-import { contract, type RouteAnswer } from "../protocol/http/contract.ts";
+import type { RouteAnswer } from "../protocol/http/contract.ts";
 import type { TaskId } from "../protocol/ids.ts";
 import { defaultTimeoutS } from "../protocol/message.ts";
+import { createCancelling } from "./cancelling.ts";
+import { isConnectionLoss } from "./connection-loss.ts";
 
 /** Tries to take the answer up again after the connection was lost; with the delays below, over a minute. */
 const maxPickUps = 40;
 const firstPickUpDelayMs = 250;
 const maxPickUpDelayMs = 2000;
-/** How long the coordinator may take to name the message after Ctrl-C. */
-const unnamedGraceMs = 2000;
-/** How long a cancel may stay unconfirmed; the coordinator itself ends the task after 10 s. */
-const cancelGraceMs = 12_000;
 /** What the coordinator may take beyond the time of the message to say that it ran out. */
 const lateAnswerMs = 30_000;
 
@@ -40,7 +38,7 @@ export async function followMessage(options: FollowOptions): Promise<RouteAnswer
   const cancelDeadline = clock.after(timeoutS * 1000 + lateAnswerMs, () =>
     stop.abort(new MeshError("MESSAGE_TIMEOUT", texts.send.timedOut(timeoutS))),
   );
-  const cancelling = createCancelling(options, stop);
+  const cancelling = createCancelling({ ...options, stop });
   const onInterrupt = () => cancelling.begin();
   if (interrupt.aborted) onInterrupt();
   else interrupt.addEventListener("abort", onInterrupt, { once: true });
@@ -79,45 +77,4 @@ async function readWithPickUps(
       await delay(options.clock, Math.min(firstPickUpDelayMs * 2 ** lost, maxPickUpDelayMs), signal);
     }
   }
-}
-
-function isConnectionLoss(error: unknown): boolean {
-  return (
-    error instanceof MeshError &&
-    (error.code === "COORDINATOR_UNREACHABLE" || error.code === "COORDINATOR_STOPPING")
-  );
-}
-
-/** What Ctrl-C sets going: a cancel as soon as the message has a name, and a limit for all of it. */
-function createCancelling(options: FollowOptions, stop: AbortController) {
-  const { client, clock, texts } = options;
-  let messageId: TaskId | null = null;
-  let isWanted = false;
-  let cancelTimer: CancelTimer = () => {};
-
-  const giveUpAfter = (delayMs: number, text: string) => {
-    cancelTimer();
-    cancelTimer = clock.after(delayMs, () => stop.abort(new MeshError("MESSAGE_CANCELLED", text)));
-  };
-  const send = (id: TaskId) => {
-    giveUpAfter(cancelGraceMs, texts.send.cancelNotConfirmed(id));
-    client.call(contract.cancelTask, { params: { id } }).then(
-      () => {},
-      (error: unknown) => stop.abort(error),
-    );
-  };
-  return {
-    begin: () => {
-      isWanted = true;
-      options.onNote(texts.send.cancelling);
-      if (messageId === null) giveUpAfter(unnamedGraceMs, texts.send.cancelUnknown);
-      else send(messageId);
-    },
-    named: (id: TaskId) => {
-      const isNew = messageId === null;
-      messageId = id;
-      if (isWanted && isNew) send(id);
-    },
-    end: () => cancelTimer(),
-  };
 }

@@ -1,3 +1,6 @@
+import { toIsoTime } from "../platform/clock.ts";
+import { RetryCause, TaskInput } from "../protocol/message.ts";
+import { nearestName } from "../protocol/nearest-name.ts";
 import type { CliContext } from "./context.ts";
 
 /** A value of a flag that cannot be read; its message continues the sentence `--flag: "value" …`. */
@@ -9,10 +12,53 @@ const unitSeconds: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, 
 
 /** Seconds of `90`, `30s`, `5m`, `2h`, `1d`. */
 export function parseDuration(this: CliContext, text: string): number {
+  const seconds = durationSeconds(text);
+  if (seconds === null) throw new BadValue(this.texts.errors.notADuration);
+  return seconds;
+}
+
+/** null: it is no duration. */
+export function durationSeconds(text: string): number | null {
   const parts = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim());
   const seconds = Number(parts?.[1]) * (unitSeconds[parts?.[2] ?? "s"] ?? Number.NaN);
-  if (!(seconds > 0)) throw new BadValue(this.texts.errors.notADuration);
-  return seconds;
+  return seconds > 0 ? seconds : null;
+}
+
+/** A moment of RFC 3339, also of `2h`: in two hours. */
+export function parseMomentAhead(this: CliContext, text: string): string {
+  return toMoment(this, text, 1);
+}
+
+/** A moment of RFC 3339, also of `2h`: two hours ago. */
+export function parseMomentAgo(this: CliContext, text: string): string {
+  return toMoment(this, text, -1);
+}
+
+/** Moments beyond this are no dates of the platform any more. */
+const maxMomentMs = 8.64e15;
+
+function toMoment(context: CliContext, text: string, direction: 1 | -1): string {
+  const seconds = durationSeconds(text);
+  const atMs = context.clock.nowMs() + direction * (seconds ?? 0) * 1000;
+  if (seconds !== null && Math.abs(atMs) <= maxMomentMs) return toIsoTime(atMs);
+  if (seconds !== null || !TaskInput.shape.expires_at.safeParse(text).success) {
+    throw new BadValue(context.texts.errors.notAMoment);
+  }
+  return text;
+}
+
+export function parsePriority(this: CliContext, text: string): number {
+  if (!/^[0-9]$/.test(text)) throw new BadValue(this.texts.errors.notAPriority);
+  return Number(text);
+}
+
+export function parseRetryCauses(this: CliContext, text: string): readonly RetryCause[] {
+  return parseList(text).map((word) => {
+    const cause = RetryCause.safeParse(word);
+    if (cause.success) return cause.data;
+    const near = nearestName(word, RetryCause.options);
+    throw new BadValue(this.texts.errors.notACause(RetryCause.options, near));
+  });
 }
 
 export function parsePort(this: CliContext, text: string): number {

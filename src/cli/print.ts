@@ -15,11 +15,16 @@ const steering = /[\u007f-\u009f\u2028\u2029\p{Bidi_Control}]/gu;
 
 /** The value as JSON whose text is safe to look at, too: what steers a terminal is escaped. */
 export function toJsonText(value: unknown): string {
-  const text = JSON.stringify(value, null, 2).replace(
-    steering,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  return `${text}\n`;
+  return `${withoutSteering(JSON.stringify(value, null, 2))}\n`;
+}
+
+/** As {@link toJsonText}, on one line. */
+export function toJsonLine(value: unknown): string {
+  return `${withoutSteering(JSON.stringify(value))}\n`;
+}
+
+function withoutSteering(json: string): string {
+  return json.replace(steering, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function withNewline(text: string): string {

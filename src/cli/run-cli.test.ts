@@ -30,6 +30,8 @@ interface Run {
 interface WorldOptions {
   readonly env?: Record<string, string>;
   readonly stdin?: string;
+  /** What is typed at a question. */
+  readonly line?: string;
   readonly isTerminal?: boolean;
   readonly interrupt?: AbortSignal;
   readonly cwd?: string | null;
@@ -40,10 +42,20 @@ async function run(args: readonly string[], options: WorldOptions = {}): Promise
   let stdout = "";
   let stderr = "";
   const isTerminal = options.isTerminal === true;
-  const output = (write: (text: string) => void) => ({ write, isTerminal, columns: 200, hasColour: false });
+  const output = (write: (text: string) => void) => ({
+    write,
+    writeAndWait: async (text: string) => write(text),
+    isTerminal,
+    columns: 200,
+    hasColour: false,
+  });
   const world: CliWorld = {
     env: { CLAW_MESH_COORDINATOR: url, ...options.env },
-    stdin: { isTerminal: options.stdin === undefined, readText: async () => options.stdin ?? "" },
+    stdin: {
+      isTerminal: options.stdin === undefined,
+      readText: async () => options.stdin ?? "",
+      readLine: async () => options.line ?? null,
+    },
     stdout: output((text) => {
       stdout += text;
       options.onOutput?.(text);
@@ -92,6 +104,7 @@ function nodeInfo(changes: object = {}) {
     load: null,
     runtimes: [],
     groups: [],
+    breakers: [],
     weight: 1,
     latency_ms: null,
     version: "1.2.3",

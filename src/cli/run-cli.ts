@@ -52,6 +52,7 @@ function createContext(world: CliWorld, texts: CliContext["texts"], globals: Glo
 function withoutColour(output: CliWorld["stdout"]): CliWorld["stdout"] {
   return {
     write: output.write,
+    writeAndWait: output.writeAndWait,
     isTerminal: output.isTerminal,
     hasColour: false,
     get columns() {
@@ -70,8 +71,8 @@ function toInputs(args: readonly string[]): readonly string[] {
 /** The command that was meant, as its help is asked for: `claw-mesh route add`. */
 function usageOf(args: readonly string[]): string {
   const [first = "", second = ""] = args;
-  const words = ["route", "group", "node"].includes(first) ? [first, second] : [first];
-  return ["claw-mesh", ...words.filter((word) => /^[a-z]+$/.test(word))].join(" ");
+  const words = ["route", "group", "node", "task", "dead-letter"].includes(first) ? [first, second] : [first];
+  return ["claw-mesh", ...words.filter((word) => /^[a-z][a-z-]*$/.test(word))].join(" ");
 }
 
 /** The library has negative codes of its own for typing errors. */

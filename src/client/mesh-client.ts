@@ -54,6 +54,11 @@ export interface CallOptions {
   readonly timeoutMs?: number | null;
 }
 
+export interface PageOptions extends CallOptions {
+  /** Entries asked for at once. Default: as many as a page may have. */
+  readonly pageSize?: number;
+}
+
 export interface RouteRequest {
   /** Node (id or name) or group; null: the router decides. */
   readonly target: string | null;
@@ -99,7 +104,7 @@ export interface MeshClient {
   /** Follows a task to its end, as `streamRoute` does; a connection that breaks is the caller's to open again. */
   streamTask(request: FollowRequest): AsyncGenerator<RouteEvent, void, void>;
   /** The tasks of a filter, newest first; a page is asked for when the one before it was taken. */
-  tasks(filter?: TaskFilter, options?: CallOptions): AsyncGenerator<TaskSummary, void, void>;
+  tasks(filter?: TaskFilter, options?: PageOptions): AsyncGenerator<TaskSummary, void, void>;
 }
 
 const defaultTimeoutMs = 30_000;
@@ -169,13 +174,13 @@ export function createMeshClient(options: MeshClientOptions): MeshClient {
 
   async function* tasks(
     filter: TaskFilter = {},
-    callOptions: CallOptions = {},
+    { pageSize = maxTaskPage, ...callOptions }: PageOptions = {},
   ): AsyncGenerator<TaskSummary, void, void> {
     let cursor: string | null = null;
     do {
       const query: CallInput<typeof contract.listTasks>["query"] = {
         ...filter,
-        limit: maxTaskPage,
+        limit: pageSize,
         ...(cursor === null ? {} : { cursor }),
       };
       const page: AnswerOf<typeof contract.listTasks> = await call(

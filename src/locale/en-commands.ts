@@ -1,5 +1,8 @@
+import { queueFlagTexts, taskCommandTexts } from "./en-task-commands.ts";
+
 /** Help texts: one line, the long text, examples, and one line for every flag and argument. */
 export const commandTexts = {
+  ...taskCommandTexts,
   root: {
     brief: "One mesh, many claws: routes messages to the AI agents on all of your machines.",
     examples: [
@@ -62,10 +65,11 @@ export const commandTexts = {
   },
   send: {
     brief: "Send a message and show the answer",
-    full: "Sends a message to the node that fits (--auto), to one node, or to a group. The message is the argument, or standard input. On a terminal the answer is shown as it comes; Ctrl-C cancels the message.",
+    full: "Sends a message to the node that fits (--auto), to one node, or to a group. The message is the argument, or standard input. On a terminal the answer is shown as it comes; Ctrl-C cancels the message. With --wait the message is queued and waited for, also while no node fits; with --async it is queued, and its id printed.",
     examples: [
       'claw-mesh send --auto "Build the iOS app"',
       'claw-mesh send --node mac-mini "What is in ~/work?"',
+      'claw-mesh send --auto --wait --expires-at 8h "Run the long tests"',
       "git diff | claw-mesh send --auto --requires gpu,skill=docker --explain",
     ],
     arguments: { message: "The message; - or nothing: standard input" },
@@ -81,6 +85,9 @@ export const commandTexts = {
       effects: "safe: may be run again after a failure; unsafe: may not [unsafe]",
       explain: "Also show why it went where it went",
       noInfer: "Infer no requirements from the text",
+      async: "Queue it, print its id, and come back at once",
+      wait: "Queue it, and wait for the answer however long it takes",
+      ...queueFlagTexts,
     },
   },
   route: { brief: "Routing rules: list, add, remove, move, explain" },
@@ -201,5 +208,6 @@ export const commandTexts = {
     rule: "rule",
     name: "name",
     node: "node",
+    task: "task",
   },
 };

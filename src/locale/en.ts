@@ -1,8 +1,13 @@
 import { commandTexts } from "./en-commands.ts";
+import { labCommandTexts, labTexts } from "./en-lab.ts";
+import { taskTexts } from "./en-tasks.ts";
 
 /** Every text that people see on the terminal, in English. Another language is another value of {@link Catalogue}. */
 export const en = {
-  commands: commandTexts,
+  commands: { ...commandTexts, lab: labCommandTexts },
+
+  lab: labTexts,
+  tasks: taskTexts,
 
   help: {
     headers: {
@@ -48,9 +53,14 @@ export const en = {
     tooManyArguments: (input: string) => `"${input}" is one argument too many; put a message in quotes`,
     givenTwice: (flag: string) => `--${flag} is given twice`,
     notANumber: "is not a number",
+    notACount: "is not a number from 1 on",
     notAPort: "is not a port (0 to 65535)",
     notADuration: "is not a time like 90, 30s, 5m or 2h",
     notALabel: "is not like key=value",
+    notAPriority: "is not a priority (0 to 9)",
+    notACause: (causes: readonly string[], near: string | null) =>
+      `is not one of ${causes.join(", ")}${near === null ? "" : `; did you mean "${near}"?`}`,
+    notAMoment: "is not a time like 10m, 2h, 1d or 2026-11-22T16:00:00Z",
     notAUrl: (url: string) => `"${url}" is not an address like http://host:9180`,
     usageHint: (command: string) => `See: ${command} --help`,
     noDirectory: "the current directory is not there any more",

@@ -3,6 +3,8 @@ import type { Environment } from "./environment.ts";
 /** A place to write text to: a terminal, a pipe or a file. */
 export interface Output {
   readonly write: (text: string) => void;
+  /** As `write`, done when the reader has room for more: for output of any length. */
+  readonly writeAndWait: (text: string) => Promise<void>;
   readonly isTerminal: boolean;
   /** Width in cells; {@link Infinity} when nothing limits the line. */
   readonly columns: number;
@@ -14,7 +16,12 @@ export interface Input {
   readonly isTerminal: boolean;
   /** The whole text, or null when it is longer than `maxBytes` bytes of UTF-8. */
   readonly readText: (maxBytes: number) => Promise<string | null>;
+  /** The next line without its end, for a terminal; null at the end of the input. An abort is thrown as its reason. */
+  readonly readLine: (signal: AbortSignal) => Promise<string | null>;
 }
+
+/** Characters of an answer typed on a terminal; what is longer counts as a whole line. */
+const maxLineLength = 4096;
 
 interface InputStream extends AsyncIterable<Uint8Array | string> {
   readonly isTTY?: boolean | undefined;
@@ -23,7 +30,7 @@ interface InputStream extends AsyncIterable<Uint8Array | string> {
 interface OutputStream {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
-  readonly write: (text: string) => unknown;
+  readonly write: (text: string, onWritten?: () => void) => unknown;
 }
 
 /**
@@ -36,6 +43,7 @@ export function createOutput(stream: OutputStream, env: Environment): Output {
     write: (text) => {
       stream.write(text);
     },
+    writeAndWait: (text) => new Promise((resolve) => stream.write(text, () => resolve())),
     isTerminal,
     get columns() {
       if (!isTerminal) return readColumns(env.COLUMNS) ?? Number.POSITIVE_INFINITY;
@@ -59,6 +67,7 @@ function readColumns(text: string | undefined): number | null {
 export function createInput(stream: InputStream): Input {
   return {
     isTerminal: stream.isTTY === true,
+    readLine: (signal) => readLine(stream, signal),
     readText: async (maxBytes) => {
       const parts: Uint8Array[] = [];
       let length = 0;
@@ -71,4 +80,24 @@ export function createInput(stream: InputStream): Input {
       return new TextDecoder().decode(Buffer.concat(parts));
     },
   };
+}
+
+async function readLine(stream: InputStream, signal: AbortSignal): Promise<string | null> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  const parts = stream[Symbol.asyncIterator]();
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    while (!text.includes("\n") && text.length < maxLineLength) {
+      const part = await Promise.race([parts.next(), aborted]);
+      if (part.done === true) return text === "" ? null : text;
+      text += typeof part.value === "string" ? part.value : decoder.decode(part.value, { stream: true });
+    }
+    return text.split(/\r?\n/, 1)[0] ?? "";
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }

@@ -15,10 +15,10 @@ export async function dumpCliHelp(): Promise<string> {
 
 async function printHelp(command: readonly string[]): Promise<string> {
   let stdout = "";
-  const output = { isTerminal: false, hasColour: false, columns: 100 };
+  const output = { writeAndWait: async () => {}, isTerminal: false, hasColour: false, columns: 100 };
   const exitCode = await runCli([...command, "--help"], {
     env: {},
-    stdin: { isTerminal: false, readText: async () => "" },
+    stdin: { isTerminal: false, readText: async () => "", readLine: async () => null },
     stdout: {
       ...output,
       write: (text) => {
@@ -42,5 +42,5 @@ async function printHelp(command: readonly string[]): Promise<string> {
 
 function subcommandsOf(help: string): readonly string[] {
   const [, list = ""] = help.split("\nCOMMANDS\n");
-  return [...list.matchAll(/^ {2}([a-z]+) /gm)].map(([, name = ""]) => name);
+  return [...list.matchAll(/^ {2}([a-z][a-z-]*) /gm)].map(([, name = ""]) => name);
 }

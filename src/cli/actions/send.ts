@@ -1,30 +1,32 @@
+import type { MeshClient } from "../../client/index.ts";
+import type { Decision } from "../../protocol/decision.ts";
 import { MeshError } from "../../protocol/errors.ts";
-import { contract } from "../../protocol/http/contract.ts";
-import { type Effects, type MessageInput, maxContentLength } from "../../protocol/message.ts";
-import { parseRequirements } from "../../protocol/requirement-text.ts";
+import { contract, type RouteAnswer } from "../../protocol/http/contract.ts";
+import { createCancelling } from "../cancelling.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { followMessage } from "../follow-message.ts";
+import { followTask } from "../follow-task.ts";
+import {
+  type MessageFlags,
+  type RunFlags,
+  readMessage,
+  type TimeFlags,
+  toMessage,
+  toTaskInput,
+} from "../message-input.ts";
 import { printResult } from "../print.ts";
-import { createAnswerView } from "../render/answer-view.ts";
+import { type AnswerView, createAnswerView } from "../render/answer-view.ts";
 import { renderDecision } from "../render/decision.ts";
+import { submitTask } from "../submit-task.ts";
+import { printQueued } from "./task-add.ts";
 
-/** What `send` and `route explain` say about a message. */
-export interface MessageFlags {
-  readonly node?: string;
-  readonly group?: string;
-  readonly requires?: string;
-  readonly session?: string;
-  readonly label?: readonly (readonly [key: string, value: string])[];
-  readonly source: string;
-  readonly noInfer?: boolean;
-}
-
-export interface SendFlags extends MessageFlags {
+export interface SendFlags extends MessageFlags, RunFlags, TimeFlags {
   readonly auto?: boolean;
-  readonly timeout?: number;
-  readonly effects?: Effects;
   readonly explain?: boolean;
+  readonly async?: boolean;
+  readonly wait?: boolean;
+  readonly key?: string;
 }
 
 export async function sendMessage(
@@ -32,39 +34,105 @@ export async function sendMessage(
   flags: SendFlags,
   ...words: readonly string[]
 ): Promise<void> {
-  const { texts } = this;
-  const target = flags.node ?? flags.group ?? null;
-  const choices = [flags.auto === true, flags.node !== undefined, flags.group !== undefined].filter(
-    (isGiven) => isGiven,
-  );
-  if (choices.length === 0) throw new MeshError("USAGE", texts.send.noTarget);
-  if (choices.length > 1) throw new MeshError("USAGE", texts.send.twoTargets);
-  const message = {
-    ...toMessage(flags, await readMessage(this, words)),
-    ...(flags.timeout === undefined ? {} : { timeout_s: flags.timeout }),
-    ...(flags.effects === undefined ? {} : { effects: flags.effects }),
-  };
+  checkFlags(this, flags);
+  const content = await readMessage(this, words);
   const { client } = await connect(this);
-  const view = createAnswerView(this);
+  if (flags.async === true) return queueMessage(this, client, flags, content);
+  const view = createAnswerView(this, { tellsWaiting: flags.wait === true });
   try {
-    const answer = await followMessage({
-      client,
-      clock: this.clock,
-      texts,
-      request: { target, message, idempotencyKey: this.createSecret() },
-      interrupt: this.interrupt,
-      onEvent: view.onEvent,
-      onNote: view.onNote,
-    });
-    const params = { id: answer.message_id };
-    view.finish(
-      answer,
-      flags.explain === true ? await client.call(contract.getTaskDecision, { params }) : null,
+    const answer = await (flags.wait === true ? waitForAnswer : routeMessage)(
+      { context: this, client, view },
+      flags,
+      content,
     );
+    view.finish(answer, flags.explain === true ? await loadDecision(client, answer) : null);
   } catch (error) {
     view.abandon();
     throw error;
   }
+}
+
+function checkFlags({ texts }: CliContext, flags: SendFlags): void {
+  const targets = [flags.auto === true, flags.node !== undefined, flags.group !== undefined];
+  const targetCount = targets.filter((isGiven) => isGiven).length;
+  if (targetCount === 0) throw new MeshError("USAGE", texts.send.noTarget);
+  if (targetCount > 1) throw new MeshError("USAGE", texts.send.twoTargets);
+  if (flags.async === true && flags.wait === true) throw new MeshError("USAGE", texts.tasks.asyncAndWait);
+  if (flags.async === true && flags.explain === true) throw new MeshError("USAGE", texts.tasks.asyncExplain);
+  const isQueued = flags.async === true || flags.wait === true;
+  const isLate = flags.notBefore !== undefined || flags.expiresAt !== undefined;
+  if (isLate && !isQueued) throw new MeshError("USAGE", texts.tasks.lateFlags);
+}
+
+interface Sending {
+  readonly context: CliContext;
+  readonly client: MeshClient;
+  readonly view: AnswerView;
+}
+
+function routeMessage(
+  { context, client, view }: Sending,
+  flags: SendFlags,
+  content: string,
+): Promise<RouteAnswer> {
+  return followMessage({
+    client,
+    clock: context.clock,
+    texts: context.texts,
+    request: {
+      target: flags.node ?? flags.group ?? null,
+      message: toMessage(flags, content),
+      idempotencyKey: flags.key ?? context.createSecret(),
+    },
+    interrupt: context.interrupt,
+    onEvent: view.onEvent,
+    onNote: view.onNote,
+  });
+}
+
+async function queueMessage(
+  context: CliContext,
+  client: MeshClient,
+  flags: SendFlags,
+  content: string,
+): Promise<void> {
+  const key = flags.key ?? context.createSecret();
+  const input = toTaskInput(context, flags, content);
+  const { clock, texts, interrupt } = context;
+  const onNote = () => {};
+  const task = await submitTask({ client, clock, texts, input, key, signal: interrupt, onNote });
+  printQueued(context, task, key);
+}
+
+/** Queues the message and stays with it; Ctrl-C cancels it. */
+async function waitForAnswer(
+  { context, client, view }: Sending,
+  flags: SendFlags,
+  content: string,
+): Promise<RouteAnswer> {
+  const { clock, texts, interrupt } = context;
+  const { onEvent, onNote } = view;
+  const stop = new AbortController();
+  const cancelling = createCancelling({ client, clock, texts, stop, onNote });
+  const onInterrupt = () => cancelling.begin();
+  if (interrupt.aborted) onInterrupt();
+  else interrupt.addEventListener("abort", onInterrupt, { once: true });
+  try {
+    const input = toTaskInput(context, flags, content);
+    const key = flags.key ?? context.createSecret();
+    const { signal } = stop;
+    const task = await submitTask({ client, clock, texts, input, key, signal, onNote });
+    cancelling.named(task.id);
+    view.onQueued(task);
+    return await followTask({ client, clock, texts, id: task.id, hadContact: true, signal, onEvent, onNote });
+  } finally {
+    cancelling.end();
+    interrupt.removeEventListener("abort", onInterrupt);
+  }
+}
+
+function loadDecision(client: MeshClient, answer: RouteAnswer): Promise<Decision> {
+  return client.call(contract.getTaskDecision, { params: { id: answer.message_id } });
 }
 
 export async function explainRoute(
@@ -82,34 +150,4 @@ export async function explainRoute(
     body: target === undefined ? message : { ...message, target },
   });
   printResult(this, decision, () => renderDecision(decision, this.texts, this.stdout));
-}
-
-function toMessage(flags: MessageFlags, content: string): MessageInput {
-  return {
-    content,
-    source: flags.source,
-    ...(flags.session === undefined ? {} : { session: flags.session }),
-    ...(flags.requires === undefined ? {} : { requires: parseRequirements(flags.requires) }),
-    ...(flags.label === undefined || flags.label.length === 0
-      ? {}
-      : { labels: Object.fromEntries(flags.label) }),
-    ...(flags.noInfer === true ? { infer: false } : {}),
-  };
-}
-
-/** The arguments, or standard input when there are none or the only one is `-`. */
-async function readMessage(context: CliContext, words: readonly string[]): Promise<string> {
-  const { send } = context.texts;
-  const isFromInput = words.length === 0 || (words.length === 1 && words[0] === "-");
-  if (isFromInput && context.stdin.isTerminal) {
-    throw new MeshError("USAGE", send.noMessage, { hint: send.noMessageHint });
-  }
-  // A character is at most three bytes of UTF-8 per UTF-16 code unit.
-  const text = isFromInput ? await context.stdin.readText(maxContentLength * 3) : words.join(" ");
-  if (text === null || text.length > maxContentLength) {
-    throw new MeshError("BODY_TOO_LARGE", send.messageTooLong(maxContentLength));
-  }
-  const message = isFromInput ? text.replace(/\r?\n$/, "") : text;
-  if (message.trim() === "") throw new MeshError("USAGE", send.noMessage, { hint: send.noMessageHint });
-  return message;
 }

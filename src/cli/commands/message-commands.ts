@@ -1,9 +1,9 @@
 import { buildCommand } from "@stricli/core";
-import { Effects } from "../../protocol/message.ts";
-import type { MessageFlags, SendFlags } from "../actions/send.ts";
+import type { SendFlags } from "../actions/send.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
-import { parseDuration, parseLabel, parseText } from "../parsers.ts";
+import type { MessageFlags } from "../message-input.ts";
+import { isGivenFlag, keyFlag, messageArguments, messageFlags, runFlags } from "./message-flags.ts";
 
 export function createSendCommand({ texts, docs }: HelpText) {
   const { send } = texts.commands;
@@ -13,17 +13,13 @@ export function createSendCommand({ texts, docs }: HelpText) {
     parameters: {
       positional: messageArguments(texts),
       flags: {
-        auto: { kind: "boolean", brief: send.flags.auto, optional: true, withNegated: false },
+        auto: isGivenFlag(send.flags.auto),
         ...messageFlags(texts),
-        timeout: {
-          kind: "parsed",
-          parse: parseDuration,
-          brief: send.flags.timeout,
-          optional: true,
-          placeholder: "time",
-        },
-        effects: { kind: "enum", values: Effects.options, brief: send.flags.effects, optional: true },
-        explain: { kind: "boolean", brief: send.flags.explain, optional: true, withNegated: false },
+        explain: isGivenFlag(send.flags.explain),
+        async: isGivenFlag(send.flags.async),
+        wait: isGivenFlag(send.flags.wait),
+        ...runFlags(texts, send.flags.timeout),
+        key: keyFlag(texts),
       },
     },
   });
@@ -35,36 +31,4 @@ export function createExplainCommand({ texts, docs }: HelpText) {
     docs: docs(texts.commands.routeExplain),
     parameters: { positional: messageArguments(texts), flags: messageFlags(texts) },
   });
-}
-
-function messageArguments({ commands }: HelpText["texts"]) {
-  return {
-    kind: "array",
-    parameter: {
-      parse: parseText,
-      brief: commands.send.arguments.message,
-      placeholder: commands.placeholders.message,
-    },
-  } as const;
-}
-
-function messageFlags({ commands }: HelpText["texts"]) {
-  const { flags } = commands.send;
-  const text = { kind: "parsed", parse: parseText, optional: true } as const;
-  return {
-    node: { ...text, brief: flags.node, placeholder: "name" },
-    group: { ...text, brief: flags.group, placeholder: "name" },
-    requires: { ...text, brief: flags.requires, placeholder: "needs" },
-    session: { ...text, brief: flags.session, placeholder: "name" },
-    label: {
-      kind: "parsed",
-      parse: parseLabel,
-      brief: flags.label,
-      optional: true,
-      variadic: true,
-      placeholder: "key=value",
-    },
-    source: { kind: "parsed", parse: parseText, brief: flags.source, default: "cli", placeholder: "name" },
-    noInfer: { kind: "boolean", brief: flags.noInfer, optional: true, withNegated: false },
-  } as const;
 }

@@ -1,9 +1,10 @@
 import type { RouteEvent } from "../../client/index.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import type { RouteAnswer } from "../../protocol/http/contract.ts";
+import type { TaskInfo } from "../../protocol/task.ts";
 import type { CliContext } from "../context.ts";
 import { printNote, printResult } from "../print.ts";
-import { renderDecision } from "./decision.ts";
+import { renderDecision, waitingText } from "./decision.ts";
 import { createPaint } from "./paint.ts";
 import { createProgress } from "./progress.ts";
 import { toSafeLine, toSafeText } from "./safe-text.ts";
@@ -12,13 +13,20 @@ import { toSafeLine, toSafeText } from "./safe-text.ts";
 export interface AnswerView {
   readonly onEvent: (event: RouteEvent) => void;
   readonly onNote: (text: string) => void;
+  /** The message is in the queue; says what it waits for. */
+  readonly onQueued: (task: Pick<TaskInfo, "waiting_for">) => void;
   /** `decision`: for --explain. */
   readonly finish: (answer: RouteAnswer, decision: Decision | null) => void;
   /** Leaves the terminal clean when there is no answer. */
   readonly abandon: () => void;
 }
 
-export function createAnswerView(context: CliContext): AnswerView {
+interface AnswerViewOptions {
+  /** Says what the message waits for also where no line can be shown and taken away again. */
+  readonly tellsWaiting: boolean;
+}
+
+export function createAnswerView(context: CliContext, options: AnswerViewOptions): AnswerView {
   const { texts, stdout } = context;
   const isLive = stdout.isTerminal && !context.globals.json;
   const paint = createPaint(stdout);
@@ -52,17 +60,28 @@ export function createAnswerView(context: CliContext): AnswerView {
     stdout.write(`${texts.send.routed(messageId, nodeId)}\n`);
     shownNodeId = nodeId;
   };
+  let toldWaiting: string | null = null;
+  const tellWaiting = (what: string | null) => {
+    progress.show((seconds) => texts.tasks.waiting(what ?? texts.tasks.aNode, seconds));
+    if (!options.tellsWaiting || what === null || what === toldWaiting) return;
+    toldWaiting = what;
+    if (!context.stderr.isTerminal) printNote(context, texts.tasks.waitsNote(what));
+  };
+  const showDecision = (messageId: string, decision: Decision) => {
+    const chosen = decision.ranking[0];
+    endLine();
+    if (decision.outcome !== "assigned") {
+      tellWaiting(waitingText(decision, texts));
+      return;
+    }
+    if (chosen !== undefined) showRoute(messageId, chosen.node_id);
+    progress.show((seconds) => texts.send.waiting(chosen?.name ?? null, seconds));
+  };
   const onLiveEvent = (event: RouteEvent) => {
     switch (event.event) {
-      case "decision": {
-        const chosen = event.data.decision.ranking[0];
-        if (event.data.decision.outcome === "assigned" && chosen !== undefined) {
-          showRoute(event.data.message_id, chosen.node_id);
-        }
-        endLine();
-        progress.show((seconds) => texts.send.waiting(chosen?.name ?? null, seconds));
+      case "decision":
+        showDecision(event.data.message_id, event.data.decision);
         return;
-      }
       case "snapshot":
       case "chunk":
         live.add(event.data);
@@ -76,7 +95,11 @@ export function createAnswerView(context: CliContext): AnswerView {
   return {
     onEvent: (event) => {
       if (isLive) onLiveEvent(event);
+      else if (event.event === "decision" && event.data.decision.outcome !== "assigned") {
+        tellWaiting(waitingText(event.data.decision, texts));
+      }
     },
+    onQueued: ({ waiting_for }) => tellWaiting(waiting_for === null ? null : toSafeLine(waiting_for)),
     onNote: (text) => {
       progress.clear();
       endLine();

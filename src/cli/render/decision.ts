@@ -32,6 +32,12 @@ export function renderDecision(decision: Decision, texts: Catalogue, output: Out
   return `${[paint("bold", toSafeLine(outcomeLine(decision, texts))), ...body].join("\n")}\n`;
 }
 
+/** What a message waits for, in one line; null when the decision names nothing. */
+export function waitingText(decision: Decision, texts: Catalogue): string | null {
+  const text = unblockLines(decision, texts).join("; ");
+  return text === "" ? null : toSafeLine(text);
+}
+
 function outcomeLine(decision: Decision, texts: Catalogue): string {
   const { outcomes } = texts.decision;
   switch (decision.outcome) {

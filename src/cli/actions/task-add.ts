@@ -1,0 +1,50 @@
+import { MeshError } from "../../protocol/errors.ts";
+import type { TaskInfo } from "../../protocol/task.ts";
+import { connect } from "../connection.ts";
+import type { CliContext } from "../context.ts";
+import {
+  type MessageFlags,
+  type RunFlags,
+  readMessage,
+  type TimeFlags,
+  toTaskInput,
+} from "../message-input.ts";
+import { printNote, printResult } from "../print.ts";
+import { toSafeLine } from "../render/safe-text.ts";
+import { submitTask } from "../submit-task.ts";
+import { addTasksOfFile } from "./task-add-file.ts";
+
+export interface AddTaskFlags extends MessageFlags, RunFlags, TimeFlags {
+  readonly key?: string;
+  readonly file?: string;
+}
+
+export async function addTask(
+  this: CliContext,
+  flags: AddTaskFlags,
+  ...words: readonly string[]
+): Promise<void> {
+  if (flags.file !== undefined) {
+    if (words.length > 0) throw new MeshError("USAGE", this.texts.tasks.fileAndMessage);
+    return addTasksOfFile(this, flags, flags.file);
+  }
+  const input = toTaskInput(this, flags, await readMessage(this, words));
+  const { client } = await connect(this);
+  const { clock, texts, interrupt } = this;
+  const key = flags.key ?? this.createSecret();
+  const onNote = (text: string) => printNote(this, text);
+  const task = await submitTask({ client, clock, texts, input, key, signal: interrupt, onNote });
+  printQueued(this, task, key);
+}
+
+/** `Task task_… queued`, what it waits for, and how to go on. */
+export function printQueued(context: CliContext, task: TaskInfo, key: string): void {
+  const { tasks } = context.texts;
+  printResult(context, { ...task, idempotency_key: key }, () =>
+    [
+      task.state === "queued" ? tasks.queued(task.id) : tasks.added(task.id, tasks.states[task.state]),
+      ...(task.waiting_for === null ? [] : [tasks.waitsFor(toSafeLine(task.waiting_for))]),
+    ].join("\n"),
+  );
+  printNote(context, tasks.followHint(task.id));
+}

@@ -1,0 +1,64 @@
+import type { MeshClient, RouteEvent } from "../client/index.ts";
+import type { Catalogue } from "../locale/index.ts";
+import { type Clock, delay } from "../platform/clock.ts";
+import { MeshError } from "../protocol/errors.ts";
+import type { RouteAnswer } from "../protocol/http/contract.ts";
+import type { TaskId } from "../protocol/ids.ts";
+import { isConnectionLoss } from "./connection-loss.ts";
+
+/** How long a coordinator may be away before a task is left to itself. */
+const maxAwayMs = 10 * 60_000;
+const firstDelayMs = 250;
+const maxDelayMs = 2000;
+
+interface FollowTaskOptions {
+  readonly client: MeshClient;
+  readonly clock: Clock;
+  readonly texts: Catalogue;
+  readonly id: TaskId;
+  /** The coordinator has answered already, so that it is worth waiting for. */
+  readonly hadContact: boolean;
+  /** Ends the following, and nothing else. */
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: RouteEvent) => void;
+  readonly onNote: (text: string) => void;
+}
+
+/**
+ * Stays with a queued task until it ends, however long that takes: goes on where it was after the connection was lost,
+ * also when the coordinator was started again.
+ * @throws MeshError why there is no answer
+ */
+export async function followTask(options: FollowTaskOptions): Promise<RouteAnswer> {
+  const { client, clock, id, signal, texts } = options;
+  let { hadContact } = options;
+  let lastEventId: string | null = null;
+  let lostAtMs: number | null = null;
+  for (let tries = 0; ; tries += 1) {
+    try {
+      for await (const { id: eventId, ...event } of client.streamTask({ id, lastEventId, signal })) {
+        hadContact = true;
+        lastEventId = eventId ?? lastEventId;
+        if (lostAtMs !== null) options.onNote(texts.tasks.pickedUp);
+        lostAtMs = null;
+        tries = 0;
+        options.onEvent(event);
+        if (event.event === "result") return event.data;
+      }
+      throw new MeshError("COORDINATOR_UNREACHABLE", `${client.baseUrl} ended the stream without a result`);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (!hadContact || !isConnectionLoss(error)) throw error;
+      if (lostAtMs === null) options.onNote(texts.tasks.pickingUp);
+      lostAtMs ??= clock.monotonicMs();
+      if (clock.monotonicMs() - lostAtMs >= maxAwayMs) throw withHint(error, texts.tasks.gaveUpHint(id));
+      await delay(clock, Math.min(firstDelayMs * 2 ** tries, maxDelayMs), signal);
+    }
+  }
+}
+
+function withHint(error: unknown, hint: string): unknown {
+  return error instanceof MeshError
+    ? new MeshError(error.code, error.message, { hint, cause: error })
+    : error;
+}
