@@ -13,16 +13,22 @@ import type { TaskStore } from "../src/store/tasks.ts";
 import {
   createSampleAttempt,
   createSampleRunningTask,
+  createSampleTask,
   sampleTimeMs,
 } from "../test/support/store/sample-tasks.ts";
 
 /**
- * What the store costs a synchronous message: `accept` with its first attempt and decision, then `change` to succeeded.
+ * What the store costs. A synchronous message: `accept` with its first attempt and decision, then `change` to succeeded.
+ * A queued task: `accept` in full, and how long the event loop stood still meanwhile.
  * Usage: bun scripts/bench-store.ts [pairs per round]
+ *        strace -f -o /dev/null -e trace=fsync,fdatasync -e inject=fsync,fdatasync:delay_enter=10000 \
+ *          bun scripts/bench-store.ts accept    (the same on a disk that takes 10 ms longer)
  */
 const inFlight = 64;
 const rounds = 3;
-const pairsPerRound = Number(process.argv[2] ?? 40_000);
+const acceptMs = 2_000;
+const isAcceptOnly = process.argv[2] === "accept";
+const pairsPerRound = isAcceptOnly ? 0 : Number(process.argv[2] ?? 40_000);
 
 const nodeId = systemIds.node();
 
@@ -118,15 +124,72 @@ async function measure(durability: Durability, concurrency: number, pairs: numbe
   rmSync(directory, { recursive: true });
 }
 
-const empty = {
-  tasks: createEmptyTasks(),
-  durability: "process",
-  concurrency: inFlight,
-  pairs: pairsPerRound,
-} as const;
-await runRound(empty);
-report("no store", await runRound(empty), "what the bench itself costs");
-await measure("process", inFlight, pairsPerRound);
-await measure("full", inFlight, pairsPerRound);
-await measure("process", 1, pairsPerRound / 10);
-await measure("full", 1, pairsPerRound / 40);
+/** Longest and p99 time between two turns of the event loop, in milliseconds. */
+function watchLoop() {
+  const gaps: number[] = [];
+  let last = performance.now();
+  let isRunning = true;
+  const turn = () => {
+    const now = performance.now();
+    gaps.push(now - last);
+    last = now;
+    if (isRunning) setTimeout(turn, 1);
+  };
+  turn();
+  return () => {
+    isRunning = false;
+    gaps.sort((left, right) => left - right);
+    return [percentile(gaps, 0.5), percentile(gaps, 0.99), percentile(gaps, 1)].map((gap) => gap.toFixed(1));
+  };
+}
+
+async function measureAccept(concurrency: number): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "bench-store-"));
+  const store = await createSqliteStore({
+    file: join(directory, "mesh.db"),
+    clock: systemClock,
+    ids: systemIds,
+  });
+  const latencies: number[] = [];
+  const cpuBefore = process.cpuUsage();
+  const startedAtMs = performance.now();
+  const endLoop = watchLoop();
+  const acceptAll = async () => {
+    while (performance.now() - startedAtMs < acceptMs) {
+      const beganAtMs = performance.now();
+      await store.tasks.accept(createSampleTask({}, { isSynchronous: false }), "full");
+      latencies.push(performance.now() - beganAtMs);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, acceptAll));
+  const seconds = (performance.now() - startedAtMs) / 1000;
+  const cpu = process.cpuUsage(cpuBefore);
+  const loop = endLoop();
+  await store.close();
+  rmSync(directory, { recursive: true });
+  latencies.sort((left, right) => left - right);
+  const rate = Math.round(latencies.length / seconds).toLocaleString("en");
+  const [p50, p99] = [0.5, 0.99].map((share) => percentile(latencies, share).toFixed(2));
+  const cpuUs = ((cpu.user + cpu.system) / latencies.length).toFixed(1);
+  console.log(
+    `accept full, ${String(concurrency).padStart(3)} in flight ${rate.padStart(8)}/s  p50 ${p50} p99 ${p99} ms  ${cpuUs} µs CPU  loop p50 ${loop[0]} p99 ${loop[1]} max ${loop[2]} ms`,
+  );
+}
+
+async function measurePairs(): Promise<void> {
+  const empty = {
+    tasks: createEmptyTasks(),
+    durability: "process",
+    concurrency: inFlight,
+    pairs: pairsPerRound,
+  } as const;
+  await runRound(empty);
+  report("no store", await runRound(empty), "what the bench itself costs");
+  await measure("process", inFlight, pairsPerRound);
+  await measure("full", inFlight, pairsPerRound);
+  await measure("process", 1, pairsPerRound / 10);
+  await measure("full", 1, pairsPerRound / 40);
+}
+
+if (!isAcceptOnly) await measurePairs();
+for (const concurrency of [1, 16, 64, 256]) await measureAccept(concurrency);

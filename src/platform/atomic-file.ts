@@ -49,7 +49,8 @@ export function errorCodeOf(error: unknown): string | null {
   return typeof error.code === "string" ? error.code : null;
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes new names in a directory survive a power cut, where the system can do that. */
+export async function syncDirectory(path: string): Promise<void> {
   try {
     const directory = await open(path, "r");
     try {

@@ -1,6 +1,5 @@
 import { Database } from "bun:sqlite";
 import { closeSync, mkdirSync, openSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MeshError } from "../protocol/errors.ts";
 import type { Clock } from "./clock.ts";
@@ -113,32 +112,4 @@ function wayBack(file: string): string {
  */
 export function closeDatabase(database: Database): void {
   database.close(true);
-}
-
-/** Makes everything committed so far survive a power cut, without a commit and without holding up the event loop. */
-export interface WalFlusher {
-  /** Rejects when the disk did not take it. One call at a time. */
-  readonly flush: () => Promise<void>;
-  /** Call it before the database is closed. */
-  readonly close: () => Promise<void>;
-}
-
-/**
- * A commit under `synchronous=normal` is in the WAL file but perhaps not yet on the disk; a checkpoint puts on the disk
- * all that it copies out of the WAL before it lets the file be overwritten. So flushing the WAL file, through a handle
- * of our own and in a thread of the platform, covers all earlier commits. (Only the database file and its `-shm` carry
- * locks that closing another handle would drop; the WAL carries none.)
- */
-export function createWalFlusher(databaseFile: string): WalFlusher {
-  let handle: FileHandle | null = null;
-  return {
-    flush: async () => {
-      handle ??= await open(`${databaseFile}-wal`, "r+");
-      await handle.datasync();
-    },
-    close: async () => {
-      await handle?.close();
-      handle = null;
-    },
-  };
 }

@@ -17,6 +17,9 @@ let directory: string;
 let database: Database;
 let committer: Committer;
 let commits: Commit[];
+let flushes: PromiseWithResolvers<void>[];
+let isFlushHeld: boolean;
+let hasFlushFailed: boolean;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "committer-"));
@@ -25,7 +28,23 @@ beforeEach(() => {
   database.run("pragma synchronous = normal");
   database.run("create table words (word text primary key) strict");
   commits = [];
-  committer = createCommitter({ database, clock: systemClock, onCommit: (commit) => commits.push(commit) });
+  flushes = [];
+  isFlushHeld = false;
+  hasFlushFailed = false;
+  committer = createCommitter({
+    database,
+    clock: systemClock,
+    flushing: {
+      hasFailed: () => hasFlushFailed,
+      syncNow: () => {
+        const flush = Promise.withResolvers<void>();
+        flushes.push(flush);
+        if (!isFlushHeld) flush.resolve();
+        return flush.promise;
+      },
+    },
+    onCommit: (commit) => commits.push(commit),
+  });
 });
 
 afterEach(() => {
@@ -44,8 +63,11 @@ const words = () =>
     .all()
     .map((row) => row.word);
 
-const readSynchronous = () =>
-  database.query<{ synchronous: number }, []>("pragma synchronous").get()?.synchronous;
+const remove = (word: string) => {
+  database.run("delete from words where word = ?", [word]);
+};
+
+const noDisk = new MeshError("STORE_UNAVAILABLE", "the disk did not take it");
 
 describe("the committer", () => {
   test("commits the works of one loop turn together, in their order", async () => {
@@ -57,13 +79,69 @@ describe("the committer", () => {
     expect(words()).toEqual(["a", "b", "c"]);
   });
 
-  test("commits in full when one of them asks for it, and only then", async () => {
-    const normal = 1;
-    const full = 2;
-    const both = [committer.write("process", readSynchronous), committer.write("full", readSynchronous)];
-    expect(await Promise.all(both)).toEqual([full, full]);
-    expect(await committer.write("process", readSynchronous)).toBe(normal);
+  test("lets those who asked for it wait for the disk, and only them", async () => {
+    isFlushHeld = true;
+    const done: string[] = [];
+    const note = (word: string) => done.push(word);
+    const all = [
+      committer.write("full", insert("full")).then(note),
+      committer.write("process", insert("process")).then(note),
+    ];
+    await all[1];
+    expect(done).toEqual(["process"]);
+    expect(words()).toEqual(["full", "process"]);
+    expect(commits.map((commit) => commit.full)).toEqual([true]);
+    flushes[0]?.resolve();
+    await all[0];
+    expect(done).toEqual(["process", "full"]);
+    await committer.write("process", insert("other"));
+    expect(flushes).toHaveLength(1);
     expect(commits.map((commit) => commit.full)).toEqual([true, false]);
+  });
+
+  test("takes back what the disk did not take before its caller learns of it", async () => {
+    isFlushHeld = true;
+    const refused = committer.write("full", insert("a"), remove);
+    const kept = committer.write("full", insert("b"));
+    await committer.write("process", insert("c"));
+    flushes[0]?.reject(noDisk);
+    expect(await Promise.allSettled([refused, kept])).toEqual([
+      { status: "rejected", reason: noDisk },
+      { status: "rejected", reason: noDisk },
+    ]);
+    // What has no undo may be there.
+    expect(words()).toEqual(["b", "c"]);
+  });
+
+  test("says that it may be there when it could not be taken back, and takes it back with the next commit", async () => {
+    database.run("pragma busy_timeout = 0");
+    isFlushHeld = true;
+    const refused = committer.write("full", insert("a"), remove);
+    await committer.write("process", insert("b"));
+    const other = new Database(join(directory, "test.db"));
+    other.run("begin immediate");
+    flushes[0]?.reject(noDisk);
+    await expect(refused).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      message: expect.stringContaining("may be there all the same"),
+    });
+    other.run("rollback");
+    other.close();
+    await committer.write("process", insert("c"));
+    expect(words()).toEqual(["b", "c"]);
+  });
+
+  test("does nothing of a full write while it is unknown what the disk has, until it is known again", async () => {
+    hasFlushFailed = true;
+    isFlushHeld = true;
+    const refused = committer.write("full", insert("a"));
+    await committer.write("process", insert("b"));
+    flushes[0]?.reject(noDisk);
+    await expect(refused).rejects.toBe(noDisk);
+    expect(words()).toEqual(["b"]);
+    isFlushHeld = false;
+    expect(await committer.write("full", insert("c"))).toBe("c");
+    expect(words()).toEqual(["b", "c"]);
   });
 
   test("lets reads see what was awaited, and nothing that is queued", async () => {

@@ -13,52 +13,76 @@ export const maxWorksPerCommit = 2_000;
 
 /** One commit, for metrics. */
 export interface Commit {
+  /** How long it held up the event loop; a full one then waits for the disk besides. */
   readonly durationMs: number;
   readonly works: number;
-  /** Whether it waited for the disk. */
+  /** Whether somebody waits for the disk. */
   readonly full: boolean;
 }
 
 /**
- * Gathers writes and commits those of one loop turn together: on two cores that made full commits 70 times as many.
+ * Gathers writes and commits those of one loop turn together: on two cores that made full commits 70 times as many. A
+ * full one is then flushed to the disk in a thread of the platform, together with all that were committed meanwhile.
  *
  * ```
- * write ─▶ queued ──loop turn──▶ begin · work · work · … · commit ─▶ every caller has its result
+ * write ─▶ queued ──loop turn──▶ begin · work · work · … · commit ─▶ `process` callers have their results
+ *                                        │                    └─▶ flush ─▶ `full` callers have theirs
+ *                                        │                          ▼ fails: what can be undone is undone,
+ *                                        │                            then they are rejected
  *                                        │ a work throws: roll back, run each behind a savepoint,
  *                                        │ so that only that caller is rejected
  *                                        ▼ the disk fails: roll back, every caller is rejected;
  *                                          the next loop turn tries afresh
  * ```
+ *
+ * After a failed flush nobody knows what is on the disk, so `full` writes are refused, before they do anything, until a
+ * flush has succeeded that made sure of everything.
  */
 export interface Committer {
   /**
    * Runs the work, statements only, in the next transaction; perhaps twice, when a neighbour throws. Resolves with what
-   * it returned once that is committed. Rejects with the MeshError the work threw, or STORE_UNAVAILABLE.
+   * it returned once that is committed, in full if asked for. Rejects with the MeshError the work threw, or
+   * STORE_UNAVAILABLE; then nothing of it is there, unless its flush failed and it has no `undo`.
+   * @param undo statements that take back what `work` did and returned; for `full` ones whose flush failed
    */
-  readonly write: <T>(durability: Durability, work: () => T) => Promise<T>;
+  readonly write: <T>(durability: Durability, work: () => T, undo?: (value: T) => void) => Promise<T>;
   /** Runs a query at once. It sees all that was committed, and nothing that is queued. */
   readonly read: <T>(query: () => T) => Promise<T>;
   /** Commits what is queued; later calls are refused. */
   readonly close: () => void;
 }
 
+/** Waits until the disk has all that was committed before. */
+export interface Flushing {
+  readonly syncNow: () => Promise<void>;
+  readonly hasFailed: () => boolean;
+}
+
 interface QueuedWork {
   readonly isFull: boolean;
   readonly work: () => unknown;
+  readonly undo: ((value: unknown) => void) | null;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** A work that is in the database and has its value. */
+interface CommittedWork extends QueuedWork {
+  readonly value: unknown;
 }
 
 /** What became of a work in a transaction that was committed. */
 type WorkOutcome = { readonly value: unknown } | { readonly error: unknown };
 
 export interface CommitterOptions {
+  /** Its `synchronous` is `normal`. */
   readonly database: Database;
+  readonly flushing: Flushing;
   readonly clock: Clock;
   readonly onCommit?: (commit: Commit) => void;
 }
 
-export function createCommitter({ database, clock, onCommit }: CommitterOptions): Committer {
+export function createCommitter({ database, flushing, clock, onCommit }: CommitterOptions): Committer {
   const begin = database.prepare("begin immediate");
   const commit = database.prepare("commit");
   const rollback = database.prepare("rollback");
@@ -67,23 +91,18 @@ export function createCommitter({ database, clock, onCommit }: CommitterOptions)
   const dropSavepoint = database.prepare("release work");
 
   let queue: QueuedWork[] = [];
-  let isFlushScheduled = false;
-  let isSynchronousFull = false;
+  /** Of works whose callers were rejected; they come first in the next transaction. */
+  let undos: (() => void)[] = [];
+  let isCommitScheduled = false;
   let isClosed = false;
 
-  function setSynchronous(full: boolean): void {
-    if (full === isSynchronousFull) return;
-    // Outside of a transaction: inside one SQLite ignores it.
-    database.run(full ? "pragma synchronous = full" : "pragma synchronous = normal");
-    isSynchronousFull = full;
-  }
-
-  function inTransaction(full: boolean, body: () => readonly WorkOutcome[]): readonly WorkOutcome[] {
+  function inTransaction(body: () => readonly WorkOutcome[]): readonly WorkOutcome[] {
     try {
-      setSynchronous(full);
       begin.run();
+      for (const undo of undos) undo();
       const outcomes = body();
       commit.run();
+      undos = [];
       return outcomes;
     } catch (error) {
       // After some failures SQLite has already rolled back by itself.
@@ -106,65 +125,99 @@ export function createCommitter({ database, clock, onCommit }: CommitterOptions)
     }
   }
 
-  function commitBatch(batch: readonly QueuedWork[], full: boolean): readonly WorkOutcome[] {
+  function commitBatch(batch: readonly QueuedWork[]): readonly WorkOutcome[] {
     try {
-      return inTransaction(full, () => batch.map(({ work }) => ({ value: work() })));
+      return inTransaction(() => batch.map(({ work }) => ({ value: work() })));
     } catch (error) {
       if (!isOneWorksFault(error)) throw error;
-      return inTransaction(full, () => batch.map(runBehindSavepoint));
+      return inTransaction(() => batch.map(runBehindSavepoint));
     }
   }
 
   function settle(batch: readonly QueuedWork[]): void {
-    const full = batch.some((queued) => queued.isFull);
     const startedAtMs = clock.monotonicMs();
     let outcomes: readonly WorkOutcome[];
     try {
-      outcomes = commitBatch(batch, full);
+      outcomes = commitBatch(batch);
     } catch (error) {
       const failure = toStoreError(error);
       for (const { reject } of batch) reject(failure);
       return;
     }
-    onCommit?.({ durationMs: clock.monotonicMs() - startedAtMs, works: batch.length, full });
-    for (const [index, { resolve, reject }] of batch.entries()) {
-      const outcome = outcomes[index];
-      if (outcome === undefined) continue;
-      if ("error" in outcome) reject(toStoreError(outcome.error));
-      else resolve(outcome.value);
+    const works: CommittedWork[] = [];
+    for (const [index, outcome] of outcomes.entries()) {
+      const queued = batch[index];
+      if (queued === undefined) continue;
+      if ("error" in outcome) queued.reject(toStoreError(outcome.error));
+      else works.push({ ...queued, value: outcome.value });
+    }
+    const waiting = works.filter((work) => work.isFull);
+    const durationMs = clock.monotonicMs() - startedAtMs;
+    onCommit?.({ durationMs, works: batch.length, full: waiting.length > 0 });
+    for (const { isFull, value, resolve } of works) if (!isFull) resolve(value);
+    if (waiting.length > 0) void settleInFull(waiting);
+  }
+
+  async function settleInFull(works: readonly CommittedWork[]): Promise<void> {
+    try {
+      await flushing.syncNow();
+    } catch (error) {
+      const failure = takeBack(works) ? error : notTakenBack(error);
+      for (const { reject } of works) reject(failure);
+      return;
+    }
+    for (const { resolve, value } of works) resolve(value);
+  }
+
+  /** @returns false when that failed too: it then happens first in the next transaction */
+  function takeBack(works: readonly CommittedWork[]): boolean {
+    for (const { undo, value } of works) if (undo !== null) undos.push(() => undo(value));
+    if (undos.length === 0) return true;
+    try {
+      inTransaction(() => []);
+      return true;
+    } catch (error) {
+      if (sqliteFault(error) === null) throw error;
+      return false;
     }
   }
 
-  function flush(): void {
-    isFlushScheduled = false;
+  function commitNext(): void {
+    isCommitScheduled = false;
     const batch = queue;
     if (batch.length === 0) return;
     queue = batch.splice(maxWorksPerCommit);
-    if (queue.length > 0) scheduleFlush();
+    if (queue.length > 0) scheduleCommit();
     settle(batch);
   }
 
-  function scheduleFlush(): void {
-    if (isFlushScheduled) return;
-    isFlushScheduled = true;
-    afterLoopTurn(flush);
+  function scheduleCommit(): void {
+    if (isCommitScheduled) return;
+    isCommitScheduled = true;
+    afterLoopTurn(commitNext);
+  }
+
+  function enqueue<T>(durability: Durability, work: () => T, undo?: (value: T) => void): Promise<T> {
+    if (isClosed) return Promise.reject(closedError());
+    if (queue.length >= maxQueuedWorks) return Promise.reject(crowdedError());
+    return new Promise<T>((resolve, reject) => {
+      // The work that makes the value, what undoes it and the promise that takes it are of one T.
+      queue.push({
+        isFull: durability === "full",
+        work,
+        undo: (undo as ((value: unknown) => void) | undefined) ?? null,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      });
+      scheduleCommit();
+    });
   }
 
   return {
-    write: <T>(durability: Durability, work: () => T) => {
-      if (isClosed) return Promise.reject(closedError());
-      if (queue.length >= maxQueuedWorks) return Promise.reject(crowdedError());
-      return new Promise<T>((resolve, reject) => {
-        // The work that makes the value and the promise that takes it are of one T.
-        queue.push({
-          isFull: durability === "full",
-          work,
-          resolve: resolve as (value: unknown) => void,
-          reject,
-        });
-        scheduleFlush();
-      });
-    },
+    write: (durability, work, undo) =>
+      durability === "full" && flushing.hasFailed() && !isClosed
+        ? flushing.syncNow().then(() => enqueue(durability, work, undo))
+        : enqueue(durability, work, undo),
     read: async (query) => {
       if (isClosed) throw closedError();
       try {
@@ -175,7 +228,7 @@ export function createCommitter({ database, clock, onCommit }: CommitterOptions)
     },
     close: () => {
       isClosed = true;
-      while (queue.length > 0) flush();
+      while (queue.length > 0) commitNext();
     },
   };
 }
@@ -190,6 +243,11 @@ function closedError(): MeshError {
   return new MeshError("STORE_UNAVAILABLE", "the store is closed", {
     hint: "The coordinator is stopping; try again when it is back.",
   });
+}
+
+function notTakenBack(error: unknown): MeshError {
+  const { message } = toStoreError(error);
+  return new MeshError("STORE_UNAVAILABLE", `${message}; it may be there all the same`, { cause: error });
 }
 
 function crowdedError(): MeshError {

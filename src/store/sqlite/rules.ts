@@ -9,7 +9,12 @@ export function createRuleStore(database: Database, committer: Committer): RuleS
   const rules = prepareRules(database);
   return {
     list: () => committer.read(rules.list),
-    add: (id, rule) => committer.write("full", () => rules.add(id, rule)),
+    add: (id, rule) =>
+      committer.write(
+        "full",
+        () => rules.add(id, rule),
+        () => rules.remove(id),
+      ),
     replace: (id, rule) => committer.write("full", () => rules.replace(id, rule)),
     remove: (id) => committer.write("full", () => rules.remove(id)),
     order: async (ids) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createManualClock } from "../../../test/support/manual-clock.ts";
-import { createSharedSync } from "./shared-sync.ts";
+import { createSharedSync, failedPauseMs } from "./shared-sync.ts";
 
 /** Flushes that end when the test says so. */
 function createHeldFlushes() {
@@ -69,21 +69,51 @@ describe("the shared sync", () => {
     expect(flushes).toBe(3);
   });
 
-  test("rejects those who shared a flush that failed, and tries afresh for the next", async () => {
+  test("begins at once for those in a hurry, and when the flush on its way has ended", async () => {
+    const clock = createManualClock();
+    const { held, flush } = createHeldFlushes();
+    const shared = createSharedSync({ flush, clock, intervalMs: 20 });
+    const done: string[] = [];
+    const first = shared.syncNow();
+    expect(held).toHaveLength(1);
+    // Those who have time ride along.
+    const riders = [shared.sync(), shared.syncNow(), shared.syncNow()];
+    for (const [index, rider] of riders.entries()) void rider.then(() => done.push(`rider ${index}`));
+    expect(held).toHaveLength(1);
+    held[0]?.resolve();
+    await first;
+    await settleMicrotasks();
+    expect(held).toHaveLength(2);
+    expect(done).toEqual([]);
+    held[1]?.resolve();
+    await Promise.all(riders);
+    await settleMicrotasks();
+    expect(held).toHaveLength(2);
+    expect(clock.timerCount()).toBe(0);
+  });
+
+  test("rejects those who share a flush that failed and those who wait, refuses for a while, then tries afresh", async () => {
     const clock = createManualClock();
     const { held, flush } = createHeldFlushes();
     const shared = createSharedSync({ flush, clock, intervalMs: 20 });
     const callers = [shared.sync(), shared.sync()];
     clock.advance(0);
+    callers.push(shared.sync(), shared.syncNow());
+    expect(shared.hasFailed()).toBe(false);
     held[0]?.reject(Object.assign(new Error("no"), { code: "EIO" }));
     for (const caller of await Promise.allSettled(callers)) {
       expect(caller).toMatchObject({ status: "rejected", reason: { code: "STORE_UNAVAILABLE" } });
     }
-    const next = shared.sync();
+    expect(shared.hasFailed()).toBe(true);
     await settleMicrotasks();
-    clock.advance(20);
+    clock.advance(failedPauseMs - 1);
+    await expect(shared.syncNow()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    expect(held).toHaveLength(1);
+    clock.advance(1);
+    const next = shared.syncNow();
     held[1]?.resolve();
     await next;
+    expect(shared.hasFailed()).toBe(false);
   });
 
   test("serves those who wait when it is closed, and refuses who comes later", async () => {

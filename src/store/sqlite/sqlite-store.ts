@@ -1,6 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Ids } from "../../platform/ids.ts";
-import { closeDatabase, createWalFlusher, openDatabase, toOpenError } from "../../platform/sqlite.ts";
+import { closeDatabase, openDatabase, toOpenError } from "../../platform/sqlite.ts";
+import { createWalFlusher } from "../../platform/sqlite-wal.ts";
 import type { MeshId } from "../../protocol/ids.ts";
 import { type Store, syncIntervalMs } from "../store.ts";
 import { type Commit, createCommitter } from "./committer.ts";
@@ -42,9 +43,14 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
     closeDatabase(database);
     throw toOpenError(file, error);
   }
-  const committer = createCommitter({ database, clock, ...(onCommit === undefined ? {} : { onCommit }) });
-  const wal = createWalFlusher(file);
+  const wal = createWalFlusher(file, database);
   const shared = createSharedSync({ flush: wal.flush, clock, intervalMs: syncIntervalMs });
+  const committer = createCommitter({
+    database,
+    flushing: shared,
+    clock,
+    ...(onCommit === undefined ? {} : { onCommit }),
+  });
   let closing: Promise<void> | null = null;
 
   async function close(): Promise<void> {

@@ -12,9 +12,11 @@ import { prepareFindTask } from "./statements/find-task.ts";
 import { prepareListTasks } from "./statements/list-tasks.ts";
 import { prepareListUnfinishedTasks } from "./statements/list-unfinished-tasks.ts";
 import { prepareRetryTask } from "./statements/retry-task.ts";
+import { prepareUndoAccept } from "./statements/undo-accept.ts";
 
 export function createTaskStore(database: Database, committer: Committer): TaskStore {
   const acceptTask = prepareAcceptTask(database);
+  const undoAccept = prepareUndoAccept(database);
   const changeTask = prepareChangeTask(database);
   const findTask = prepareFindTask(database);
   const listTasks = prepareListTasks(database);
@@ -26,20 +28,32 @@ export function createTaskStore(database: Database, committer: Committer): TaskS
 
   return {
     accept: (task, durability) =>
-      committer.write(durability, () => {
-        const { subject, idempotencyKey } = task.message;
-        return acceptTask(task) ? null : findTask.byKey(subject, idempotencyKey ?? "");
-      }),
+      committer.write(
+        durability,
+        () => {
+          const { subject, idempotencyKey } = task.message;
+          return acceptTask(task) ? null : findTask.byKey(subject, idempotencyKey ?? "");
+        },
+        (existing) => {
+          if (existing === null) undoAccept.remove(task);
+        },
+      ),
 
     acceptRetry: (task) =>
-      committer.write("full", () => {
-        const { id, retryOf } = task.message;
-        const refusal = retryOf === null ? "not_found" : retryTask.findRefusal(retryOf);
-        if (retryOf === null || refusal !== null) return refusal;
-        if (!acceptTask(task)) throw keyIsTaken();
-        retryTask.markRetried(retryOf, id);
-        return null;
-      }),
+      committer.write(
+        "full",
+        () => {
+          const { id, retryOf } = task.message;
+          const refusal = retryOf === null ? "not_found" : retryTask.findRefusal(retryOf);
+          if (retryOf === null || refusal !== null) return refusal;
+          if (!acceptTask(task)) throw keyIsTaken();
+          retryTask.markRetried(retryOf, id);
+          return null;
+        },
+        (refusal) => {
+          if (refusal === null) undoAccept.removeRetry(task);
+        },
+      ),
 
     change: (id, fence, change, durability) =>
       committer.write(durability, () => changeTask.change(id, fence, change)),
