@@ -78,6 +78,8 @@ export interface NodeProcess {
 export interface CoordinatorOptions {
   /** More flags for `up`. Default: `--no-local`. */
   readonly args?: readonly string[];
+  /** Default: any free one. */
+  readonly port?: number;
   readonly machine?: Machine;
   readonly wrapper?: ProgramOptions["wrapper"];
 }
@@ -129,7 +131,7 @@ export async function createTestMesh(): Promise<TestMesh> {
     const machine = options.machine ?? (await createMachine("coordinator"));
     const flags = options.args ?? ["--no-local"];
     const { wrapper = [] } = options;
-    let program = machine.start(["up", "--port", "0", ...flags], { wrapper });
+    let program = machine.start(["up", "--port", String(options.port ?? 0), ...flags], { wrapper });
     const port = await listeningPort(program);
     const url = `http://127.0.0.1:${port}`;
     const token = (await Bun.file(join(machine.home, ".claw-mesh", "token")).text()).trim();
