@@ -182,7 +182,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
   await engine.recover();
 
   const acks = createAckQueue(store.sync, deadlines, log);
-  const reports = createAttemptReports({ engine, store: store.tasks, registry, acks, log });
+  const reports = createAttemptReports({ engine, store: store.tasks, registry, acks, events, log });
   const directNodes = createDirectNodes({
     registry,
     engine,

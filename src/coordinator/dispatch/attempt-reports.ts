@@ -15,6 +15,7 @@ import type {
 } from "../../protocol/link/v1/frames.ts";
 import { maxAnswerBytes } from "../../protocol/task.ts";
 import type { TaskStore } from "../../store/tasks.ts";
+import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { LinkToNode, MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import { type LiveTask, notify } from "../tasks/live-task.ts";
@@ -36,6 +37,7 @@ interface ReportOptions {
   readonly store: TaskStore;
   readonly registry: NodeRegistry;
   readonly acks: AckQueue;
+  readonly events: MeshEventEmitter;
   readonly log: Log;
 }
 
@@ -45,7 +47,7 @@ export interface AttemptReports {
 }
 
 export function createAttemptReports(options: ReportOptions): AttemptReports {
-  const { engine, store, registry, acks, log } = options;
+  const { engine, store, registry, acks, events, log } = options;
 
   function take(node: MeshNode, link: LinkToNode, frame: AttemptFrame): void {
     const live = engine.find(frame.task);
@@ -150,7 +152,10 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
       link.send({ type: "ack", task: frame.task, attempt: frame.attempt, unknown: true });
       return;
     }
-    if (isNews(frame, attempt, task)) await store.recordLate(frame.task, { ...attempt, isLateResult: true });
+    if (isNews(frame, attempt, task)) {
+      await store.recordLate(frame.task, { ...attempt, isLateResult: true });
+      events.emit("attempt.late", { taskId: frame.task, attempt: frame.attempt, nodeId: node.id });
+    }
     acks.add(link, { task: frame.task, attempt: frame.attempt });
   }
 

@@ -1,8 +1,9 @@
 import type { Clock } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import type { OfferFrame } from "../../protocol/link/v1/frames.ts";
+import type { AttemptSender } from "../tasks/attempt-sender.ts";
 import type { LiveTask } from "../tasks/live-task.ts";
-import type { AttemptSender } from "../tasks/task-engine.ts";
+import { endsAtMs } from "../tasks/task-timers.ts";
 
 /** Length of a session key on the wire: half a SHA-256. */
 const sessionKeyLength = 32;
@@ -29,7 +30,7 @@ function toOffer(live: LiveTask, attempt: number, nowMs: number): OfferFrame {
     content: message.content,
     source: message.source,
     effects: message.effects,
-    timeout_ms: Math.max(1, message.createdAtMs + message.timeoutMs - nowMs),
+    timeout_ms: Math.max(1, (endsAtMs(live.task) ?? nowMs + message.timeoutMs) - nowMs),
     ...(message.session === null
       ? {}
       : { session: { key: sessionKey(message.subject, message.session), name: message.session } }),

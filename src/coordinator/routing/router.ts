@@ -4,11 +4,13 @@ import {
   createRoutingMemo,
   decideRoute,
   type MeshSnapshot,
+  type NodeView,
   type RouteDecision,
   type RoutingMessage,
   ruleWarnings,
   type SessionBinding,
 } from "../../domain/routing/index.ts";
+import { type LaneWants, mayServe } from "../../domain/routing/lane-wants.ts";
 import type { TaskMessage } from "../../domain/tasks/task.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
@@ -18,6 +20,7 @@ import type { NodeId, RuleId } from "../../protocol/ids.ts";
 import type { Rule, RuleInput } from "../../protocol/rule.ts";
 import type { SessionStore } from "../../store/sessions.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Groups } from "./groups.ts";
 
@@ -29,6 +32,10 @@ export interface Router {
     excluded: ReadonlySet<NodeId> | null,
     waitingSinceMs: number | null,
   ) => RouteDecision;
+  /** Like `decide`, but circuit breakers keep no node away: for a message that would have nowhere to go. */
+  readonly decideAsLastResort: Router["decide"];
+  /** Whether a node could be one that these messages wait for; errs on the side of yes. */
+  readonly mayServe: (node: NodeView, wants: LaneWants) => boolean;
   /** The decision is acted on: remembers where the conversation lives and where a round-robin rule stands. */
   readonly bind: (message: TaskMessage, decided: RouteDecision) => void;
   /** The message that put its conversation on this node never ran there: the conversation has no node again. */
@@ -38,6 +45,8 @@ export interface Router {
   readonly warningsFor: (rule: RuleInput) => readonly string[];
   /** Throws NODE_NOT_FOUND or NODE_OFFLINE when a message cannot be sent to what its sender named. */
   readonly assertTarget: (target: string) => void;
+  /** Throws NODE_NOT_FOUND when it is no node and no group; one that is offline will do. */
+  readonly assertKnown: (target: string) => void;
 }
 
 /** A binding is written again only when its last use is this much newer than what is stored. */
@@ -64,24 +73,23 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     bindings.set(bindingKey(subject, session), binding);
   }
 
-  function decide(
-    message: RoutingMessage & { readonly subject: string },
-    excluded: ReadonlySet<NodeId> | null,
-    waitingSinceMs: number | null,
-  ): RouteDecision {
-    const binding =
-      message.session === null ? null : bindings.get(bindingKey(message.subject, message.session));
-    const context = {
-      nowMs: clock.nowMs(),
-      random,
-      binding: binding ?? null,
-      waitingSinceMs,
-      cursors,
-      excluded,
-      memo,
+  const decide =
+    (ignoresBreakers: boolean): Router["decide"] =>
+    (message, excluded, waitingSinceMs) => {
+      const binding =
+        message.session === null ? null : bindings.get(bindingKey(message.subject, message.session));
+      const context = {
+        nowMs: clock.nowMs(),
+        random,
+        binding: binding ?? null,
+        waitingSinceMs,
+        cursors,
+        excluded,
+        ignoresBreakers,
+        memo,
+      };
+      return decideRoute(message, meshNow(), rules, context);
     };
-    return decideRoute(message, meshNow(), rules, context);
-  }
 
   function meshNow(): MeshSnapshot {
     return {
@@ -113,8 +121,17 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     });
   }
 
+  function findTarget(target: string): MeshNode | null {
+    const node = registry.find(target);
+    if (node === null && !groups.has(target))
+      throw new MeshError("NODE_NOT_FOUND", `node "${target}" not found, and no group of this name`);
+    return groups.has(target) ? null : node;
+  }
+
   return {
-    decide,
+    decide: decide(false),
+    decideAsLastResort: decide(true),
+    mayServe: (node, wants) => mayServe(node, wants, memo.indexOf(meshNow())),
     bind: (message, decided) => {
       if (decided.nextCursor !== null) cursors.set(decided.nextCursor.ruleId, decided.nextCursor.nodeId);
       rememberSession(message, decided, clock.nowMs());
@@ -130,13 +147,11 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     },
     warningsFor: (rule) => ruleWarnings(rule, meshNow()),
     assertTarget: (target) => {
-      if (groups.has(target)) return;
-      const node = registry.find(target);
-      if (node === null)
-        throw new MeshError("NODE_NOT_FOUND", `node "${target}" not found, and no group of this name`);
-      if (!node.isOnline && !registry.isExpected(node.id))
+      const node = findTarget(target);
+      if (node !== null && !node.isOnline && !registry.isExpected(node.id))
         throw new MeshError("NODE_OFFLINE", `Node ${node.name} is offline.`);
     },
+    assertKnown: (target) => void findTarget(target),
   };
 }
 

@@ -17,12 +17,20 @@ export interface LiveTask {
   task: Task;
   /** Where the current attempt holds a slot. */
   node: MeshNode | null;
+  /** Under which node it is found; kept by tasks-by-node.ts. */
+  placedOn: NodeId | null;
   /** Nodes that refused or surely never started it since it was last put on a node that did. */
   readonly passedOver: Set<NodeId>;
   /** The node whose attempt failed last: it is tried again only when no other fits. */
   avoid: NodeId | null;
-  /** Epoch since when it waits for a slot; null while it does not. */
+  /** Epoch since when it waits for a node; null while it does not. */
   waitingSinceMs: number | null;
+  /** Its place in the order of those that wait, kept from its first wait on; `atMs` is monotonic. null: it never waited. */
+  arrival: { readonly number: number; readonly atMs: number } | null;
+  /** It counts as one of those that wait, or will when its commit is done. */
+  hasPlace: boolean;
+  /** Its first commit is under way, and then it waits: because no node can take it, or behind those who came before. */
+  comingIn: "unserved" | "behind" | null;
   /** Monotonic; until then it is not given up while nodes that could serve it are away. null: it has no such patience. */
   patientUntilMs: number | null;
   /** How often a node said that it was full although it had a free slot by our count. */
@@ -42,8 +50,11 @@ export interface LiveTask {
   readonly listeners: Set<() => void>;
   /** Resolves with the terminal task after its commit. */
   readonly ended: PromiseWithResolvers<Task>;
+  /** Its time has begun to run. */
+  isBounded: boolean;
   forgetTimeout: () => void;
-  /** Of the grace, a delayed retry or an unconfirmed cancel: never more than one is wanted at a time. */
+  forgetExpiry: () => void;
+  /** Of the grace, a delayed start or retry or an unconfirmed cancel: never more than one is wanted at a time. */
   forgetTimer: () => void;
 }
 
@@ -57,9 +68,13 @@ export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
     id: task.message.id,
     task,
     node: null,
+    placedOn: null,
     passedOver: new Set(),
     avoid: null,
     waitingSinceMs: null,
+    arrival: null,
+    hasPlace: false,
+    comingIn: null,
     patientUntilMs: null,
     fullRefusals: 0,
     writtenAttempt: 0,
@@ -71,7 +86,9 @@ export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
     times: { acceptedMs, offeredMs: 0, answeredMs: 0 },
     listeners: new Set(),
     ended,
+    isBounded: false,
     forgetTimeout: nothingToForget,
+    forgetExpiry: nothingToForget,
     forgetTimer: nothingToForget,
   };
 }

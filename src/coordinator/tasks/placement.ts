@@ -1,19 +1,23 @@
+import { unavailability } from "../../domain/routing/candidates.ts";
 import { type RouteDecision, toDecision, unblockText } from "../../domain/routing/index.ts";
-import { defaultRetryPolicy, retryDelayMs } from "../../domain/tasks/retry-policy.ts";
-import type { TaskMessage } from "../../domain/tasks/task.ts";
 import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Decision } from "../../protocol/decision.ts";
-import { MeshError } from "../../protocol/errors.ts";
 import { type Failure, maxFailureLength } from "../../protocol/failure.ts";
-import type { TaskId } from "../../protocol/ids.ts";
+import type { NodeId, TaskId } from "../../protocol/ids.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
-import { gatheringMs, type NodeRegistry } from "../nodes/registry.ts";
+import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
+import { createDecider } from "./decider.ts";
+import { toLaneSpec } from "./lane.ts";
+import { createLaneReview, type LaneReview } from "./lane-review.ts";
 import type { LiveTask } from "./live-task.ts";
-import { createWaitingRoom, maxWaiting, maxWaitingLength } from "./waiting-room.ts";
+import { createPatience, type Patience } from "./patience.ts";
+import type { TasksByNode } from "./tasks-by-node.ts";
+import { createWaitingAllowance } from "./waiting-allowance.ts";
+import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
 
 /** What a decision means to the task's state. */
 export type PlacementEvent = Extract<TaskEvent, { readonly kind: "offered" | "unroutable" }>;
@@ -22,9 +26,17 @@ export type PlacementEvent = Extract<TaskEvent, { readonly kind: "offered" | "un
  * Finds nodes for tasks, reserves their slots, and keeps those that have to wait. It changes no task's state: the task
  * engine does, with the events made here.
  */
-export interface Placement {
-  /** For a message that comes in. Throws QUEUE_FULL when it would have to wait and too many do. */
-  readonly decideFirst: (message: TaskMessage) => RouteDecision;
+export interface Placement extends Patience {
+  /**
+   * For a message that comes in. What it means to wait: a node may be free, but others were there first. Throws
+   * QUEUE_FULL when it would have to wait and too many do.
+   */
+  readonly decideFirst: (one: LiveTask) => {
+    readonly decided: RouteDecision;
+    readonly mustWait: boolean;
+  };
+  /** A message that comes in waits for its time. Throws QUEUE_FULL. */
+  readonly claimPlace: (one: LiveTask) => void;
   /** For a task that was tried before or waits: nodes that failed it come last. */
   readonly decideAgain: (one: LiveTask) => RouteDecision;
   /** Whether another node than the present one could take it now. */
@@ -36,18 +48,24 @@ export interface Placement {
   /** Gives the slot back, if there is one. */
   readonly release: (one: LiveTask) => void;
   /**
-   * How long the task has to wait before it is decided again even if nothing changes: Infinity for a decision to wait
-   * that has no time of its own, null when the task must not wait.
+   * The first commit is done, and it could go: where others wait for that node it gets in line, and they are served.
+   * @returns whether it got in line
    */
-  readonly waitMs: (one: LiveTask, decided: RouteDecision) => number | null;
-  readonly wait: (one: LiveTask, decided: RouteDecision) => void;
-  /** It waits no more. */
-  readonly leave: (one: LiveTask) => void;
+  readonly lineUp: (one: LiveTask, decided: RouteDecision) => boolean;
+  /** `forMs`: as from `waitMs`. */
+  readonly wait: (one: LiveTask, decided: RouteDecision, forMs: number) => void;
+  /** It waits for its time, and counts as one of those that wait. */
+  readonly waitForTime: (one: LiveTask) => void;
+  /** It waits no more; `isServed`: a node takes it. */
+  readonly leave: (one: LiveTask, isServed: boolean) => void;
+  /** The newest decision about what it waits for; null: it waits for no node. */
+  readonly decisionOf: (one: LiveTask) => Decision | null;
 }
 
 interface PlacementOptions {
   readonly registry: NodeRegistry;
   readonly router: Router;
+  readonly byNode: TasksByNode;
   readonly events: MeshEventEmitter;
   readonly clock: Clock;
   readonly random: Random;
@@ -55,90 +73,64 @@ interface PlacementOptions {
   readonly onMayGo: (id: TaskId) => void;
 }
 
-/** Changes of the mesh after which every waiting task is looked at again. */
-const meshChanges = ["node.online", "node.changed", "rules.changed", "groups.changed"] as const;
-
-/** Changes after which only those are that wait for the node: it can do nothing for the others. */
-const nodeLosses = ["node.left", "node.offline"] as const;
-
-/** How often one that was refused looks for a slot beside the times when a run ends. */
-const refusedAgainMs = 5_000;
-
-/** How long a task that waits is kept when all nodes that could serve it are away. */
-export const absenceGraceMs = 30_000;
-
 export function createPlacement(options: PlacementOptions): Placement {
-  const { registry, router, events, clock, random, onMayGo } = options;
-  const room = createWaitingRoom();
-  /** Characters of the messages in the room. */
-  let waitingLength = 0;
-  /** Those in the room that a node has refused for want of a slot: each asks again in its own time. */
-  const refusedFull = new Set<TaskId>();
+  const { registry, router, byNode, events, clock, onMayGo } = options;
+  const room = createWaitingRoom(clock.monotonicMs);
+  const review = createLaneReview({ room, clock, decideAgain: onMayGo });
+  const allowance = createWaitingAllowance();
+  const decider = createDecider(router);
+  const { waitMs } = createPatience(options);
+  /** Messages that no node could take, whose commit is under way: who comes after them does not go before them. */
+  let comingIn = 0;
 
-  /** A slot of the node is free: the oldest tasks that wait for it and can have it go. */
-  function offerSlotsOf(node: MeshNode, isRefused: boolean): void {
-    for (const id of [...room.waitingFor(node.id)]) {
-      if (node.inFlight >= node.slots) return;
-      // A slot that a refusal gives back is hardly free: two that wait for it would hand it round as fast as they can.
-      if (!(isRefused && refusedFull.has(id))) onMayGo(id);
-    }
+  watchMesh({ ...options, room, review });
+
+  function isContended(node: { readonly id: NodeId } | undefined): boolean {
+    return node !== undefined && (comingIn > 0 || room.isAwaited(node.id) || review.isUnderWay());
   }
 
-  events.on("node.freed", ({ nodeId, isRefused }) => {
-    if (room.size() === 0) return;
-    const node = registry.find(nodeId);
-    if (node !== null) offerSlotsOf(node, isRefused);
-  });
-  for (const type of meshChanges) {
-    events.on(type, () => {
-      for (const id of [...room.all()]) onMayGo(id);
-    });
-  }
-  for (const type of nodeLosses) {
-    events.on(type, ({ nodeId }) => {
-      for (const id of [...room.waitingFor(nodeId)]) onMayGo(id);
-    });
+  function cameIn(one: LiveTask): void {
+    if (one.comingIn === "unserved") comingIn -= 1;
+    one.comingIn = null;
   }
 
-  /** A node that is away for a moment, as one that dials again, does not cost the tasks that wait for it. */
-  function patienceMs(one: LiveTask, decided: RouteDecision): number | null {
-    if (decided.waitFor.length === 0) return null;
-    // One whose node was lost, and that may go on, was taken in while there were nodes, like those that wait.
-    const hasLostNode = one.task.attempts.at(-1)?.state === "lost";
-    const isKnown = one.waitingSinceMs !== null || one.patientUntilMs !== null || hasLostNode;
-    if (!isKnown && !decided.waitFor.some((node) => registry.isExpected(node.id))) return null;
-    const nowMs = clock.monotonicMs();
-    one.patientUntilMs ??= nowMs + (isKnown ? absenceGraceMs : gatheringMs);
-    return one.patientUntilMs > nowMs ? one.patientUntilMs - nowMs : null;
+  function startWaiting(one: LiveTask): void {
+    allowance.grant(one);
+    if (one.waitingSinceMs !== null) return;
+    one.waitingSinceMs = clock.nowMs();
+    events.emit("task.waiting", { taskId: one.id });
   }
 
-  /** All candidates refused it, and some for want of a slot: ours is not the only count of what they run. */
-  function refusalWaitMs(one: LiveTask): number | null {
-    if (one.fullRefusals === 0 || one.passedOver.size === 0) return null;
-    return retryDelayMs(defaultRetryPolicy, one.fullRefusals, random.next());
+  function put(one: LiveTask, decided: RouteDecision, more: { nodeIds: readonly NodeId[]; forMs: number }) {
+    const decision = toDecision(decided, clock.nowMs());
+    const parts = { nodeIds: more.nodeIds, isTimed: Number.isFinite(more.forMs), decision };
+    room.put(one, toLaneSpec(one, decided, parts));
+    one.task = { ...one.task, decision };
+    startWaiting(one);
+  }
+
+  function leave(one: LiveTask, isServed: boolean): void {
+    cameIn(one);
+    room.remove(one.id, isServed);
+    allowance.giveBack(one);
+    one.waitingSinceMs = null;
   }
 
   return {
-    decideFirst: (message) => {
-      const decided = router.decide(message, null, null);
-      if (decided.outcome !== "waiting") return decided;
-      if (room.size() >= maxWaiting || waitingLength + message.content.length > maxWaitingLength) {
-        throw new MeshError("QUEUE_FULL", `${room.size()} messages wait for a slot already.`);
+    decideFirst: (one) => {
+      const decided = decider.decide(one.task.message, null, null);
+      const isBehind = decided.outcome === "assigned" && isContended(decided.order[0]);
+      const mustWait = isBehind || waitMs(one, decided) !== null;
+      if (mustWait) {
+        allowance.claim(one);
+        one.comingIn = isBehind ? "behind" : "unserved";
+        if (!isBehind) comingIn += 1;
       }
-      return decided;
+      return { decided, mustWait };
     },
-    decideAgain: ({ task: { message }, passedOver, avoid, waitingSinceMs }) => {
-      if (avoid !== null && !passedOver.has(avoid)) {
-        const elsewhere = router.decide(message, new Set([...passedOver, avoid]), waitingSinceMs);
-        if (elsewhere.outcome === "assigned") return elsewhere;
-      }
-      return router.decide(message, passedOver.size === 0 ? null : passedOver, waitingSinceMs);
-    },
-    hasOther: ({ task: { message }, passedOver, node }) => {
-      const others = new Set(passedOver);
-      if (node !== null) others.add(node.id);
-      return router.decide(message, others, null).outcome === "assigned";
-    },
+    claimPlace: allowance.claim,
+    decideAgain: decider.decideAgain,
+    hasOther: decider.hasOther,
     toEvent: (one, decided) => {
       const decision = toDecision(decided, clock.nowMs());
       const best = decided.order[0];
@@ -150,6 +142,7 @@ export function createPlacement(options: PlacementOptions): Placement {
     hold: (one, decided) => {
       const best = decided.order[0];
       one.node = best === undefined ? null : registry.find(best.id);
+      if (best !== undefined) byNode.put(one, best.id);
       if (one.node !== null) registry.reserve(one.node);
       const binding = decided.session?.binding;
       one.hasBoundSession = binding === "new" || binding === "moved";
@@ -158,35 +151,85 @@ export function createPlacement(options: PlacementOptions): Placement {
     release: (one) => {
       const { node } = one;
       one.node = null;
+      byNode.remove(one);
       if (node !== null) registry.release(node, one.task.attempts.at(-1)?.state === "refused");
     },
-    waitMs: (one, decided) => {
-      if (decided.outcome === "unroutable") return refusalWaitMs(one) ?? patienceMs(one, decided);
-      one.patientUntilMs = null;
-      if (decided.outcome === "assigned") return null;
-      const untilMs =
-        decided.recheckAtMs === null ? Number.POSITIVE_INFINITY : decided.recheckAtMs - clock.nowMs();
-      const refusedMs = refusalWaitMs(one) ?? (one.fullRefusals === 0 ? untilMs : refusedAgainMs);
-      return Math.min(untilMs, refusedMs);
+    waitMs,
+    lineUp: (one, decided) => {
+      cameIn(one);
+      const best = decided.order[0];
+      if (decided.outcome !== "assigned" || best === undefined || !room.isAwaited(best.id)) return false;
+      put(one, decided, { nodeIds: [best.id], forMs: Number.POSITIVE_INFINITY });
+      const node = registry.find(best.id);
+      if (node !== null) serveNode(node, { room, review, isRefused: true });
+      return true;
     },
-    wait: (one, decided) => {
-      room.wait(one.id, [...decided.waitFor.map((node) => node.id), ...one.passedOver]);
+    wait: (one, decided, forMs) => {
+      cameIn(one);
+      put(one, decided, { nodeIds: awaitedNodes(one, decided), forMs });
       // What refused it may take it after a wait.
       one.passedOver.clear();
-      if (one.fullRefusals > 0) refusedFull.add(one.id);
-      if (one.waitingSinceMs !== null) return;
-      one.waitingSinceMs = clock.nowMs();
-      waitingLength += one.task.message.content.length;
-      events.emit("task.waiting", { taskId: one.id });
     },
-    leave: (one) => {
-      room.remove(one.id);
-      refusedFull.delete(one.id);
-      if (one.waitingSinceMs === null) return;
-      one.waitingSinceMs = null;
-      waitingLength -= one.task.message.content.length;
+    waitForTime: (one) => {
+      cameIn(one);
+      allowance.grant(one);
     },
+    leave,
+    decisionOf: (one) => room.laneOf(one.id)?.spec.decision ?? null,
   };
+}
+
+interface Watched {
+  readonly room: WaitingRoom;
+  readonly review: LaneReview;
+}
+
+/** A slot of the node is free: those that wait for it and can have it go, in their order. */
+function serveNode(
+  node: MeshNode,
+  { room, review, isRefused }: Watched & { readonly isRefused: boolean },
+): void {
+  if (unavailability(node) !== null) return;
+  // A slot that a refusal gives back is hardly free: two that wait for it would hand it round as fast as they can.
+  const lanes = room.lanesOn(node.id).filter(({ spec }) => !(isRefused && spec.isAlone));
+  review.serve(lanes, () => node.inFlight < node.slots);
+}
+
+/** Looks at tasks that wait whenever the mesh changes, and only at those for which that may matter. */
+function watchMesh({ room, review, registry, router, events }: PlacementOptions & Watched): void {
+  events.on("node.freed", ({ nodeId, isRefused }) => {
+    if (room.size() === 0) return;
+    const node = registry.find(nodeId);
+    if (node !== null) serveNode(node, { room, review, isRefused });
+  });
+  for (const type of ["node.online", "node.changed"] as const) {
+    events.on(type, ({ nodeId }) => {
+      if (room.size() === 0) return;
+      const lanes = new Set(room.lanesOn(nodeId));
+      const node = registry.find(nodeId);
+      if (node !== null && unavailability(node) === null) {
+        for (const lane of room.lanes()) if (router.mayServe(node, lane.spec.wants)) lanes.add(lane);
+      }
+      review.review(lanes);
+    });
+  }
+  // It can do nothing for those that do not wait for it.
+  for (const type of ["node.left", "node.offline"] as const) {
+    events.on(type, ({ nodeId }) => review.review(room.lanesOn(nodeId)));
+  }
+  for (const type of ["rules.changed", "groups.changed"] as const) {
+    events.on(type, () => review.reviewTasks(room.lanes()));
+  }
+}
+
+/** Nodes whose changes may let it go. */
+function awaitedNodes(one: LiveTask, { waitFor, session, outcome }: RouteDecision): readonly NodeId[] {
+  const ids = new Set(waitFor.map((node) => node.id));
+  for (const id of one.passedOver) ids.add(id);
+  // The node of its conversation was full for too long; a queued task goes on waiting for it.
+  const holder = outcome === "unroutable" ? (session?.nodeId ?? null) : null;
+  if (holder !== null) ids.add(holder);
+  return [...ids];
 }
 
 function unroutableFailure(one: LiveTask, decision: Decision, nowMs: number): Failure {

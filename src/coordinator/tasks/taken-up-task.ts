@@ -1,20 +1,77 @@
+import { retryDelayMs } from "../../domain/tasks/retry-policy.ts";
 import type { Task } from "../../domain/tasks/task.ts";
-import { currentAttempt } from "../../domain/tasks/task-machine.ts";
+import { countedAttempts, currentAttempt, type TaskEvent } from "../../domain/tasks/task-machine.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Random } from "../../platform/random.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import { createLiveTask, type LiveTask } from "./live-task.ts";
+import type { TaskTimers } from "./task-timers.ts";
+import type { TasksByNode } from "./tasks-by-node.ts";
 
 /** How long a task of a former process may stay unreported: its nodes have to find the way back first. */
 export const recoveryGraceMs = 30_000;
 
-/** A task that a former process left unfinished, on its node if it has one. */
-export function takeUpTask(task: Task, registry: NodeRegistry, nowMs: number): LiveTask {
+interface TakeUpOptions {
+  readonly registry: NodeRegistry;
+  readonly byNode: TasksByNode;
+  readonly timers: TaskTimers;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly live: Map<LiveTask["id"], LiveTask>;
+  readonly route: (one: LiveTask) => void;
+  readonly report: (one: LiveTask, event: TaskEvent) => Promise<boolean>;
+}
+
+/**
+ * Takes up tasks that a former process left unfinished. The client of a synchronous message is gone with that process, so
+ * it goes on only when it carries an idempotency key, with which the client can come back.
+ */
+export function createTakeUp(options: TakeUpOptions): (task: Task) => void {
+  const { timers, clock, random, route, report } = options;
+
+  return (task) => {
+    const one = toLiveTask(task, options);
+    const { message } = task;
+    const isWanted =
+      !message.isSynchronous || message.idempotencyKey !== null || task.cancelRequestedAtMs !== null;
+    const attempt = currentAttempt(task);
+    options.live.set(one.id, one);
+    timers.bound(one);
+    timers.expire(one);
+    if (!isWanted) void report(one, { kind: "cancel_requested" });
+    if (attempt !== null) {
+      const event = { kind: "grace_ended", attempt: attempt.number } as const;
+      timers.in(one, recoveryGraceMs, () => void report(one, event));
+    } else if (isWanted) {
+      const pauseMs = retryAtMs(task, random.next()) - clock.nowMs();
+      if (pauseMs > 0) timers.in(one, pauseMs, () => route(one));
+      else route(one);
+    }
+  };
+}
+
+/** On its node, if it has one. */
+function toLiveTask(task: Task, { registry, byNode, clock }: TakeUpOptions): LiveTask {
+  const nowMs = clock.monotonicMs();
   const one = createLiveTask(task, nowMs);
   one.patientUntilMs = nowMs + recoveryGraceMs;
   const attempt = currentAttempt(task);
-  if (attempt === null) return one;
+  if (attempt === null) {
+    const last = task.attempts.at(-1);
+    if (last?.state === "finished") one.avoid = last.nodeId;
+    return one;
+  }
+  byNode.put(one, attempt.nodeId);
   one.node = registry.find(attempt.nodeId);
   if (one.node !== null) registry.reserve(one.node);
   // The former process may have written it.
   one.writtenAttempt = attempt.number;
   return one;
+}
+
+/** Epoch: when the pause after a failed attempt is over. */
+function retryAtMs(task: Task, random: number): number {
+  const last = task.attempts.at(-1);
+  if (last?.state !== "finished") return 0;
+  return (last.endedAtMs ?? 0) + retryDelayMs(task.message.retry, countedAttempts(task), random);
 }

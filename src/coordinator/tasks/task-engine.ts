@@ -1,57 +1,43 @@
-import type { RouteDecision } from "../../domain/routing/index.ts";
-import { toDecision } from "../../domain/routing/index.ts";
-import { graceMs } from "../../domain/tasks/retry-policy.ts";
-import { type Attempt, newTask, type Task, type TaskMessage } from "../../domain/tasks/task.ts";
-import {
-  applyChange,
-  currentAttempt,
-  isTerminal,
-  type NextStep,
-  nextTaskState,
-  type TaskEvent,
-} from "../../domain/tasks/task-machine.ts";
+import type { TaskMessage } from "../../domain/tasks/task.ts";
+import { currentAttempt, type TaskEvent } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Deadlines } from "../../platform/deadlines.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
 import { MeshError } from "../../protocol/errors.ts";
-import type { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
-import type { CancelFrame } from "../../protocol/link/v1/frames.ts";
+import type { NodeId, TaskId } from "../../protocol/ids.ts";
 import type { TaskStore } from "../../store/tasks.ts";
-import type { MeshEventEmitter, MeshEvents } from "../events/mesh-events.ts";
-import type { MeshNode } from "../nodes/mesh-node.ts";
+import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
-import { createLiveTask, type LiveTask, notify, setTimer } from "./live-task.ts";
-import { passOver } from "./pass-over.ts";
+import { createAcceptance } from "./acceptance.ts";
+import type { AttemptSender } from "./attempt-sender.ts";
+import type { LiveTask } from "./live-task.ts";
+import { createOffering } from "./offering.ts";
 import { createPlacement } from "./placement.ts";
-import { createRepeatGuard, endedTask } from "./repeats.ts";
-import { recoveryGraceMs, takeUpTask } from "./taken-up-task.ts";
+import { createRepeatGuard } from "./repeats.ts";
+import { createTakeUp } from "./taken-up-task.ts";
+import { createTaskTimers } from "./task-timers.ts";
 import { createTaskWriter } from "./task-writer.ts";
-
-/** Writes to the links; see dispatch/dispatch.ts. */
-export interface AttemptSender {
-  /** @returns false when the node's link is not open: the attempt was never written */
-  readonly offer: (live: LiveTask, attempt: Attempt) => boolean;
-  readonly stop: (
-    node: MeshNode,
-    task: TaskId,
-    attempt: AttemptNumber,
-    reason: CancelFrame["reason"],
-  ) => void;
-}
+import { createTasksByNode } from "./tasks-by-node.ts";
+import { createTransitions } from "./transitions.ts";
 
 /**
  * The life of every message of this coordinator: accept, decide, offer, record. The transitions themselves are in
  * domain/tasks/task-machine.ts; the engine commits each before anything that depends on it leaves the process: an offer,
  * an answer, an event. Who looks at a task may see a transition whose commit is still on its way.
+ *
+ * acceptance.ts takes messages in, offering.ts brings them to nodes or lets them wait, transitions.ts records what becomes
+ * of them, taken-up-task.ts goes on with what a former process left.
  */
 export interface TaskEngine {
   /**
    * Accepts a message; resolves after its commit. Rejects with NODE_NOT_FOUND, NODE_OFFLINE, QUEUE_FULL, COORDINATOR_STOPPING, STORE_UNAVAILABLE or
-   * IDEMPOTENCY_CONFLICT. A repeat of a key joins the task that has it.
+   * IDEMPOTENCY_CONFLICT; one that runs an ended task again also with TASK_NOT_FOUND, TASK_NOT_ENDED or
+   * TASK_ALREADY_RETRIED. A repeat of a key joins the task that has it.
    */
   readonly submit: (message: TaskMessage) => Promise<LiveTask>;
+  /** With the newest decision, where it waits. */
   readonly find: (id: TaskId) => LiveTask | null;
   /** Asks for the end of a task; without effect on one that has ended. */
   readonly cancel: (live: LiveTask) => void;
@@ -72,8 +58,9 @@ export interface TaskEngine {
   readonly recover: () => Promise<void>;
   readonly size: () => number;
   /**
-   * Takes no new work; resolves when all has ended or the time is over. Those who still wait then are told
-   * COORDINATOR_STOPPING; their tasks stay on record and are taken up by the next process.
+   * Takes no new work; resolves when all has ended for which somebody waits or that runs, or the time is over. Those who
+   * still wait then are told COORDINATOR_STOPPING; their tasks stay on record and are taken up by the next process, as
+   * are queued tasks that no node has taken.
    */
   readonly drain: (deadlineMs: number) => Promise<void>;
 }
@@ -91,242 +78,95 @@ interface EngineOptions {
 }
 
 export function createTaskEngine(options: EngineOptions): TaskEngine {
-  const { store, registry, router, sender, events, clock, deadlines, random, log } = options;
+  const { store, deadlines, log } = options;
   const live = new Map<TaskId, LiveTask>();
-  const placement = createPlacement({
-    registry,
-    router,
-    events,
-    clock,
-    random,
-    onMayGo: (id) => {
-      const one = live.get(id);
-      if (one !== undefined) route(one);
-    },
-  });
-  const findLive = (id: TaskId) => live.get(id) ?? null;
-  const submit = createRepeatGuard({ store, findLive, accept });
+  const byNode = createTasksByNode();
   const writer = createTaskWriter(store, deadlines, log);
   let isStopping = false;
-  let onEmpty: (() => void) | null = null;
+  let onQuiet: (() => void) | null = null;
 
-  // ---- accepting ----
+  const report = (one: LiveTask, event: TaskEvent) => transitions.report(one, event);
+  const route = (one: LiveTask) => offering.route(one);
+  const timers = createTaskTimers({ ...options, report });
+  const placement = createPlacement({ ...options, byNode, onMayGo });
+  const offering = createOffering({ ...options, placement, timers, report, isStopping: () => isStopping });
+  const transitions = createTransitions({
+    ...options,
+    writer,
+    placement,
+    byNode,
+    timers,
+    route,
+    drop,
+    onPaused: tellWhenQuiet,
+  });
+  const accept = createAcceptance({
+    ...options,
+    placement,
+    offering,
+    timers,
+    live,
+    drop,
+    finish: transitions.finish,
+  });
+  const takeUp = createTakeUp({ ...options, byNode, timers, live, route, report });
+  const submit = createRepeatGuard({ store, findLive: find, accept });
 
-  async function accept(message: TaskMessage): Promise<LiveTask> {
-    if (message.target !== null) router.assertTarget(message.target);
-    const decided = placement.decideFirst(message);
-    const one = createLiveTask(newTask(message), clock.monotonicMs());
-    live.set(one.id, one);
-    let follow: () => void;
-    let existing: Task | null;
-    try {
-      follow = apply(one, decided);
-      existing = await store.accept(one.task, message.idempotencyKey === null ? "process" : "full");
-    } catch (error) {
-      drop(one);
-      throw error;
+  function find(id: TaskId): LiveTask | null {
+    const one = live.get(id) ?? null;
+    const decision = one === null || one.waitingSinceMs === null ? null : placement.decisionOf(one);
+    if (one !== null && decision !== null && decision !== one.task.decision) {
+      one.task = { ...one.task, decision };
     }
-    if (existing !== null) {
-      drop(one);
-      return live.get(existing.message.id) ?? endedTask(existing);
-    }
-    events.emit("task.accepted", { taskId: one.id });
-    // It may have been cancelled while its commit was on the way.
-    if (!live.has(one.id)) return one;
-    one.forgetTimeout = deadlines.in(message.timeoutMs, () => timeOut(one));
-    follow();
     return one;
   }
 
-  /** Puts a decision into the task before its first commit. @returns what to do after that commit */
-  function apply(one: LiveTask, decided: RouteDecision): () => void {
-    if (placement.waitMs(one, decided) !== null) {
-      one.task = applyChange(one.task, { decision: toDecision(decided, clock.nowMs()) });
-      // Decided again: what it would wait for may have happened during the commit.
-      return () => route(one);
+  /** A fault in one task keeps the others that wait from nothing. */
+  function onMayGo(id: TaskId): void {
+    const one = live.get(id);
+    if (one === undefined) return;
+    try {
+      route(one);
+    } catch (error) {
+      log.error("a task that waits could not be decided", { task: id, error });
     }
-    const event = placement.toEvent(one, decided);
-    const step = nextTaskState(one.task, event, { nowMs: clock.nowMs(), random: random.next() });
-    if (step.change !== null) one.task = applyChange(one.task, step.change);
-    if (event.kind !== "offered") return () => finish(one);
-    placement.hold(one, decided);
-    return () => sendOffer(one);
   }
 
   function drop(one: LiveTask): void {
     live.delete(one.id);
-    placement.leave(one);
-    one.forgetTimeout();
-    one.forgetTimer();
+    placement.leave(one, false);
+    timers.forgetAll(one);
     placement.release(one);
-    if (live.size === 0) onEmpty?.();
+    tellWhenQuiet();
   }
 
-  // ---- transitions ----
+  // ---- stopping ----
 
-  /** Never rejects: nobody waits for most reports, and a fault in one must not end the process. */
-  async function report(one: LiveTask, event: TaskEvent): Promise<boolean> {
-    try {
-      return await take(one, event);
-    } catch (error) {
-      log.error("a task could not take an event", { task: one.id, event: event.kind, error });
-      return false;
+  /** Nobody waits for an answer, nothing runs: what is left waits for a node, on record. */
+  function isQuiet(): boolean {
+    if (!writer.isIdle()) return false;
+    for (const { task } of live.values()) {
+      if (task.message.isSynchronous || currentAttempt(task) !== null) return false;
     }
-  }
-
-  async function take(one: LiveTask, event: TaskEvent): Promise<boolean> {
-    const step = nextTaskState(one.task, event, { nowMs: clock.nowMs(), random: random.next() });
-    if (step.next.kind === "late") return false;
-    if (step.change !== null) {
-      const fence = { attempt: one.task.attempts.at(-1)?.number ?? 0 };
-      one.task = applyChange(one.task, step.change);
-      if (event.kind === "started") {
-        // Known to the node's journal; it becomes durable here together with the outcome.
-        notify(one);
-        return true;
-      }
-      const ended = currentAttempt(one.task) === null ? closeAttempt(one, event) : null;
-      await writer.write(one.id, { fence, change: step.change }, () => {
-        // Those who wait for the end are told at once: what was done was done.
-        if (isTerminal(one.task.state)) one.ended.resolve(one.task);
-      });
-      if (ended !== null) events.emit("attempt.ended", ended);
-    }
-    if (step.change?.endedAtMs !== undefined) end(one, step.next);
-    else if (!isTerminal(one.task.state)) follow(one, step.next, event);
     return true;
   }
 
-  function end(one: LiveTask, next: NextStep): void {
-    if (next.kind === "stop") stopRun(one, next.attempt, next.reason);
-    finish(one);
+  function tellWhenQuiet(): void {
+    if (onQuiet !== null && isQuiet()) onQuiet();
   }
 
-  /** @returns what to tell of the attempt after the commit; null: it had never been placed */
-  function closeAttempt(one: LiveTask, event: TaskEvent): MeshEvents["attempt.ended"] | null {
-    one.forgetTimer();
-    one.isRecovering = false;
-    one.times.answeredMs = clock.monotonicMs();
-    if (event.kind === "succeeded") one.node?.recordLatency(one.times.answeredMs - one.times.offeredMs);
-    else one.preview.clear();
-    one.answerParts = [];
-    one.answerLength = 0;
-    const attempt = one.task.attempts.at(-1);
-    if (attempt === undefined || one.node === null) return null;
-    const { number, nodeId, failure } = attempt;
-    return { taskId: one.id, attempt: number, nodeId, failure };
-  }
-
-  function follow(one: LiveTask, next: NextStep, event: TaskEvent): void {
-    switch (next.kind) {
-      case "none":
-      case "late":
-        return;
-      case "route":
-        // It goes to another node now: the run that was lost must not come back to life.
-        if (event.kind === "grace_ended") stopRun(one, event.attempt, "superseded");
-        if (event.kind === "refused" || event.kind === "lost") passOver(one, live.values(), router);
-        placement.release(one);
-        one.avoid = next.avoid;
-        if (next.afterMs === 0) route(one);
-        else
-          setTimer(
-            one,
-            deadlines.in(next.afterMs, () => route(one)),
-          );
-        return;
-      case "await_report":
-        // The time a cancel has for its confirmation is the shorter one, and runs already.
-        if (one.task.cancelRequestedAtMs !== null) return;
-        setTimer(
-          one,
-          deadlines.in(next.forMs, () => void report(one, { kind: "grace_ended", attempt: next.attempt })),
-        );
-        return;
-      case "stop":
-        stopRun(one, next.attempt, next.reason);
-        if (next.confirmMs !== null) {
-          setTimer(
-            one,
-            deadlines.in(next.confirmMs, () => void report(one, { kind: "cancel_unconfirmed" })),
-          );
-        }
-        return;
-      default:
-        next satisfies never;
+  async function drain(deadlineMs: number): Promise<void> {
+    isStopping = true;
+    if (!isQuiet()) {
+      await new Promise<void>((resolve) => {
+        const forget = deadlines.in(deadlineMs, resolve);
+        onQuiet = () => {
+          forget();
+          resolve();
+        };
+      });
     }
-  }
-
-  function timeOut(one: LiveTask): void {
-    const isNodeAway = one.isRecovering || (one.node !== null && !one.node.isOnline);
-    void report(one, { kind: "timed_out", isNodeAway });
-  }
-
-  function moveWhenPossible(one: LiveTask, attempt: AttemptNumber): void {
-    const forget = deadlines.in(graceMs(one.task.message), () => {
-      if (!one.isRecovering || currentAttempt(one.task)?.number !== attempt) return;
-      if (placement.hasOther(one)) void report(one, { kind: "grace_ended", attempt });
-      else moveWhenPossible(one, attempt);
-    });
-    setTimer(one, forget);
-  }
-
-  function stopRun(one: LiveTask, attempt: AttemptNumber, reason: CancelFrame["reason"]): void {
-    if (one.node !== null) sender.stop(one.node, one.id, attempt, reason);
-  }
-
-  function finish(one: LiveTask): void {
-    drop(one);
-    events.emit("task.ended", { taskId: one.id, state: one.task.state, failure: one.task.failure });
-    one.ended.resolve(one.task);
-    notify(one);
-  }
-
-  // ---- routing again ----
-
-  function route(one: LiveTask): void {
-    if (isTerminal(one.task.state) || currentAttempt(one.task) !== null) return;
-    const decided = placement.decideAgain(one);
-    const waitMs = placement.waitMs(one, decided);
-    if (waitMs !== null) {
-      wait(one, decided, waitMs);
-      return;
-    }
-    placement.leave(one);
-    const event = placement.toEvent(one, decided);
-    if (event.kind === "offered") placement.hold(one, decided);
-    void report(one, event).then(() => {
-      if (event.kind === "offered") sendOffer(one);
-    });
-  }
-
-  function wait(one: LiveTask, decided: RouteDecision, forMs: number): void {
-    if (isTerminal(one.task.state)) return;
-    placement.wait(one, decided);
-    one.forgetTimer();
-    if (Number.isFinite(forMs)) {
-      setTimer(
-        one,
-        deadlines.in(forMs, () => route(one)),
-      );
-    }
-    notify(one);
-  }
-
-  function sendOffer(one: LiveTask): void {
-    const attempt = currentAttempt(one.task);
-    if (attempt === null) return;
-    one.times.offeredMs = clock.monotonicMs();
-    if (one.task.cancelRequestedAtMs !== null || one.node === null || !sender.offer(one, attempt)) {
-      const reason = "The message was never written to the node's link.";
-      void report(one, { kind: "lost", attempt: attempt.number, started: false, fenced: true, reason });
-      return;
-    }
-    one.writtenAttempt = attempt.number;
-    // A grace that began while the offer waited for its commit, for a link that was replaced meanwhile, is over.
-    one.forgetTimer();
-    events.emit("task.offered", { taskId: one.id, attempt: attempt.number, nodeId: attempt.nodeId });
-    notify(one);
+    for (const one of live.values()) one.ended.reject(stoppedWaiting());
   }
 
   return {
@@ -334,14 +174,14 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       if (!isStopping) return submit(message);
       throw new MeshError("COORDINATOR_STOPPING", "The coordinator is stopping and takes no new messages.");
     },
-    find: findLive,
+    find,
     cancel: (one) => void report(one, { kind: "cancel_requested" }),
     report,
     settled: writer.settled,
     resume: (one) => {
       const attempt = currentAttempt(one.task);
       if (attempt === null) return;
-      if (one.task.cancelRequestedAtMs !== null) stopRun(one, attempt.number, "cancelled");
+      if (one.task.cancelRequestedAtMs !== null) transitions.stopRun(one, attempt.number, "cancelled");
       else one.forgetTimer();
       one.isRecovering = false;
       if (attempt.state === "offered") void report(one, { kind: "started", attempt: attempt.number });
@@ -352,10 +192,10 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       one.isRecovering = isRecovering;
       if (one.task.cancelRequestedAtMs !== null) return;
       if (!isRecovering) one.forgetTimer();
-      else if (one.task.message.effects === "safe") moveWhenPossible(one, attempt.number);
+      else if (one.task.message.effects === "safe") transitions.moveWhenPossible(one, attempt.number);
     },
     onNode: (nodeId) =>
-      [...live.values()].filter((one) => {
+      [...byNode.on(nodeId)].filter((one) => {
         const attempt = currentAttempt(one.task);
         return attempt?.nodeId === nodeId && attempt.number === one.writtenAttempt;
       }),
@@ -363,42 +203,8 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       for (const task of await store.listUnfinished()) takeUp(task);
     },
     size: () => live.size,
-    drain: async (deadlineMs) => {
-      isStopping = true;
-      if (live.size === 0) return;
-      await new Promise<void>((resolve) => {
-        const forget = deadlines.in(deadlineMs, () => {
-          for (const one of live.values()) one.ended.reject(stoppedWaiting());
-          resolve();
-        });
-        onEmpty = () => {
-          forget();
-          resolve();
-        };
-      });
-    },
+    drain,
   };
-
-  /** Its client is gone with the former process, so it goes on only when it carries an idempotency key. */
-  function takeUp(task: Task): void {
-    const one = takeUpTask(task, registry, clock.monotonicMs());
-    live.set(one.id, one);
-    const leftMs = task.message.createdAtMs + task.message.timeoutMs - clock.nowMs();
-    one.forgetTimeout = deadlines.in(leftMs, () => timeOut(one));
-    const attempt = currentAttempt(task);
-    const isWanted =
-      !task.message.isSynchronous ||
-      task.message.idempotencyKey !== null ||
-      task.cancelRequestedAtMs !== null;
-    if (!isWanted) void report(one, { kind: "cancel_requested" });
-    else if (attempt === null) route(one);
-    if (attempt === null) return;
-    const event = { kind: "grace_ended", attempt: attempt.number } as const;
-    setTimer(
-      one,
-      deadlines.in(recoveryGraceMs, () => void report(one, event)),
-    );
-  }
 }
 
 function stoppedWaiting(): MeshError {

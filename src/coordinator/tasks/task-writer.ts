@@ -21,6 +21,8 @@ export interface TaskWriter {
   readonly write: (id: TaskId, step: TaskStep, onDelayed: () => void) => Promise<void>;
   /** Resolves when every change of the task that was asked for so far is committed. */
   readonly settled: (id: TaskId) => Promise<void>;
+  /** Nothing is on its way to the store. */
+  readonly isIdle: () => boolean;
 }
 
 export function createTaskWriter(store: TaskStore, deadlines: Deadlines, log: Log): TaskWriter {
@@ -53,5 +55,6 @@ export function createTaskWriter(store: TaskStore, deadlines: Deadlines, log: Lo
       if (newest.get(id) === written) newest.delete(id);
     },
     settled: (id) => newest.get(id) ?? Promise.resolve(),
+    isIdle: () => newest.size === 0,
   };
 }

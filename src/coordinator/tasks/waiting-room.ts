@@ -1,56 +1,163 @@
+import { createFairQueue, type QueueHead } from "../../domain/tasks/fair-queue.ts";
 import type { NodeId, TaskId } from "../../protocol/ids.ts";
+import type { LaneSpec } from "./lane.ts";
+import type { LiveTask } from "./live-task.ts";
 
-/** Messages that wait for a slot at most; beyond it they are refused with QUEUE_FULL. */
-export const maxWaiting = 10_000;
-
-/** Characters of all messages that wait, at most; they are held in memory. */
-export const maxWaitingLength = 256 * 1024 * 1024;
-
-/** Messages that no free node can take now, in the order they came. */
-export interface WaitingRoom {
-  readonly size: () => number;
-  /**
-   * Waits for one of the nodes to get free; empty: for any change of the mesh. Called again for a message that waits
-   * already, it changes what it waits for and keeps its place.
-   */
-  readonly wait: (id: TaskId, nodeIds: readonly NodeId[]) => void;
-  readonly remove: (id: TaskId) => void;
-  /** The messages that wait for this node, oldest first. */
-  readonly waitingFor: (nodeId: NodeId) => Iterable<TaskId>;
-  /** All messages, oldest first. */
-  readonly all: () => Iterable<TaskId>;
+/** Nodes that tasks wait for, once for all lanes that wait for the same: there may be thousands of each. */
+interface NodeSet {
+  readonly ids: readonly NodeId[];
+  readonly lanes: Set<Lane>;
+  /** Lanes of more than one refused task alone. */
+  sharedCount: number;
 }
 
-export function createWaitingRoom(): WaitingRoom {
-  /** What each message waits for; insertion order is the order of arrival. */
-  const waiting = new Map<TaskId, readonly NodeId[]>();
-  const byNode = new Map<NodeId, Set<TaskId>>();
+/** Tasks that wait for the same. */
+export interface Lane {
+  readonly id: string;
+  readonly nodes: NodeSet;
+  /** As of the newest decision. */
+  spec: LaneSpec;
+}
 
-  function detach(id: TaskId, nodeIds: readonly NodeId[], kept: readonly NodeId[]): void {
-    for (const nodeId of nodeIds) {
-      if (kept.includes(nodeId)) continue;
-      const queue = byNode.get(nodeId);
-      queue?.delete(id);
-      if (queue?.size === 0) byNode.delete(nodeId);
+/** Tasks that no node can take now. Whose turn it is says domain/tasks/fair-queue.ts. */
+export interface WaitingRoom {
+  readonly size: () => number;
+  /** Into the lane of those that wait for the same. One that waits already keeps its time of arrival. */
+  readonly put: (one: LiveTask, spec: LaneSpec) => void;
+  /** `isServed`: a node takes it. */
+  readonly remove: (id: TaskId, isServed: boolean) => void;
+  readonly laneOf: (id: TaskId) => Lane | null;
+  /** All lanes, the one that has been there for the longest time first. */
+  readonly lanes: () => Iterable<Lane>;
+  readonly lanesOn: (nodeId: NodeId) => readonly Lane[];
+  /** Whether tasks wait for this node that were not refused. */
+  readonly isAwaited: (nodeId: NodeId) => boolean;
+  /** null: the lane is empty. */
+  readonly head: (lane: Lane) => QueueHead<TaskId> | null;
+  readonly tasksIn: (lane: Lane) => readonly TaskId[];
+  /** All tasks of one lane now wait for the same as those of the other. */
+  readonly moveAll: (from: Lane, to: Lane) => void;
+}
+
+/** @param monotonicMs the time now, for how long tasks have waited */
+export function createWaitingRoom(monotonicMs: () => number): WaitingRoom {
+  const queue = createFairQueue<TaskId>();
+  const lanes = new Map<string, Lane>();
+  const lanesByKey = new Map<string, Lane[]>();
+  const setsByEnds = new Map<string, NodeSet[]>();
+  const setsByNode = new Map<NodeId, Set<NodeSet>>();
+  let arrivals = 0;
+  let opened = 0;
+
+  function openNodeSet(ids: readonly NodeId[]): NodeSet {
+    const sets = setsByEnds.get(endsOf(ids)) ?? [];
+    const known = sets.find((set) => isSame(set.ids, ids));
+    if (known !== undefined) return known;
+    const set: NodeSet = { ids, lanes: new Set(), sharedCount: 0 };
+    setsByEnds.set(endsOf(ids), [...sets, set]);
+    for (const id of ids) {
+      const ofNode = setsByNode.get(id) ?? new Set();
+      setsByNode.set(id, ofNode);
+      ofNode.add(set);
+    }
+    return set;
+  }
+
+  function closeNodeSet(set: NodeSet): void {
+    const left = (setsByEnds.get(endsOf(set.ids)) ?? []).filter((other) => other !== set);
+    if (left.length === 0) setsByEnds.delete(endsOf(set.ids));
+    else setsByEnds.set(endsOf(set.ids), left);
+    for (const id of set.ids) {
+      const ofNode = setsByNode.get(id);
+      ofNode?.delete(set);
+      if (ofNode?.size === 0) setsByNode.delete(id);
     }
   }
 
+  function openLane(spec: LaneSpec): Lane {
+    const variants = lanesByKey.get(spec.key) ?? [];
+    const known = variants.find((lane) => isSame(lane.nodes.ids, spec.nodeIds));
+    if (known !== undefined) {
+      known.spec = spec;
+      return known;
+    }
+    opened += 1;
+    const lane: Lane = { id: `${opened}`, nodes: openNodeSet(spec.nodeIds), spec };
+    lanes.set(lane.id, lane);
+    lanesByKey.set(spec.key, [...variants, lane]);
+    lane.nodes.lanes.add(lane);
+    if (!spec.isAlone) lane.nodes.sharedCount += 1;
+    return lane;
+  }
+
+  function closeIfEmpty(lane: Lane): void {
+    if (queue.head(lane.id, 0) !== null) return;
+    lanes.delete(lane.id);
+    const left = (lanesByKey.get(lane.spec.key) ?? []).filter((other) => other !== lane);
+    if (left.length === 0) lanesByKey.delete(lane.spec.key);
+    else lanesByKey.set(lane.spec.key, left);
+    lane.nodes.lanes.delete(lane);
+    if (!lane.spec.isAlone) lane.nodes.sharedCount -= 1;
+    if (lane.nodes.lanes.size === 0) closeNodeSet(lane.nodes);
+  }
+
+  /** Those that wait for no node in particular, or were refused, share nothing with other lanes. */
+  function groupOf(lane: Lane): object {
+    return lane.spec.isAlone || lane.nodes.ids.length === 0 ? lane : lane.nodes;
+  }
+
+  function laneOf(id: TaskId): Lane | null {
+    const laneId = queue.laneOf(id);
+    return laneId === null ? null : (lanes.get(laneId) ?? null);
+  }
+
+  function remove(id: TaskId, isServed: boolean): void {
+    const lane = laneOf(id);
+    if (lane === null) return;
+    if (isServed) queue.take(id, monotonicMs());
+    else queue.remove(id);
+    closeIfEmpty(lane);
+  }
+
   return {
-    size: () => waiting.size,
-    wait: (id, wanted) => {
-      detach(id, waiting.get(id) ?? [], wanted);
-      waiting.set(id, wanted);
-      for (const nodeId of wanted) {
-        const queue = byNode.get(nodeId) ?? new Set();
-        byNode.set(nodeId, queue);
-        queue.add(id);
+    size: queue.size,
+    put: (one, spec) => {
+      const before = laneOf(one.id);
+      const lane = openLane(spec);
+      if (before === lane) return;
+      if (before !== null) remove(one.id, false);
+      if (one.arrival === null) {
+        arrivals += 1;
+        one.arrival = { number: arrivals, atMs: monotonicMs() };
       }
+      const { source, priority } = one.task.message;
+      const { number: arrival, atMs: sinceMs } = one.arrival;
+      queue.add(lane.id, groupOf(lane), { id: one.id, source, priority, arrival, sinceMs });
     },
-    remove: (id) => {
-      detach(id, waiting.get(id) ?? [], []);
-      waiting.delete(id);
+    remove,
+    laneOf,
+    lanes: () => lanes.values(),
+    lanesOn: (nodeId) => [...(setsByNode.get(nodeId) ?? [])].flatMap((set) => [...set.lanes]),
+    isAwaited: (nodeId) => {
+      for (const set of setsByNode.get(nodeId) ?? []) if (set.sharedCount > 0) return true;
+      return false;
     },
-    waitingFor: (nodeId) => byNode.get(nodeId) ?? [],
-    all: () => waiting.keys(),
+    head: (lane) => queue.head(lane.id, monotonicMs()),
+    tasksIn: (lane) => queue.inLane(lane.id).map(({ id }) => id),
+    moveAll: (from, to) => {
+      for (const item of queue.inLane(from.id)) {
+        queue.remove(item.id);
+        queue.add(to.id, groupOf(to), item);
+      }
+      closeIfEmpty(from);
+    },
   };
+}
+
+function endsOf(ids: readonly NodeId[]): string {
+  return `${ids.length} ${ids[0] ?? ""} ${ids.at(-1) ?? ""}`;
+}
+
+function isSame(left: readonly NodeId[], right: readonly NodeId[]): boolean {
+  return left.length === right.length && left.every((id, index) => id === right[index]);
 }

@@ -45,13 +45,15 @@ export interface CandidateQuestion {
   readonly holder: Place | null;
   /** Nodes that refused this message or lost it. */
   readonly excluded: ReadonlySet<NodeId> | null;
+  /** A node that failed too often lately counts as any other. */
+  readonly ignoresBreakers?: boolean;
 }
 
 const draining = standingFor("draining");
 const cordoned = standingFor("cordoned");
 const offline = standingFor("offline");
 const notReady = standingFor("not_ready");
-const breakerOpen = standingFor("breaker_open");
+export const breakerOpen: Standing = standingFor("breaker_open");
 const incapable = standingFor("not_capable");
 const elsewhere = standingFor("not_target");
 const alreadyTried = standingFor("already_tried");
@@ -62,7 +64,7 @@ export function standingOf(place: Place, question: CandidateQuestion): Standing 
   if (!node.isOnline) return offline;
   if (!node.isReady) return notReady;
   if (node.scheduling !== "active") return node.scheduling === "draining" ? draining : cordoned;
-  if (node.isBreakerOpen) return breakerOpen;
+  if (node.isBreakerOpen && question.ignoresBreakers !== true) return breakerOpen;
   if (declared !== null) {
     if (!meetsNeeds(node, declared, question.index.isGroupMember)) return incapable;
     if (!isRuntimeReady(node, declared)) return notReady;

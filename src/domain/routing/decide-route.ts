@@ -37,6 +37,8 @@ export interface RoutingContext {
   readonly cursors: RoundRobinCursors;
   /** Nodes that refused this message or lost it; null: none did. Start anew after a wait. */
   readonly excluded: ReadonlySet<NodeId> | null;
+  /** As a last resort: nodes whose circuit breaker is open count as any other. */
+  readonly ignoresBreakers?: boolean;
   /** Keeps what is derived from mesh and rules between decisions; never changes an outcome. */
   readonly memo: RoutingMemo;
 }
@@ -72,6 +74,7 @@ export function decideRoute(
     scope: message.target === null ? null : createScope(index, [message.target], null),
     holder: null,
     excluded: context.excluded,
+    ignoresBreakers: context.ignoresBreakers === true,
   };
   const inferred = message.infer
     ? inferRequirements(message.content, context.memo.vocabularyOf(index, rules))

@@ -7,7 +7,7 @@ import { createNodeRegistry, type NodeRegistry } from "../../../src/coordinator/
 import { createGroups } from "../../../src/coordinator/routing/groups.ts";
 import { createRouter } from "../../../src/coordinator/routing/router.ts";
 import { createTaskEngine, type TaskEngine } from "../../../src/coordinator/tasks/task-engine.ts";
-import { maxWaiting } from "../../../src/coordinator/tasks/waiting-room.ts";
+import { maxWaiting } from "../../../src/coordinator/tasks/waiting-allowance.ts";
 import { defaultRetryPolicy } from "../../../src/domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../../src/domain/tasks/task.ts";
 import { createDeadlines } from "../../../src/platform/deadlines.ts";

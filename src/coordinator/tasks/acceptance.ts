@@ -1,0 +1,110 @@
+import { toDecision } from "../../domain/routing/index.ts";
+import { newTask, type Task, type TaskMessage } from "../../domain/tasks/task.ts";
+import { applyChange, nextTaskState } from "../../domain/tasks/task-machine.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Random } from "../../platform/random.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { TaskStore } from "../../store/tasks.ts";
+import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import type { Router } from "../routing/router.ts";
+import { createLiveTask, type LiveTask } from "./live-task.ts";
+import { type Offering, stageOf } from "./offering.ts";
+import type { Placement } from "./placement.ts";
+import { endedTask } from "./repeats.ts";
+import type { TaskTimers } from "./task-timers.ts";
+
+interface AcceptanceOptions {
+  readonly store: TaskStore;
+  readonly router: Router;
+  readonly placement: Placement;
+  readonly offering: Offering;
+  readonly timers: TaskTimers;
+  readonly events: MeshEventEmitter;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly live: Map<LiveTask["id"], LiveTask>;
+  readonly drop: (one: LiveTask) => void;
+  readonly finish: (one: LiveTask) => void;
+}
+
+/**
+ * Takes a new message in: decided first, so that one commit covers the message and its first attempt, then committed, then
+ * offered. Rejects with NODE_NOT_FOUND, NODE_OFFLINE, QUEUE_FULL, STORE_UNAVAILABLE, or for one that runs an ended task
+ * again with TASK_NOT_FOUND, TASK_NOT_ENDED or TASK_ALREADY_RETRIED; nothing is left behind then.
+ */
+export function createAcceptance(options: AcceptanceOptions): (message: TaskMessage) => Promise<LiveTask> {
+  const { store, router, placement, offering, timers, events, clock, random, live, drop } = options;
+
+  /** Puts into the task what is known before its first commit. @returns what to do after that commit */
+  function prepare(one: LiveTask): () => void {
+    // Decided again then: what it would wait for may have happened during the commit.
+    const route = () => offering.route(one);
+    if (stageOf(one.task.message, clock.nowMs()) !== "due") {
+      placement.claimPlace(one);
+      return route;
+    }
+    const { decided, mustWait } = placement.decideFirst(one);
+    if (mustWait) {
+      one.task = applyChange(one.task, { decision: toDecision(decided, clock.nowMs()) });
+      return route;
+    }
+    const event = placement.toEvent(one, decided);
+    const step = nextTaskState(one.task, event, { nowMs: clock.nowMs(), random: random.next() });
+    if (step.change !== null) one.task = applyChange(one.task, step.change);
+    if (event.kind !== "offered") return () => options.finish(one);
+    placement.hold(one, decided);
+    return () => offering.sendOffer(one);
+  }
+
+  return async (message) => {
+    if (message.target !== null) {
+      if (message.isSynchronous) router.assertTarget(message.target);
+      else router.assertKnown(message.target);
+    }
+    const one = createLiveTask(newTask(message), clock.monotonicMs());
+    const follow = prepare(one);
+    live.set(one.id, one);
+    let existing: Task | null;
+    try {
+      existing = await commit(store, one.task);
+    } catch (error) {
+      drop(one);
+      throw error;
+    }
+    if (existing !== null) {
+      drop(one);
+      return live.get(existing.message.id) ?? endedTask(existing);
+    }
+    events.emit("task.accepted", { taskId: one.id });
+    if (message.retryOf !== null) {
+      events.emit("task.retried", { taskId: message.retryOf, retriedAs: one.id });
+    }
+    // It may have been cancelled while its commit was on the way.
+    if (!live.has(one.id)) return one;
+    timers.bound(one);
+    timers.expire(one);
+    follow();
+    return one;
+  };
+}
+
+/** @returns the task that already has the message's key, or null when the new one was stored */
+async function commit(store: TaskStore, task: Task): Promise<Task | null> {
+  const { retryOf, isSynchronous, idempotencyKey } = task.message;
+  if (retryOf === null) {
+    return store.accept(task, isSynchronous && idempotencyKey === null ? "process" : "full");
+  }
+  const refusal = await store.acceptRetry(task);
+  switch (refusal) {
+    case null:
+      return null;
+    case "not_found":
+      throw new MeshError("TASK_NOT_FOUND", `There is no task ${retryOf}.`);
+    case "not_ended":
+      throw new MeshError("TASK_NOT_ENDED", `Task ${retryOf} has not ended.`);
+    case "already_retried":
+      throw new MeshError("TASK_ALREADY_RETRIED", `Task ${retryOf} was run again already.`);
+    default:
+      return refusal satisfies never;
+  }
+}

@@ -1,0 +1,121 @@
+import { isAhead, type QueueHead } from "../../domain/tasks/fair-queue.ts";
+import { createOrderedHeap, type HeapNode } from "../../domain/tasks/ordered-heap.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { TaskId } from "../../protocol/ids.ts";
+import { holdsForAll } from "./lane.ts";
+import type { Lane, WaitingRoom } from "./waiting-room.ts";
+
+/** How long tasks that wait are decided again in one turn of the event loop. */
+const sliceMs = 3;
+
+/** Decides again for tasks that wait: of each lane its first one; when that cannot go, no other of the lane can. */
+export interface LaneReview {
+  /** The first tasks of the lanes go as long as they can and `mayGoOn` says so. At once, in the order of their turns. */
+  readonly serve: (lanes: Iterable<Lane>, mayGoOn: () => boolean) => void;
+  /** Something has changed for all of these: a few now, the others in the next turns of the loop. */
+  readonly review: (lanes: Iterable<Lane>) => void;
+  /** Every task of the lanes is decided again by itself. */
+  readonly reviewTasks: (lanes: Iterable<Lane>) => void;
+  readonly isUnderWay: () => boolean;
+}
+
+interface ReviewOptions {
+  readonly room: WaitingRoom;
+  readonly clock: Clock;
+  /** Decides the task again: it goes, ends, or is put into the room anew. */
+  readonly decideAgain: (id: TaskId) => void;
+}
+
+interface Turn extends HeapNode {
+  readonly lane: Lane;
+  readonly head: QueueHead<TaskId>;
+}
+
+const byTurn = (left: Turn, right: Turn) => isAhead(left.head, right.head);
+
+export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): LaneReview {
+  const pending = createOrderedHeap<Turn>(byTurn);
+  const pendingTurns = new Map<Lane, Turn>();
+  const pendingTasks = new Set<TaskId>();
+  let isArmed = false;
+
+  /** @returns whether the next one of the lane may go, too */
+  function askHead(lane: Lane): boolean {
+    const head = room.head(lane);
+    if (head === null) return false;
+    const before = lane.spec;
+    decideAgain(head.id);
+    const after = room.laneOf(head.id);
+    if (after === null) return true;
+    if (after === lane || room.head(lane) === null) return false;
+    if (holdsForAll(before, after.spec)) room.moveAll(lane, after);
+    else for (const id of room.tasksIn(lane)) pendingTasks.add(id);
+    return false;
+  }
+
+  function add(lane: Lane): void {
+    const head = room.head(lane);
+    if (head === null || pendingTurns.has(lane)) return;
+    const turn: Turn = { lane, head, heapIndex: -1 };
+    pendingTurns.set(lane, turn);
+    pending.add(turn);
+  }
+
+  function run(): void {
+    const endsAtMs = clock.monotonicMs() + sliceMs;
+    while (clock.monotonicMs() < endsAtMs) {
+      if (!step()) return;
+    }
+    arm();
+  }
+
+  function step(): boolean {
+    const turn = pending.takeLeast();
+    if (turn !== null) {
+      pendingTurns.delete(turn.lane);
+      if (askHead(turn.lane)) add(turn.lane);
+      return true;
+    }
+    const [id] = pendingTasks;
+    if (id === undefined) return false;
+    pendingTasks.delete(id);
+    if (room.laneOf(id) !== null) decideAgain(id);
+    return true;
+  }
+
+  function arm(): void {
+    if (isArmed) return;
+    isArmed = true;
+    const go = () => {
+      isArmed = false;
+      run();
+    };
+    clock.after(0, go, { unref: true });
+  }
+
+  return {
+    serve: (lanes, mayGoOn) => {
+      const turns = createOrderedHeap<Turn>(byTurn);
+      const enter = (lane: Lane) => {
+        const head = room.head(lane);
+        if (head !== null) turns.add({ lane, head, heapIndex: -1 });
+      };
+      for (const lane of lanes) enter(lane);
+      while (mayGoOn()) {
+        const turn = turns.takeLeast();
+        if (turn === null) break;
+        if (askHead(turn.lane)) enter(turn.lane);
+      }
+      if (pendingTasks.size > 0) arm();
+    },
+    review: (lanes) => {
+      for (const lane of lanes) add(lane);
+      if (!isArmed) run();
+    },
+    reviewTasks: (lanes) => {
+      for (const lane of lanes) for (const id of room.tasksIn(lane)) pendingTasks.add(id);
+      if (!isArmed) run();
+    },
+    isUnderWay: () => pending.size() > 0 || pendingTasks.size > 0,
+  };
+}

@@ -1,0 +1,56 @@
+import { type LaneWants, toLaneWants } from "../../domain/routing/lane-wants.ts";
+import type { RouteDecision } from "../../domain/routing/route-decision.ts";
+import type { Decision } from "../../protocol/decision.ts";
+import type { NodeId } from "../../protocol/ids.ts";
+import type { LiveTask } from "./live-task.ts";
+
+/** What a task waits for, as it was decided. Tasks with the same can only go together: one is asked for all. */
+export interface LaneSpec {
+  /** All that decides where they may go, but for the nodes: those are in `nodeIds`. */
+  readonly key: string;
+  /** Nodes whose changes may let them go; none: any node that joins may. */
+  readonly nodeIds: readonly NodeId[];
+  readonly wants: LaneWants;
+  /** Position of the rule that decided; Infinity: all rules that apply were tried, or none was asked. */
+  readonly rulePosition: number;
+  /** Its tasks have times of their own, so that one cannot answer for the others. */
+  readonly isTimed: boolean;
+  /** One that was refused: it waits for itself, and asks again in its own time. */
+  readonly isAlone: boolean;
+  readonly decision: Decision;
+}
+
+export function toLaneSpec(
+  one: LiveTask,
+  decided: RouteDecision,
+  parts: Pick<LaneSpec, "nodeIds" | "isTimed" | "decision">,
+): LaneSpec {
+  const isAlone = one.fullRefusals > 0 || one.passedOver.size > 0;
+  return {
+    ...parts,
+    key: isAlone ? `alone\n${one.id}` : laneKey(one, decided),
+    wants: toLaneWants(decided),
+    rulePosition: decided.rule?.position ?? Number.POSITIVE_INFINITY,
+    isAlone,
+  };
+}
+
+function laneKey({ task: { message } }: LiveTask, decided: RouteDecision): string {
+  const { evidence, rule, outcome } = decided;
+  return JSON.stringify([
+    message.isSynchronous,
+    message.requires,
+    message.target,
+    message.session === null ? null : [message.subject, message.session],
+    evidence.inferred.map(({ need }) => need.text),
+    evidence.passedOver.map((passed) => passed.rule.id),
+    rule?.rule.id ?? null,
+    outcome,
+  ]);
+}
+
+/** Whether what was decided for one task of a lane holds for all others of it. */
+export function holdsForAll(before: LaneSpec, after: LaneSpec): boolean {
+  // Which further rules apply may differ from task to task.
+  return !after.isAlone && !after.isTimed && after.rulePosition <= before.rulePosition;
+}

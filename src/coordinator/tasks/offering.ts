@@ -1,0 +1,102 @@
+import type { RouteDecision } from "../../domain/routing/index.ts";
+import { currentAttempt, isTerminal, type TaskEvent } from "../../domain/tasks/task-machine.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import type { AttemptSender } from "./attempt-sender.ts";
+import { type LiveTask, notify } from "./live-task.ts";
+import type { Placement } from "./placement.ts";
+import type { TaskTimers } from "./task-timers.ts";
+
+/** Brings tasks that have no attempt to a node, or lets them wait. */
+export interface Offering {
+  /** Decides anew. Without effect on a task that has ended or is on a node. */
+  readonly route: (one: LiveTask) => void;
+  /** Writes the current attempt, which is on record now, to its node. */
+  readonly sendOffer: (one: LiveTask) => void;
+}
+
+interface OfferingOptions {
+  readonly placement: Placement;
+  readonly sender: AttemptSender;
+  readonly timers: TaskTimers;
+  readonly events: MeshEventEmitter;
+  readonly clock: Clock;
+  /** The process is about to stop: queued tasks stay for the next one. */
+  readonly isStopping: () => boolean;
+  readonly report: (one: LiveTask, event: TaskEvent) => Promise<boolean>;
+}
+
+/** What the clock on the wall says about a task that has no attempt. */
+export function stageOf(
+  { notBeforeMs, expiresAtMs }: { readonly notBeforeMs: number | null; readonly expiresAtMs: number | null },
+  nowMs: number,
+): "early" | "due" | "expired" {
+  if (expiresAtMs !== null && expiresAtMs <= nowMs) return "expired";
+  return notBeforeMs !== null && notBeforeMs > nowMs ? "early" : "due";
+}
+
+export function createOffering(options: OfferingOptions): Offering {
+  const { placement, sender, timers, events, clock, report } = options;
+
+  function route(one: LiveTask): void {
+    if (isTerminal(one.task.state) || currentAttempt(one.task) !== null) return;
+    const { message } = one.task;
+    if (options.isStopping() && !message.isSynchronous) return;
+    const stage = stageOf(message, clock.nowMs());
+    if (stage === "expired") void report(one, { kind: "expired" });
+    else if (stage === "early") waitForTime(one, message.notBeforeMs ?? 0);
+    else place(one);
+  }
+
+  function waitForTime(one: LiveTask, notBeforeMs: number): void {
+    placement.waitForTime(one);
+    timers.at(one, notBeforeMs, () => route(one));
+    notify(one);
+  }
+
+  function place(one: LiveTask): void {
+    const decided = placement.decideAgain(one);
+    if (one.comingIn !== null && decided.outcome === "assigned" && placement.lineUp(one, decided)) {
+      // Its turn has not come, yet there may be another free node.
+      if (placement.decisionOf(one) !== null) place(one);
+      return;
+    }
+    const waitMs = placement.waitMs(one, decided);
+    if (waitMs !== null) {
+      wait(one, decided, waitMs);
+      return;
+    }
+    const event = placement.toEvent(one, decided);
+    placement.leave(one, event.kind === "offered");
+    if (event.kind === "offered") placement.hold(one, decided);
+    void report(one, event).then(() => {
+      if (event.kind === "offered") sendOffer(one);
+    });
+  }
+
+  function wait(one: LiveTask, decided: RouteDecision, forMs: number): void {
+    placement.wait(one, decided, forMs);
+    one.forgetTimer();
+    if (Number.isFinite(forMs)) timers.in(one, forMs, () => route(one));
+    notify(one);
+  }
+
+  function sendOffer(one: LiveTask): void {
+    const attempt = currentAttempt(one.task);
+    if (attempt === null) return;
+    one.times.offeredMs = clock.monotonicMs();
+    timers.bound(one);
+    if (one.task.cancelRequestedAtMs !== null || one.node === null || !sender.offer(one, attempt)) {
+      const reason = "The message was never written to the node's link.";
+      void report(one, { kind: "lost", attempt: attempt.number, started: false, fenced: true, reason });
+      return;
+    }
+    one.writtenAttempt = attempt.number;
+    // A grace that began while the offer waited for its commit, for a link that was replaced meanwhile, is over.
+    one.forgetTimer();
+    events.emit("task.offered", { taskId: one.id, attempt: attempt.number, nodeId: attempt.nodeId });
+    notify(one);
+  }
+
+  return { route, sendOffer };
+}
