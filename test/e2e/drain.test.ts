@@ -1,4 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { readEvents } from "../support/event-stream.ts";
 import { type HeldRuntime, startHeldRuntime } from "../support/held-runtime.ts";
 import {
@@ -9,6 +18,7 @@ import {
   type NodeProcess,
   type TestMesh,
 } from "../support/mesh-process.ts";
+import { until } from "../support/until.ts";
 
 setDefaultTimeout(e2eTimeoutMs);
 
@@ -198,6 +208,42 @@ describe("a drained node", () => {
     const answer = send(leaving, { content: "back" });
     await answerNext(leavingRuntime);
     expect((await answer).status).toBe(200);
+  });
+});
+
+describe("a coordinator that is stopped and started again", () => {
+  test("tells who waits, and goes on with what was queued: what ran is not run again, what waited runs", async () => {
+    const add = async (content: string): Promise<string> => {
+      const { status, body } = await coordinator.call("POST", "/api/v1/tasks", {
+        content,
+        target: leaving.name,
+      });
+      expect(status).toBe(202);
+      return body.id;
+    };
+    const running = await add("running");
+    const run = await leavingRuntime.nextRun();
+    const waiting = await add("waiting");
+    const answer = send(leaving, { content: "impatient" });
+    coordinator.program().kill("SIGTERM");
+    expect(await answer).toMatchObject({ status: 503, body: { code: "COORDINATOR_STOPPING" } });
+    expect(await coordinator.program().exited).toEqual({ code: 0, signal: null });
+    await coordinator.restart();
+    await leaving.program().waitForLine(/re-registered/);
+    run.write("ran once");
+    run.finish();
+    await answerNext(leavingRuntime);
+    const ended = await until("both ends", async () => {
+      const tasks = await Promise.all(
+        [running, waiting].map((id) => coordinator.call("GET", `/api/v1/tasks/${id}`)),
+      );
+      return tasks.every(({ body }) => body.ended_at !== null) ? tasks.map(({ body }) => body) : null;
+    });
+    expect(ended).toMatchObject([
+      { state: "succeeded", response: "ran once", attempts: [{ attempt: 1, state: "finished" }] },
+      { state: "succeeded", response: "fine" },
+    ]);
+    expect(leavingRuntime.runCount()).toBe(2);
   });
 });
 
