@@ -49,10 +49,13 @@ export async function connect(context: CliContext): Promise<Connection> {
 
 /** @throws MeshError USAGE when it is no address of a coordinator */
 export function parseCoordinatorUrl(context: CliContext, text: string): string {
+  // A word alone is more likely a slip than a machine on port 80, and would be told much later.
+  const isBareWord = /^[\w-]*$/.test(text) && text !== "localhost";
   const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const url = URL.parse(withScheme);
   if (
     url === null ||
+    isBareWord ||
     !["http:", "https:"].includes(url.protocol) ||
     url.username !== "" ||
     url.search !== ""

@@ -1,7 +1,6 @@
 import type { LoadedConfig } from "../config/load-config.ts";
 import { RuntimeChoice } from "../config/schema.ts";
 import type { StartNodeAgentOptions } from "../node/index.ts";
-import type { Log } from "../platform/log.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { supportedRuntimeKinds, unsupportedRuntime } from "../protocol/supported-runtimes.ts";
 
@@ -33,12 +32,4 @@ export function parseRuntimeChoice(word: string, unknown: (word: string) => stri
   if (!choice.success) throw new MeshError("USAGE", `${unknown(word)} ${choices.join(", ")}`);
   if (choice.data === "auto" || choices.includes(choice.data)) return choice.data;
   throw unsupportedRuntime(choice.data);
-}
-
-/** Settings of the direct transport are read from files of the classic tool, and have no effect yet. */
-export function warnOfUnused(node: NodeSettings, log: Log): void {
-  if (node.endpoint === null) return;
-  log.warn("node.endpoint has no effect: joining with a direct endpoint is not supported yet", {
-    endpoint: node.endpoint,
-  });
 }

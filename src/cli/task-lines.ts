@@ -46,7 +46,7 @@ function parseLine(
   const value = parseObject(content);
   if (value === null) throw fail(texts.tasks.notJson);
   const input = TaskInput.safeParse({ ...defaults, ...value });
-  if (!input.success) throw fail(issueLines(input.error)[0] ?? "");
+  if (!input.success) throw fail(issueLines(input.error).join("; "));
   return input.data;
 }
 

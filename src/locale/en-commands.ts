@@ -18,7 +18,7 @@ export const commandTexts = {
     flags: {
       port: "Port to listen on [9180]; 0 takes a free one",
       host: "Address to listen on [0.0.0.0, all interfaces]",
-      allowPrivate: "Accepted; for the direct transport, which is not in this version",
+      allowPrivate: "Let nodes of the direct transport have private addresses",
       dataDir: "Where the mesh keeps its files [~/.claw-mesh]",
       local:
         "Node of this machine: auto, openclaw, openai, echo, or a list of which the first that is found counts [auto]",
@@ -48,8 +48,9 @@ export const commandTexts = {
       gatewayTimeout: "Time a run may take on this node; the message's own counts when it is less",
       dataDir: "Where the node keeps its files [~/.claw-mesh]",
       logJson: "Log lines as JSON",
-      listen: "Direct transport: address to listen on",
-      endpoint: "Direct transport: address to advertise",
+      listen:
+        "Let the coordinator call this node, as the classic tool does: address to listen on, such as :9121",
+      endpoint: "Address at which the coordinator calls this node, host:port [this machine's own]",
       noSyncConfig: "Accepted for scripts of the classic tool",
     },
   },

@@ -35,7 +35,7 @@ export const taskTexts = {
   discarded: "discarded",
 
   queued: (id: string) => `Task ${id} queued`,
-  added: (id: string, state: string) => `Task ${id} is ${state} already`,
+  added: (id: string, state: string) => `Task ${id} is ${state}`,
   waitsFor: (what: string) => `It waits for ${what}`,
   followHint: (id: string) => `Follow it with: claw-mesh task watch ${id}`,
   notArrived: "no word whether it arrived; asking again",

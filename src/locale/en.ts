@@ -237,8 +237,6 @@ export const en = {
     ended: (reason: string) => `The node has left the mesh: ${reason}`,
     badRuntime: (word: string) => `--runtime: "${word}" is not one of`,
     twoRuntimes: "--no-gateway and --runtime exclude each other",
-    directNotYet: "joining with a direct endpoint is not supported yet",
-    directHint: "Leave --listen and --endpoint away: the node dials out and needs no open port.",
   },
 
   doctor: {

@@ -1,6 +1,6 @@
 import { toNodeName } from "../../config/initial-config.ts";
 import type { ConfigFlag, LoadedConfig } from "../../config/load-config.ts";
-import type { NodeAgentStatus, RunningNodeAgent } from "../../node/index.ts";
+import type { DirectSettings, NodeAgentStatus, RunningNodeAgent } from "../../node/index.ts";
 import { readTextIfExists } from "../../platform/atomic-file.ts";
 import { isLoopbackHost } from "../../platform/http-fetch.ts";
 import { createLog, type Log } from "../../platform/log.ts";
@@ -10,7 +10,7 @@ import type { RuntimeStatus } from "../../protocol/node.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
 import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
 import type { CliContext } from "../context.ts";
-import { parseRuntimeChoice, toRuntimeSettings, warnOfUnused } from "../node-runtime.ts";
+import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
 import { printNote, printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { toSafeLine } from "../render/safe-text.ts";
@@ -35,14 +35,10 @@ export interface JoinFlags {
 
 export async function runJoin(this: CliContext, flags: JoinFlags, address: string): Promise<void> {
   const { texts } = this;
-  if (flags.listen !== undefined || flags.endpoint !== undefined) {
-    throw new MeshError("USAGE", texts.join.directNotYet, { hint: texts.join.directHint });
-  }
   const url = parseCoordinatorUrl(this, address);
   const config = await loadCliConfig(this, configFlags(this, flags));
   const { node, log: logSettings } = config.value;
   const log = createLog({ write: this.stderr.write, format: logSettings.format, level: logSettings.level });
-  warnOfUnused(node, log);
   const secret = await findSecret(config, url);
   const isInvite = secret?.startsWith(invitePrefix) === true;
   const name = node.name ?? toNodeName(this.hostName);
@@ -62,6 +58,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
       version: this.version,
       log,
       env: this.env,
+      direct: directSettings(flags, node.endpoint),
       signal: this.interrupt,
       onStatus: createStatusLog(log),
     });
@@ -101,9 +98,11 @@ function configFlags({ texts }: CliContext, flags: JoinFlags): readonly ConfigFl
   if (flags.noGateway === true && runtime !== undefined && runtime !== "echo") {
     throw new MeshError("USAGE", texts.join.twoRuntimes);
   }
+  if (flags.name === "") throw new MeshError("USAGE", texts.errors.missingValue("name"));
   return [
     { path: "node.name", flag: "--name", value: flags.name },
     { path: "node.tags", flag: "--tags", value: flags.tags },
+    { path: "node.endpoint", flag: "--endpoint", value: flags.endpoint },
     { path: "node.slots", flag: "--slots", value: flags.slots },
     { path: "node.runtime", flag: "--runtime", value: flags.noGateway === true ? "echo" : runtime },
     { path: "node.gateway.endpoint", flag: "--gateway-endpoint", value: flags.gatewayEndpoint },
@@ -113,6 +112,12 @@ function configFlags({ texts }: CliContext, flags: JoinFlags): readonly ConfigFl
     { path: "coordinator.data_dir", flag: "--data-dir", value: flags.dataDir },
     { path: "log.format", flag: "--log-json", value: flags.logJson === true ? "json" : undefined },
   ].filter(({ value }) => value !== undefined);
+}
+
+/** Either flag asks for the direct transport; an endpoint of the file counts only where there is no link. */
+function directSettings(flags: JoinFlags, endpoint: string | null): DirectSettings {
+  const isWanted = flags.listen !== undefined || flags.endpoint !== undefined;
+  return { isWanted, listen: flags.listen ?? null, endpoint };
 }
 
 /** A token or an invite; null when the node has to do with its own token from an earlier join. */

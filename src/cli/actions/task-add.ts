@@ -42,9 +42,14 @@ export function printQueued(context: CliContext, task: TaskInfo, key: string): v
   const { tasks } = context.texts;
   printResult(context, { ...task, idempotency_key: key }, () =>
     [
-      task.state === "queued" ? tasks.queued(task.id) : tasks.added(task.id, tasks.states[task.state]),
+      isOpen(task) ? tasks.queued(task.id) : tasks.added(task.id, tasks.states[task.state]),
       ...(task.waiting_for === null ? [] : [tasks.waitsFor(toSafeLine(task.waiting_for))]),
     ].join("\n"),
   );
   printNote(context, tasks.followHint(task.id));
+}
+
+/** A task that runs already was queued, too; an ended one is the same as before under its key. */
+function isOpen({ state }: TaskInfo): boolean {
+  return state === "queued" || state === "running";
 }

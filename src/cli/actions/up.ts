@@ -10,7 +10,7 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { NodeInfo } from "../../protocol/node.ts";
 import { loadCliConfig } from "../connection.ts";
 import type { CliContext } from "../context.ts";
-import { parseRuntimeChoice, toRuntimeSettings, warnOfUnused } from "../node-runtime.ts";
+import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
 import { printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { createPaint } from "../render/paint.ts";
@@ -107,7 +107,6 @@ async function startLocalNode(
   const { config, coordinator, log } = options;
   const { node } = config.value;
   if (options.choices.length === 0) return null;
-  warnOfUnused(node, log);
   const { startNodeAgent } = await import("../../node/index.ts");
   for (const choice of options.choices) {
     const kind = choice === "auto" ? node.runtime : choice;

@@ -77,8 +77,8 @@ export function createJoinCommand({ texts, docs }: HelpText) {
         },
         dataDir: { ...text, brief: join.flags.dataDir, placeholder: "dir" },
         logJson: { kind: "boolean", brief: join.flags.logJson, optional: true, withNegated: false },
-        listen: { ...text, brief: join.flags.listen, hidden: true },
-        endpoint: { ...text, brief: join.flags.endpoint, hidden: true },
+        listen: { ...text, brief: join.flags.listen, placeholder: "address" },
+        endpoint: { ...text, brief: join.flags.endpoint, placeholder: "host:port" },
         noSyncConfig: {
           kind: "boolean",
           brief: join.flags.noSyncConfig,
