@@ -5,7 +5,6 @@ import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { Capabilities } from "../protocol/capability.ts";
 import type { MeshError } from "../protocol/errors.ts";
-import type { NodeId } from "../protocol/ids.ts";
 import type { RuntimeStatus } from "../protocol/node.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 
@@ -20,7 +19,7 @@ export type NodeAgentStatus =
   | { readonly state: "refused"; readonly error: MeshError }
   | {
       readonly state: "linked";
-      readonly nodeId: NodeId;
+      readonly nodeId: string;
       readonly name: string;
       readonly isReturning: boolean;
     }
@@ -63,12 +62,13 @@ interface SelfTest {
   readonly authenticated: boolean;
   readonly runtimes: RuntimeStatus[];
   readonly slots: number;
-  readonly nodeId: NodeId;
+  readonly nodeId: string;
 }
 
 export interface RunningNodeAgent {
   readonly selfTest: SelfTest;
-  readonly nodeId: NodeId;
+  /** As the coordinator gave it; a classic one has shorter ids than ours. */
+  readonly nodeId: string;
   /** As the coordinator has it. */
   readonly name: string;
   /** Takes no new work, finishes what runs, says goodbye. Resolves when all is closed; may be called again. */

@@ -9,8 +9,13 @@ import { type Ids, systemIds } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import { machineArch, machinePlatform } from "../platform/machine.ts";
 import { type Random, systemRandom } from "../platform/random.ts";
-import type { NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
+import { MeshError } from "../protocol/errors.ts";
+import type { NodeAgentOptions, NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
 import { probeCapabilities } from "./capabilities.ts";
+import { parseCoordinatorAddress } from "./coordinator-address.ts";
+import { createCoordinatorCalls } from "./direct/coordinator-calls.ts";
+import { runDirectAgent } from "./direct/direct-agent.ts";
+import { defaultListenAddress, parseListenAddress } from "./direct/listen-address.ts";
 import { runNodeAgent } from "./node-agent.ts";
 import { chooseRuntime, type RuntimeChoice } from "./node-runtimes.ts";
 
@@ -39,13 +44,26 @@ export interface StartNodeAgentOptions {
   readonly random?: Random;
   readonly ids?: Ids;
   readonly onStatus?: (status: NodeAgentStatus) => void;
+  /** Default: a link; where the coordinator has none, a direct endpoint. */
+  readonly direct?: DirectSettings;
   /** Ends the wait for the first welcome. */
   readonly signal?: AbortSignal;
 }
 
+/** How the coordinator calls this node. */
+export interface DirectSettings {
+  /** false: only where the coordinator has no link. */
+  readonly isWanted: boolean;
+  /** `:9121`, `host:port`; null: port 9121 of all interfaces. */
+  readonly listen: string | null;
+  /** `host:port` at which the coordinator reaches this node; null: the address that this machine calls it from. */
+  readonly endpoint: string | null;
+}
+
 /**
  * Makes this machine a node: finds its runtime, joins, and runs until it is stopped. Resolves after the first welcome.
- * @throws MeshError RUNTIME_NOT_FOUND, and what {@link runNodeAgent} throws
+ * A classic coordinator has no links: there the node is called.
+ * @throws MeshError RUNTIME_NOT_FOUND, and what {@link runNodeAgent} and {@link runDirectAgent} throw
  */
 export async function startNodeAgent(options: StartNodeAgentOptions): Promise<RunningNodeAgent> {
   const { env, log } = options;
@@ -53,21 +71,26 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
   const random = options.random ?? systemRandom;
   const fetch = options.fetch ?? createFetch({ env });
   const proxyFor = options.proxyForWebSocket ?? ((url: string) => systemProxyForWebSocket(url, env));
-  const runtime = await chooseRuntime(options.runtime, { clock, random, fetch, log, env });
-  return runNodeAgent({
+  const proxyUrl = proxyFor(options.coordinatorUrl);
+  const listen = options.direct?.listen ?? null;
+  const directParts = {
+    listen: listen === null ? defaultListenAddress : parseListenAddress(listen),
+    endpoint: options.direct?.endpoint ?? null,
+  };
+  const createOptions = async (): Promise<NodeAgentOptions> => ({
     coordinatorUrl: options.coordinatorUrl,
     token: options.token,
     invite: options.invite,
     name: options.name,
     slots: options.slots,
     dataDir: options.dataDir,
-    runtimes: [runtime],
+    runtimes: [await chooseRuntime(options.runtime, { clock, random, fetch, log, env })],
     maxRunMs: options.runtime.timeoutMs,
     probeCapabilities: () =>
       probeCapabilities({ env, clock, platform: machinePlatform, arch: machineArch, tags: options.tags }),
     version: options.version,
     fetch,
-    proxyUrl: proxyFor(options.coordinatorUrl),
+    proxyUrl,
     clock,
     random,
     ids: options.ids ?? systemIds,
@@ -75,4 +98,19 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
     onStatus: options.onStatus,
     signal: options.signal,
   });
+  if (options.direct?.isWanted === true)
+    return runDirectAgent({ ...(await createOptions()), ...directParts });
+  try {
+    return await runNodeAgent(await createOptions());
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.code !== "NOT_A_COORDINATOR") throw error;
+    const { url } = parseCoordinatorAddress({ url: options.coordinatorUrl, fetch, proxyUrl });
+    const isClassic = await createCoordinatorCalls({ url, fetch, proxyUrl }).isClassic(options.token);
+    if (!isClassic) throw error;
+  }
+  const { port } = directParts.listen;
+  log.warn(
+    `this coordinator is a classic one without links: it calls this node, so port ${port} of this machine must be reachable for it`,
+  );
+  return runDirectAgent({ ...(await createOptions()), ...directParts });
 }

@@ -52,7 +52,7 @@ export type DirectOffer = z.infer<typeof DirectOffer>;
 /** On an answer with status 429 or 500: how the attempt ended, in the words of a link. */
 export const directOutcomeHeader = "claw-mesh-outcome";
 export const DirectOutcome = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("refused") }),
+  z.object({ kind: z.literal("refused"), reason: z.enum(["full", "draining", "not_ready"]) }),
   z.object({ kind: z.literal("failed"), failure: Failure.omit({ message: true }) }),
   z.object({ kind: z.literal("lost"), started: z.boolean(), fenced: z.boolean() }),
 ]);

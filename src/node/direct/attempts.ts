@@ -1,0 +1,240 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { Deadlines } from "../../platform/deadlines.ts";
+import { sha256Hex } from "../../platform/hash.ts";
+import type { Log } from "../../platform/log.ts";
+import type { DirectMessage, DirectOffer } from "../../protocol/direct.ts";
+import type { AttemptKey } from "../../protocol/ids.ts";
+import type { OfferFrame } from "../../protocol/link/v1/frames.ts";
+import type { RunOutcome, Runtime, StopReason } from "../../runtimes/runtime.ts";
+import { type AttemptRun, startRun } from "../attempt-run.ts";
+import type { RuntimeWatch } from "../runtime-watch.ts";
+
+/** How long the outcome of an attempt is kept for repeats. */
+export const keepOutcomeMs = 60 * 60_000;
+
+/** Outcomes kept at most, and the characters of their texts; the oldest go first. */
+export const maxKeptOutcomes = 1_000;
+export const maxKeptLength = 64 * 1024 * 1024;
+
+/** Attempts that may wait for a slot. */
+export const maxWaitingAttempts = 64;
+
+/** Longest run of a message whose sender names no time: the classic coordinator's four tries of 180 s each. */
+export const defaultRunLimitMs = 720_000;
+
+/** How long an attempt goes on when nobody waits for it: a repeat after a broken connection comes well before. */
+export const orphanLimitMs = 5_000;
+
+/** How an attempt ended for those who wait for it. */
+export type AttemptEnd =
+  | RunOutcome
+  /** Not taken, and nothing of it was begun. */
+  | { readonly kind: "refused"; readonly reason: "full" | "draining" | "not_ready"; readonly message: string }
+  /** The id was used for another message before. */
+  | { readonly kind: "conflict" };
+
+/** The attempts of a direct node by their id: one that runs is joined by a repeat, the outcome of one that ended is told again. */
+export interface DirectAttempts {
+  /** `offer` null: a classic coordinator, which has no word for "full" and so has to wait for a slot. */
+  readonly take: (
+    message: DirectMessage,
+    offer: DirectOffer | null,
+    signal: AbortSignal,
+  ) => Promise<AttemptEnd>;
+  /** Running and waiting. */
+  readonly inFlight: () => number;
+  /** Takes nothing new. */
+  readonly drain: () => void;
+  readonly stopAll: (reason: StopReason) => void;
+}
+
+export interface DirectAttemptsDeps {
+  readonly watch: Pick<RuntimeWatch, "pick" | "slots">;
+  /** The operator's limit of one run; null: none. */
+  readonly maxRunMs: number | null;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly log: Log;
+  /** Something has ended. */
+  readonly onIdle: () => void;
+}
+
+interface Entry {
+  readonly key: AttemptKey;
+  readonly digest: string;
+  readonly message: DirectMessage;
+  readonly offer: DirectOffer | null;
+  readonly end: PromiseWithResolvers<AttemptEnd>;
+  state: "waiting" | "running" | "ended";
+  run: AttemptRun | null;
+  /** Those who wait for its end. */
+  listeners: number;
+  forgetOrphan: () => void;
+  endedAtMs: number;
+  length: number;
+}
+
+export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
+  const { clock, deadlines, watch, log } = deps;
+  /** In the order in which they came. */
+  const entries = new Map<string, Entry>();
+  const waiting = new Set<Entry>();
+  let running = 0;
+  let keptLength = 0;
+  let isDraining = false;
+
+  function take(message: DirectMessage, offer: DirectOffer | null, signal: AbortSignal): Promise<AttemptEnd> {
+    prune();
+    const digest = sha256Hex(message.content);
+    const known = entries.get(message.id);
+    if (known !== undefined) {
+      return known.digest === digest ? listen(known, signal) : Promise.resolve({ kind: "conflict" });
+    }
+    if (isDraining) return refused("draining", "the node is leaving");
+    const isFull = running >= watch.slots();
+    if (isFull && (offer !== null || waiting.size >= maxWaitingAttempts)) {
+      return refused("full", `all ${watch.slots()} slots are taken`);
+    }
+    const entry: Entry = {
+      key: message.id as AttemptKey,
+      digest,
+      message,
+      offer,
+      end: Promise.withResolvers<AttemptEnd>(),
+      state: "waiting",
+      run: null,
+      listeners: 0,
+      forgetOrphan: () => {},
+      endedAtMs: 0,
+      length: 0,
+    };
+    entries.set(message.id, entry);
+    waiting.add(entry);
+    const end = listen(entry, signal);
+    startWaiting();
+    return end;
+  }
+
+  async function listen(entry: Entry, signal: AbortSignal): Promise<AttemptEnd> {
+    if (entry.state === "ended") return entry.end.promise;
+    entry.listeners += 1;
+    entry.forgetOrphan();
+    let isHere = true;
+    const leave = () => {
+      if (!isHere) return;
+      isHere = false;
+      entry.listeners -= 1;
+      if (entry.listeners > 0 || entry.state === "ended") return;
+      entry.forgetOrphan = deadlines.in(orphanLimitMs, () => giveUp(entry));
+    };
+    signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
+    try {
+      return await entry.end.promise;
+    } finally {
+      signal.removeEventListener("abort", leave);
+    }
+  }
+
+  /** Nobody wants its answer any more. */
+  function giveUp(entry: Entry): void {
+    if (entry.listeners > 0 || entry.state === "ended") return;
+    log.info("nobody waits for the answer any more; stopping the run", { id: entry.key });
+    if (entry.state === "running") entry.run?.stop("cancelled");
+    else forget(entry, { kind: "cancelled" });
+  }
+
+  function startWaiting(): void {
+    for (const entry of [...waiting]) {
+      if (running >= watch.slots()) return;
+      waiting.delete(entry);
+      const picked = watch.pick(null);
+      if (picked.kind === "picked") start(entry, picked.runtime);
+      else forget(entry, { kind: "refused", reason: "not_ready", message: picked.message });
+    }
+  }
+
+  function start(entry: Entry, runtime: Runtime): void {
+    running += 1;
+    entry.state = "running";
+    entry.run = startRun({
+      key: entry.key,
+      offer: toOffer(entry),
+      startedAtMs: clock.nowMs(),
+      runtime,
+      maxRunMs: deps.maxRunMs,
+      clock,
+      deadlines,
+      onText: () => {},
+      onRecovering: () => {},
+      onSettled: (_, outcome) => settle(entry, outcome),
+      onFault: (error) => log.error("a runtime adapter failed", { id: entry.key, error }),
+    });
+  }
+
+  function settle(entry: Entry, outcome: RunOutcome): void {
+    running -= 1;
+    entry.state = "ended";
+    entry.run = null;
+    entry.forgetOrphan();
+    entry.endedAtMs = clock.monotonicMs();
+    entry.length = outcome.kind === "succeeded" ? outcome.text.length : 0;
+    keptLength += entry.length;
+    entry.end.resolve(outcome);
+    startWaiting();
+    deps.onIdle();
+  }
+
+  /** It was never begun: a repeat of it is a new one. */
+  function forget(entry: Entry, end: AttemptEnd): void {
+    entry.state = "ended";
+    entry.forgetOrphan();
+    waiting.delete(entry);
+    entries.delete(entry.message.id);
+    entry.end.resolve(end);
+    deps.onIdle();
+  }
+
+  function prune(): void {
+    const oldestMs = clock.monotonicMs() - keepOutcomeMs;
+    let kept = entries.size - running - waiting.size;
+    for (const entry of entries.values()) {
+      if (entry.state !== "ended") continue;
+      const isTooMuch = kept > maxKeptOutcomes || keptLength > maxKeptLength;
+      if (!isTooMuch && entry.endedAtMs >= oldestMs) continue;
+      entries.delete(entry.message.id);
+      keptLength -= entry.length;
+      kept -= 1;
+    }
+  }
+
+  return {
+    take,
+    inFlight: () => running + waiting.size,
+    drain: () => {
+      isDraining = true;
+    },
+    stopAll: (reason) => {
+      for (const entry of [...waiting]) forget(entry, { kind: "cancelled" });
+      for (const entry of entries.values()) entry.run?.stop(reason);
+    },
+  };
+}
+
+function refused(reason: "full" | "draining", message: string): Promise<AttemptEnd> {
+  return Promise.resolve({ kind: "refused", reason, message });
+}
+
+function toOffer({ message, offer }: Entry): OfferFrame {
+  return {
+    type: "offer",
+    // Only a reference that nobody reads here; the key is what the runtime sees.
+    task: message.id as OfferFrame["task"],
+    attempt: 1,
+    content: message.content,
+    source: message.source,
+    effects: offer?.effects ?? "unsafe",
+    timeout_ms: offer?.timeout_ms ?? defaultRunLimitMs,
+    ...(offer?.session === undefined ? {} : { session: offer.session }),
+  };
+}

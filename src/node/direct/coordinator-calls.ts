@@ -1,0 +1,125 @@
+import { z } from "zod";
+import { createMeshClient, type MeshFetch } from "../../client/index.ts";
+import type { Capabilities } from "../../protocol/capability.ts";
+import { type DirectNode, directNodeHeader, toHeaderJson } from "../../protocol/direct.ts";
+import { apiPrefix } from "../../protocol/http/contract.ts";
+import { route } from "../../protocol/http/route.ts";
+import { NodeStatus } from "../../protocol/node.ts";
+
+/** Longest wait for an answer of the coordinator. */
+const answerLimitMs = 10_000;
+
+/** Ids of the classic tool are shorter than ours: whatever it gives is taken. */
+const AnyId = z.string().min(1).max(128);
+
+const registerRoute = route({
+  operationId: "registerNode",
+  method: "POST",
+  path: `${apiPrefix}/nodes/register`,
+  tag: "nodes",
+  scopes: ["node", "invite", "admin"],
+  summary: "Join with a direct endpoint",
+  body: z.unknown(),
+  status: 201,
+  answer: z.object({ node_id: AnyId, token: z.string().min(1).max(512) }),
+  errors: [],
+});
+
+const heartbeatRoute = route({
+  operationId: "heartbeatNode",
+  method: "POST",
+  path: `${apiPrefix}/nodes/{id}/heartbeat`,
+  tag: "nodes",
+  scopes: ["node"],
+  summary: "A sign of life",
+  params: z.object({ id: AnyId }),
+  body: z.object({ status: NodeStatus }),
+  status: 204,
+  errors: [],
+});
+
+const removeRoute = route({
+  operationId: "removeNode",
+  method: "DELETE",
+  path: `${apiPrefix}/nodes/{id}`,
+  tag: "nodes",
+  scopes: ["node"],
+  summary: "Leave",
+  params: z.object({ id: AnyId }),
+  status: 204,
+  errors: [],
+});
+
+const listRoute = route({
+  operationId: "listNodes",
+  method: "GET",
+  path: `${apiPrefix}/nodes`,
+  tag: "nodes",
+  scopes: ["none"],
+  summary: "What a classic coordinator shows to anybody",
+  status: 200,
+  answer: z.array(z.object({ id: z.string(), name: z.string() })),
+  errors: [],
+});
+
+/** Where a node is a member of a mesh. */
+export interface Place {
+  readonly node_id: string;
+  readonly token: string;
+}
+
+export interface Registration {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly capabilities: Capabilities;
+  readonly told: DirectNode;
+}
+
+/** What a direct node asks of a coordinator, of ours or of a classic one. All throw MeshError. */
+export interface CoordinatorCalls {
+  readonly register: (credential: string, registration: Registration) => Promise<Place>;
+  readonly heartbeat: (place: Place, status: NodeStatus) => Promise<void>;
+  readonly deregister: (place: Place) => Promise<void>;
+  /** Whether a classic coordinator answers there: it lists its nodes to anybody, and knows no link. */
+  readonly isClassic: (credential: string | null) => Promise<boolean>;
+}
+
+interface CoordinatorCallsDeps {
+  readonly url: string;
+  readonly fetch: MeshFetch;
+  readonly proxyUrl: string | null;
+}
+
+export function createCoordinatorCalls({ url, fetch, proxyUrl }: CoordinatorCallsDeps): CoordinatorCalls {
+  const client = (token: string | null) =>
+    createMeshClient({ baseUrl: url, token, fetch, proxyUrl, timeoutMs: answerLimitMs });
+  return {
+    register: (credential, { name, endpoint, capabilities, told }) => {
+      const { os, arch, gpu, memory_gb, tags, skills } = capabilities;
+      // Exactly these fields: the classic coordinator refuses others.
+      const body = { name, endpoint, capabilities: { os, arch, gpu, memory_gb, tags, skills } };
+      const headers = { [directNodeHeader]: toHeaderJson(told) };
+      return client(credential).call(registerRoute, { body }, { headers });
+    },
+    heartbeat: async ({ node_id: id, token }, status) => {
+      await client(token).call(heartbeatRoute, { params: { id }, body: { status } });
+    },
+    deregister: async ({ node_id: id, token }) => {
+      await client(token).call(removeRoute, { params: { id } });
+    },
+    isClassic: async (credential) => {
+      try {
+        await client(null).call(listRoute, {});
+        const response = await fetch(`${url}${apiPrefix}/link`, {
+          redirect: "manual",
+          ...(credential === null ? {} : { headers: { authorization: `Bearer ${credential}` } }),
+        });
+        await response.body?.cancel();
+        return response.status === 404;
+      } catch {
+        // Whatever stands in the way, it is not known to be one.
+        return false;
+      }
+    },
+  };
+}
