@@ -1,0 +1,235 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CliWorld } from "../../src/cli/context.ts";
+import { runCli } from "../../src/cli/run-cli.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+
+/** One request that the command line sent. */
+export interface SeenRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: IncomingMessage["headers"];
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at fields of bodies that they then compare.
+  readonly body: any;
+}
+
+/** What the coordinator of a test does with a request. */
+export interface Reply {
+  readonly json: (value: unknown, status?: number) => void;
+  /** Events as server-sent events; the connection is cut behind them unless one of them is the last. */
+  readonly events: (events: readonly StreamedEvent[], options?: { readonly staysOpen?: boolean }) => void;
+  /** The connection breaks before any answer. */
+  readonly cut: () => void;
+}
+
+export interface StreamedEvent {
+  readonly event: string;
+  readonly id?: string;
+  readonly data: unknown;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  readonly isTerminal?: boolean;
+  /** What is typed at a question. */
+  readonly line?: string;
+  readonly interrupt?: AbortSignal;
+  readonly onStderr?: (text: string) => void;
+}
+
+export interface CliRun {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliBench extends AsyncDisposable {
+  readonly url: string;
+  readonly directory: string;
+  readonly requests: SeenRequest[];
+  readonly handle: (handler: (request: SeenRequest, reply: Reply) => void) => void;
+  readonly run: (args: readonly string[], options?: RunOptions) => Promise<CliRun>;
+}
+
+/** 2026-11-22T16:00:00Z, the time of every command that is run here. */
+export const cliNowMs = Date.UTC(2026, 10, 22, 16);
+
+/** The command line in this process, with a coordinator that does as the test says. */
+export async function createCliBench(): Promise<CliBench> {
+  const directory = await mkdtemp(join(tmpdir(), "claw-mesh-cli-"));
+  const requests: SeenRequest[] = [];
+  let handler: (request: SeenRequest, reply: Reply) => void = (_, reply) =>
+    reply.json({ error: "no such route", code: "ROUTE_NOT_FOUND" }, 404);
+  const server = createServer(async (incoming, answer) => {
+    const request = await readRequest(incoming);
+    requests.push(request);
+    handler(request, createReply(answer));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    directory,
+    requests,
+    handle: (next) => {
+      handler = next;
+    },
+    run: (args, options = {}) => runOnce(args, options, { url, directory }),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+async function readRequest(incoming: IncomingMessage): Promise<SeenRequest> {
+  const parts: Uint8Array[] = [];
+  for await (const part of incoming) parts.push(part);
+  const text = Buffer.concat(parts).toString("utf8");
+  const target = new URL(incoming.url ?? "/", "http://localhost");
+  return {
+    method: incoming.method ?? "",
+    path: target.pathname,
+    query: Object.fromEntries(target.searchParams),
+    headers: incoming.headers,
+    body: text === "" ? undefined : JSON.parse(text),
+  };
+}
+
+function createReply(answer: ServerResponse): Reply {
+  return {
+    json: (value, status = 200) => {
+      answer.writeHead(status, { "content-type": "application/json" });
+      answer.end(JSON.stringify(value));
+    },
+    events: (events, { staysOpen = false } = {}) => {
+      answer.writeHead(200, { "content-type": "text/event-stream" });
+      for (const { event, id, data } of events) {
+        answer.write(
+          `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
+        );
+      }
+      if (!staysOpen) answer.end();
+    },
+    cut: () => void answer.socket?.destroy(),
+  };
+}
+
+async function runOnce(
+  args: readonly string[],
+  options: RunOptions,
+  { url, directory }: { readonly url: string; readonly directory: string },
+): Promise<CliRun> {
+  let stdout = "";
+  let stderr = "";
+  const isTerminal = options.isTerminal === true;
+  const output = (write: (text: string) => void) => ({
+    write,
+    writeAndWait: async (text: string) => write(text),
+    isTerminal,
+    columns: 200,
+    hasColour: false,
+  });
+  const world: CliWorld = {
+    env: { CLAW_MESH_COORDINATOR: url, ...options.env },
+    stdin: {
+      isTerminal: options.stdin === undefined && isTerminal,
+      readText: async () => options.stdin ?? "",
+      readLine: async () => options.line ?? null,
+    },
+    stdout: output((text) => {
+      stdout += text;
+    }),
+    stderr: output((text) => {
+      stderr += text;
+      options.onStderr?.(text);
+    }),
+    fetch,
+    clock: { ...systemClock, nowMs: () => cliNowMs },
+    createSecret: () => "0123456789abcdef0123456789abcdef",
+    cwd: directory,
+    home: directory,
+    programFile: "/opt/claw-mesh/bin/claw-mesh",
+    hostName: "mac-mini.local",
+    version: "1.2.3",
+    interrupt: options.interrupt ?? new AbortController().signal,
+  };
+  return { exitCode: await runCli(args, world), stdout, stderr };
+}
+
+const digits = (digit: string) => digit.repeat(32);
+
+export const taskId = `task_${digits("a")}`;
+export const otherTaskId = `task_${digits("b")}`;
+export const nodeId = `node_${digits("c")}`;
+
+/** A task as a list shows it. */
+export function taskSummary(changes: object = {}) {
+  return {
+    id: taskId,
+    state: "queued",
+    content_preview: "Build the app",
+    source: "cli",
+    session: null,
+    labels: {},
+    target: null,
+    effects: "unsafe",
+    priority: 5,
+    synchronous: false,
+    created_at: "2026-11-22T15:58:00.000Z",
+    not_before: null,
+    expires_at: null,
+    ended_at: null,
+    cancel_requested: false,
+    node_id: null,
+    node_name: null,
+    attempt_count: 0,
+    failure: null,
+    waiting_for: "a node with os=darwin",
+    retry_of: null,
+    retried_as: null,
+    discarded_at: null,
+    ...changes,
+  };
+}
+
+/** A task in full. */
+export function taskInfo(changes: object = {}) {
+  const { content_preview: content, ...summary } = taskSummary();
+  return {
+    ...summary,
+    content,
+    requires: { os: "darwin" },
+    timeout_s: 600,
+    retry: { max_attempts: 3, base_delay_s: 0.5, max_delay_s: 60, on: ["overloaded"] },
+    response: null,
+    attempts: [],
+    timeline: [{ at: "2026-11-22T15:58:00.000Z", what: "accepted" }],
+    ...changes,
+  };
+}
+
+export const failedTask = {
+  state: "failed",
+  waiting_for: null,
+  ended_at: "2026-11-22T15:59:00.000Z",
+  node_id: nodeId,
+  node_name: "mac-mini",
+  attempt_count: 1,
+  failure: { class: "runtime_error", kind: "quota", message: "the provider refused" },
+};
+
+export const routeAnswer = {
+  message_id: taskId,
+  node_id: nodeId,
+  node_name: "mac-mini",
+  response: "Done",
+  attempts: 1,
+  duration_ms: 3,
+};
