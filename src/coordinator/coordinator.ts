@@ -96,6 +96,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
     file: join(options.dataDir, "mesh.db"),
     clock: systemClock,
     ids: systemIds,
+    log: options.log,
   });
   undo.defer(() => store.close());
   const running = await assemble(options, store, token);

@@ -1,10 +1,10 @@
 import type { Database } from "bun:sqlite";
-import { chmodSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { toIsoTime } from "../protocol/iso-time.ts";
+import { fromIsoTime, toIsoTime } from "../protocol/iso-time.ts";
 import type { Clock } from "./clock.ts";
 
-/** The newest so many backups of a database are kept, the others are deleted. */
+/** The newest so many backups of a database are kept, and the newest of an older version; the others are deleted. */
 export const keptBackups = 3;
 
 /** Backups of the database, newest first. Their names end in the time they were made, so they sort by it. */
@@ -17,25 +17,65 @@ export function listBackups(file: string): readonly string[] {
 }
 
 /** A backup that was being written when the process died has this suffix and never counts as one. */
-const partialSuffix = ".partial";
+export const partialSuffix = ".partial";
 
 function madeAt(name: string): string {
   return name.slice(name.lastIndexOf("-") + 1);
 }
 
-/** Writes `<file>.backup-v<version>-<time>`, complete or not at all, and deletes the oldest ones. */
+/** When the backup was made, epoch; null when its name does not tell. */
+export function backupTimeMs(backup: string): number | null {
+  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z$/.exec(madeAt(backup));
+  if (parts === null) return null;
+  const [, year, month, day, hour, minute, second, ms] = parts;
+  return fromIsoTime(`${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}Z`);
+}
+
+/** `<file>.backup-v<version>-<time>` */
+export function backupName(file: string, options: { version: number; clock: Clock }): string {
+  const time = toIsoTime(options.clock.nowMs()).replaceAll(/[-:.]/g, "");
+  return `${file}.backup-v${options.version}-${time}`;
+}
+
+/** Deletes the backups of this version beyond the newest few, and those of older ones beyond the newest. */
+export function deleteOldBackups(file: string, version: number): void {
+  const mark = `.backup-v${version}-`;
+  const backups = listBackups(file);
+  const current = backups.filter((backup) => basename(backup).includes(mark));
+  const older = backups.filter((backup) => !basename(backup).includes(mark));
+  for (const backup of [...current.slice(keptBackups), ...older.slice(1)]) rmSync(backup, { force: true });
+}
+
+/** Writes a backup before anything else uses the database, complete or not at all, and deletes old ones. */
 export function saveBackup(
   database: Database,
   file: string,
   options: { version: number; clock: Clock },
 ): string {
-  const time = toIsoTime(options.clock.nowMs()).replaceAll(/[-:.]/g, "");
-  const backup = `${file}.backup-v${options.version}-${time}`;
+  const backup = backupName(file, options);
   const partial = backup + partialSuffix;
   rmSync(partial, { force: true });
   database.run("vacuum into ?", [partial]);
   chmodSync(partial, 0o600);
   renameSync(partial, backup);
-  for (const old of listBackups(file).slice(keptBackups)) rmSync(old, { force: true });
+  deleteOldBackups(file, options.version);
   return backup;
+}
+
+/**
+ * How to start again when the database is damaged, as commands for a POSIX shell. Of the files of the database only
+ * those are named that exist, so that every command succeeds.
+ */
+export function wayBack(file: string): string {
+  const damaged = [file, `${file}-wal`, `${file}-shm`].filter((path) => existsSync(path)).map(quote);
+  const away = `mkdir -p ${quote(`${file}.damaged`)} && mv -f ${damaged.join(" ")} ${quote(`${file}.damaged/`)}`;
+  const newest = listBackups(file)[0];
+  if (newest === undefined) return `There is no backup. To start anew: ${away}`;
+  const madeAtMs = backupTimeMs(newest);
+  const when = madeAtMs === null ? "" : `, which is of ${toIsoTime(madeAtMs)}`;
+  return `To go back to the newest backup${when}: ${away} && cp ${quote(newest)} ${quote(file)}`;
+}
+
+function quote(path: string): string {
+  return /^[\w./:\\-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

@@ -3,9 +3,10 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshError } from "../protocol/errors.ts";
 import type { Clock } from "./clock.ts";
-import { listBackups } from "./sqlite-backups.ts";
+import { wayBack } from "./sqlite-backups.ts";
 import { sqliteFault, toStoreError } from "./sqlite-errors.ts";
 import { migrate } from "./sqlite-migrations.ts";
+import { checkSmallDatabase, checkWalHeader } from "./sqlite-soundness.ts";
 
 export type { Database } from "bun:sqlite";
 
@@ -22,7 +23,7 @@ const pageBytes = 8192;
  * WAL pages after which a commit copies them into the database. Measured with tasks on two cores: 1,000 pages cost no
  * more CPU than 4,000 or 16,000, and the commit that copies takes 6 ms instead of 24 or 110.
  */
-const checkpointPages = 1_000;
+export const checkpointPages = 1_000;
 
 /** The WAL file is cut back to this after it had to grow beyond it. */
 const maxIdleWalBytes = 64 * 1024 * 1024;
@@ -45,8 +46,10 @@ export function openDatabase(options: OpenDatabaseOptions): Database {
   createPrivateFile(file);
   let database: Database | null = null;
   try {
+    checkWalHeader(file);
     database = new Database(file, { readwrite: true, create: true, strict: true });
     configure(database);
+    checkSmallDatabase(database);
     migrate(database, options);
     return database;
   } catch (error) {
@@ -83,27 +86,24 @@ function unusable(file: string, error: unknown): MeshError {
   return new MeshError("DATA_DIR_UNUSABLE", `cannot write ${file}${code}`, { cause: error });
 }
 
-/** What a start that cannot read its database tells: damage names the way back. */
+/**
+ * What a start that cannot read its database tells: damage names the way back, as commands. Call it when the database is
+ * closed again.
+ */
 export function toOpenError(file: string, error: unknown): MeshError {
-  if (error instanceof MeshError) return error;
-  const fault = sqliteFault(error);
-  if (fault === "no_access") return unusable(file, error);
-  const storeError = toStoreError(error);
-  if (fault !== "corrupt") {
-    return new MeshError(storeError.code, `cannot open ${file}: ${storeError.message}`, { cause: error });
+  const isDamage =
+    sqliteFault(error) === "corrupt" || (error instanceof MeshError && error.code === "STORE_CORRUPT");
+  if (isDamage) {
+    const detail = error instanceof MeshError ? `: ${error.message}` : " or not a database";
+    return new MeshError("STORE_CORRUPT", `${file} is damaged${detail}`, {
+      hint: wayBack(file),
+      cause: error,
+    });
   }
-  return new MeshError("STORE_CORRUPT", `${file} is damaged or not a database`, {
-    hint: wayBack(file),
-    cause: error,
-  });
-}
-
-function wayBack(file: string): string {
-  const newest = listBackups(file)[0];
-  const away = `Move ${file}, ${file}-wal and ${file}-shm away`;
-  return newest === undefined
-    ? `${away} to start anew; there is no backup.`
-    : `${away}, then copy ${newest} to ${file}.`;
+  if (error instanceof MeshError) return error;
+  if (sqliteFault(error) === "no_access") return unusable(file, error);
+  const storeError = toStoreError(error);
+  return new MeshError(storeError.code, `cannot open ${file}: ${storeError.message}`, { cause: error });
 }
 
 /**

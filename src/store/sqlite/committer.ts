@@ -80,9 +80,12 @@ export interface CommitterOptions {
   readonly flushing: Flushing;
   readonly clock: Clock;
   readonly onCommit?: (commit: Commit) => void;
+  /** Called with every error that says that the database is damaged. */
+  readonly onDamage?: (error: MeshError) => void;
 }
 
-export function createCommitter({ database, flushing, clock, onCommit }: CommitterOptions): Committer {
+export function createCommitter(options: CommitterOptions): Committer {
+  const { database, flushing, clock, onCommit, onDamage } = options;
   const begin = database.prepare("begin immediate");
   const commit = database.prepare("commit");
   const rollback = database.prepare("rollback");
@@ -95,6 +98,12 @@ export function createCommitter({ database, flushing, clock, onCommit }: Committ
   let undos: (() => void)[] = [];
   let isCommitScheduled = false;
   let isClosed = false;
+
+  function toCallerError(error: unknown): MeshError {
+    const failure = toStoreError(error);
+    if (failure.code === "STORE_CORRUPT") onDamage?.(failure);
+    return failure;
+  }
 
   function inTransaction(body: () => readonly WorkOutcome[]): readonly WorkOutcome[] {
     try {
@@ -140,7 +149,7 @@ export function createCommitter({ database, flushing, clock, onCommit }: Committ
     try {
       outcomes = commitBatch(batch);
     } catch (error) {
-      const failure = toStoreError(error);
+      const failure = toCallerError(error);
       for (const { reject } of batch) reject(failure);
       return;
     }
@@ -148,7 +157,7 @@ export function createCommitter({ database, flushing, clock, onCommit }: Committ
     for (const [index, outcome] of outcomes.entries()) {
       const queued = batch[index];
       if (queued === undefined) continue;
-      if ("error" in outcome) queued.reject(toStoreError(outcome.error));
+      if ("error" in outcome) queued.reject(toCallerError(outcome.error));
       else works.push({ ...queued, value: outcome.value });
     }
     const waiting = works.filter((work) => work.isFull);
@@ -223,7 +232,7 @@ export function createCommitter({ database, flushing, clock, onCommit }: Committ
       try {
         return query();
       } catch (error) {
-        throw toStoreError(error);
+        throw toCallerError(error);
       }
     },
     close: () => {

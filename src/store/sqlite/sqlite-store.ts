@@ -1,9 +1,14 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Ids } from "../../platform/ids.ts";
+import type { Log } from "../../platform/log.ts";
 import { closeDatabase, openDatabase, toOpenError } from "../../platform/sqlite.ts";
+import { backupTimeMs, listBackups, wayBack } from "../../platform/sqlite-backups.ts";
+import { createLiveBackup } from "../../platform/sqlite-live-backup.ts";
 import { createWalFlusher } from "../../platform/sqlite-wal.ts";
+import { MeshError } from "../../protocol/errors.ts";
 import type { MeshId } from "../../protocol/ids.ts";
 import { type Store, syncIntervalMs } from "../store.ts";
+import { createBackupSchedule } from "./backup-schedule.ts";
 import { type Commit, createCommitter } from "./committer.ts";
 import { createInviteStore } from "./invites.ts";
 import { migrations } from "./migrations/index.ts";
@@ -19,22 +24,24 @@ export interface SqliteStoreOptions {
   readonly file: string;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Told of backups and, once, of damage. */
+  readonly log?: Pick<Log, "info" | "warn" | "error">;
   /** Called after every commit, before its callers learn of it. It must not throw. */
   readonly onCommit?: (commit: Commit) => void;
 }
 
 /**
  * The store of one coordinator: an SQLite database in this process, on the main thread. A commit holds up the event
- * loop, the fsync of a full one included, which on two cores was quicker than a worker thread.
+ * loop; waiting for the disk does not. It is backed up by itself.
  *
- * Measured there with `scripts/bench-store.ts`, `accept` and `change` to succeeded of one message, 64 in flight: 14 µs
- * CPU and 54,000 a second (`process`), 23 µs and 31,000 (`full`); 20 µs when others used the cores. A quarter of it is
- * the decision's bytes. Attempts as a JSON column, a message apart from its state, larger pages, caches or mmap changed
- * it by less than the noise. What would help latency is to checkpoint elsewhere: each one, every 4 MB, waits 5 ms.
+ * Measured on two cores with `scripts/bench-store.ts`, `accept` and `change` to succeeded of one message, 64 in flight:
+ * 14 µs CPU and 54,000 a second (`process`). A quarter of it is the decision's bytes. Attempts as a JSON column, a
+ * message apart from its state, larger pages, caches or mmap changed it by less than the noise. What would help latency
+ * is to checkpoint elsewhere: each one, every 8 MB, waits 5 ms, and on a disk that takes 10 ms to flush 30 ms.
  * @throws MeshError as `openDatabase` does
  */
 export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { file, clock, ids, onCommit } = options;
+  const { file, clock, ids, onCommit, log = silent } = options;
   const database = openDatabase({ file, migrations, clock });
   let meshId: MeshId;
   try {
@@ -43,21 +50,45 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
     closeDatabase(database);
     throw toOpenError(file, error);
   }
+  let isDamaged = false;
+  const onDamage = (error: unknown) => {
+    if (!isDamaged)
+      log.error("the database is damaged; stop the coordinator", { error, hint: wayBack(file) });
+    isDamaged = true;
+  };
   const wal = createWalFlusher(file, database);
   const shared = createSharedSync({ flush: wal.flush, clock, intervalMs: syncIntervalMs });
+  const backup = createLiveBackup({ database, file, version: migrations.length, clock });
+  const backups = createBackupSchedule({
+    save: async () => {
+      // A copy of damage would take the place of a good one.
+      if (isDamaged) throw new MeshError("STORE_CORRUPT", "the database is damaged");
+      return backup.save();
+    },
+    newestAtMs: listBackups(file).map(backupTimeMs)[0] ?? null,
+    clock,
+    log,
+  });
   const committer = createCommitter({
     database,
     flushing: shared,
     clock,
-    ...(onCommit === undefined ? {} : { onCommit }),
+    onDamage,
+    onCommit: (commit) => {
+      backups.noteChange();
+      onCommit?.(commit);
+    },
   });
   let closing: Promise<void> | null = null;
 
   async function close(): Promise<void> {
     committer.close();
+    backup.stop();
+    await backups.close();
     await shared.close();
     await wal.close();
     closeDatabase(database);
+    await backup.release();
   }
 
   return {
@@ -75,3 +106,5 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
     },
   };
 }
+
+const silent: Pick<Log, "info" | "warn" | "error"> = { info: () => {}, warn: () => {}, error: () => {} };
