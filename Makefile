@@ -56,8 +56,20 @@ run-node: build ## Join this machine to a coordinator (URL=http://127.0.0.1:9180
 	@bin/claw-mesh join $(URL) $(ARGS)
 
 .PHONY: test
-test: build ## All tests that need no network, the end-to-end tests on bin/claw-mesh among them
+test: build ## All tests that need no network, end to end and faults on bin/claw-mesh among them
 	@$(BUN) test --path-ignore-patterns 'test/openclaw/**' $(TEST_FLAGS)
+
+.PHONY: test-tools
+test-tools: ## Get what the fault tests need of the machine, where that can be had (strace)
+	@scripts/install-test-tools.sh
+
+# Small disks are mounted, which takes root or a user namespace; either way they are gone with the run.
+UNSHARE := $(shell if [ "$$(uname -s)" = Linux ] && unshare --user --map-root-user --mount true 2>/dev/null; then \
+  [ "$$(id -u)" = 0 ] && echo "unshare --mount" || echo "unshare --user --map-root-user --mount"; fi)
+
+.PHONY: test-fault
+test-fault: build test-tools ## Faults on bin/claw-mesh: power loss order, crash images, slow, full and damaged disks
+	@$(UNSHARE) $(BUN) test $(TEST_FLAGS) ./test/fault
 
 .PHONY: test-openclaw
 test-openclaw: build ## Get the real OpenClaw through npm and test against its gateway
