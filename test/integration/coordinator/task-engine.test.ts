@@ -1,182 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { join } from "node:path";
-import { adminPrincipal } from "../../../src/coordinator/auth/principal.ts";
-import type { MeshEvents } from "../../../src/coordinator/events/mesh-events.ts";
-import type { LinkToNode, MeshNode } from "../../../src/coordinator/nodes/mesh-node.ts";
-import { createNodeRegistry, type NodeRegistry } from "../../../src/coordinator/nodes/registry.ts";
-import { createGroups } from "../../../src/coordinator/routing/groups.ts";
-import { createRouter } from "../../../src/coordinator/routing/router.ts";
-import { createTaskEngine, type TaskEngine } from "../../../src/coordinator/tasks/task-engine.ts";
 import { maxWaiting } from "../../../src/coordinator/tasks/waiting-allowance.ts";
-import { defaultRetryPolicy } from "../../../src/domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../../src/domain/tasks/task.ts";
-import { createDeadlines } from "../../../src/platform/deadlines.ts";
-import { createEventEmitter } from "../../../src/platform/event-emitter.ts";
-import { systemIds } from "../../../src/platform/ids.ts";
-import { silentLog } from "../../../src/platform/log.ts";
-import { createSeededRandom } from "../../../src/platform/random.ts";
-import { MeshError } from "../../../src/protocol/errors.ts";
-import { createSqliteStore } from "../../../src/store/sqlite/sqlite-store.ts";
-import type { Store } from "../../../src/store/store.ts";
-import type { TaskStore } from "../../../src/store/tasks.ts";
-import { toHello } from "../../support/fake-node.ts";
-import { createManualClock, type ManualClock } from "../../support/manual-clock.ts";
-import { createTempDir } from "../../support/temp-dir.ts";
+import { createEngineRig, type EngineRig } from "../../support/engine-rig.ts";
 
-/** An engine on a real store, whose disk can be full, with links that only note what is written to them. */
-interface Rig extends AsyncDisposable {
-  readonly engine: TaskEngine;
-  readonly registry: NodeRegistry;
-  readonly store: Store;
-  readonly clock: ManualClock;
-  readonly sent: string[];
-  readonly ended: string[];
-  readonly setDiskFull: (isFull: boolean) => void;
-  /** Calls back right after the next commit of a change. */
-  readonly afterNextChange: (callback: () => void) => void;
-  readonly join: (name: string, slots?: number) => Promise<MeshNode>;
-}
-
-let rig: Rig;
+let rig: EngineRig;
 beforeEach(async () => {
-  rig = await createRig();
+  rig = await createEngineRig();
 });
 afterEach(() => rig[Symbol.asyncDispose]());
 
-async function createRig(): Promise<Rig> {
-  const dir = await createTempDir();
-  const clock = createManualClock();
-  const store = await createSqliteStore({ file: join(dir.path, "mesh.db"), clock, ids: systemIds });
-  const events = createEventEmitter<MeshEvents>();
-  const isGroupName = () => false;
-  const registry = await createNodeRegistry({
-    store: store.nodes,
-    clock,
-    ids: systemIds,
-    events,
-    isGroupName,
-    log: silentLog,
-  });
-  const groups = await createGroups({
-    store: store.groups,
-    configured: {},
-    isNodeName: registry.isNameTaken,
-    events,
-  });
-  const random = createSeededRandom(1);
-  const common = { registry, clock, random, events, log: silentLog };
-  const router = await createRouter({ ...common, groups, sessions: store.sessions });
-  const sent: string[] = [];
-  const ended: string[] = [];
-  let isDiskFull = false;
-  let onChanged: () => void = () => undefined;
-  const failing = async <T>(write: () => Promise<T>): Promise<T> => {
-    if (isDiskFull) throw new MeshError("STORE_UNAVAILABLE", "the disk is full");
-    return write();
-  };
-  const tasks: TaskStore = {
-    ...store.tasks,
-    accept: (task, durability) => failing(() => store.tasks.accept(task, durability)),
-    change: async (id, fence, change, durability) => {
-      const isHeld = await failing(() => store.tasks.change(id, fence, change, durability));
-      onChanged();
-      return isHeld;
-    },
-  };
-  const engine = createTaskEngine({
-    ...common,
-    store: tasks,
-    router,
-    deadlines: createDeadlines(clock),
-    sender: {
-      offer: ({ node }, { number }) => {
-        if (node?.link?.isOpen !== true) return false;
-        sent.push(`offer ${number} to ${node.name}`);
-        return true;
-      },
-      stop: (node, _, number, reason) => sent.push(`cancel ${number} at ${node.name}: ${reason}`),
-    },
-  });
-  events.on("task.ended", ({ state }) => ended.push(state));
-  return {
-    engine,
-    registry,
-    store,
-    clock,
-    sent,
-    ended,
-    setDiskFull: (isFull) => {
-      isDiskFull = isFull;
-    },
-    afterNextChange: (callback) => {
-      onChanged = () => {
-        onChanged = () => undefined;
-        callback();
-      };
-    },
-    join: async (name, slots = 4) => {
-      const hello = toHello({ name: name as never, slots });
-      const { node } = await registry.admit(hello, adminPrincipal);
-      registry.setOnline(node, openSession(), hello);
-      return node;
-    },
-    [Symbol.asyncDispose]: async () => {
-      await store.close();
-      await dir[Symbol.asyncDispose]();
-    },
-  };
-}
-
-function openSession(): LinkToNode {
-  return {
-    principal: adminPrincipal,
-    remoteAddress: "test",
-    isOpen: true,
-    lastSeenMs: 0,
-    send: () => undefined,
-    isAlive: async () => true,
-    close: () => undefined,
-  };
-}
-
-function message(parts: Partial<TaskMessage> = {}): TaskMessage {
-  return {
-    id: systemIds.task(),
-    subject: "admin",
-    content: "x",
-    source: "test",
-    session: null,
-    requires: {},
-    labels: {},
-    target: null,
-    effects: "unsafe",
-    infer: false,
-    timeoutMs: 600_000,
-    createdAtMs: rig.clock.nowMs(),
-    isSynchronous: true,
-    priority: 5,
-    notBeforeMs: null,
-    expiresAtMs: null,
-    retry: defaultRetryPolicy,
-    retryOf: null,
-    idempotencyKey: null,
-    bodyHash: null,
-    ...parts,
-  };
-}
-
-/** Lets commits and what follows them happen. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
-}
-
-/** Moves the time and lets what came due happen. */
-async function elapse(ms: number): Promise<void> {
-  rig.clock.advance(ms);
-  await settle();
-}
-
-const stored = (id: TaskMessage["id"]) => rig.store.tasks.get(id);
+const message = (parts: Partial<TaskMessage> = {}) => rig.message(parts);
+const stored = (id: TaskMessage["id"]) => rig.stored(id);
+const settle = () => rig.settle();
+const elapse = (ms: number) => rig.elapse(ms);
 
 describe("while the disk is full", () => {
   test("new messages are refused and leave nothing behind", async () => {
@@ -332,7 +168,7 @@ describe("a lost link", () => {
   });
 
   test("between the commit of an offer and its writing leaves no grace behind when the link is back", async () => {
-    await rig.join("one", 1);
+    await rig.join("one", { slots: 1 });
     const first = await rig.engine.submit(message());
     const second = await rig.engine.submit(message({ effects: "safe" }));
     void rig.engine.report(first, { kind: "succeeded", attempt: 1, text: "1" });
@@ -349,7 +185,7 @@ const settleOnce = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe("waiting", () => {
   test("beyond the limit is refused, and possible again when one has gone", async () => {
-    const node = await rig.join("one", 1);
+    const node = await rig.join("one", { slots: 1 });
     const running = await rig.engine.submit(message());
     await Promise.all(Array.from({ length: maxWaiting }, () => rig.engine.submit(message())));
     await expect(rig.engine.submit(message())).rejects.toMatchObject({ code: "QUEUE_FULL" });
@@ -362,7 +198,7 @@ describe("waiting", () => {
   });
 
   test("is not missed by a slot that gets free while the message is being committed", async () => {
-    await rig.join("one", 1);
+    await rig.join("one", { slots: 1 });
     const running = await rig.engine.submit(message());
     // Decided when the answer is on record and its slot not yet given back, so that its own commit is a later one.
     const accepted = Promise.withResolvers<void>();
@@ -374,7 +210,7 @@ describe("waiting", () => {
   });
 
   test("for a node that stays away ends after thirty seconds, with what would help", async () => {
-    const node = await rig.join("one", 1);
+    const node = await rig.join("one", { slots: 1 });
     const running = await rig.engine.submit(message());
     const waiting = await rig.engine.submit(message());
     await settle();
