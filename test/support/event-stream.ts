@@ -2,6 +2,8 @@ import { createParser } from "eventsource-parser";
 
 export interface StreamedEvent {
   readonly event: string;
+  /** null: the event has none of its own. */
+  readonly id: string | null;
   // biome-ignore lint/suspicious/noExplicitAny: tests look at fields of events that they then compare.
   readonly data: any;
 }
@@ -10,7 +12,8 @@ export interface StreamedEvent {
 export async function* readEvents(response: Response): AsyncGenerator<StreamedEvent, void, void> {
   const ready: StreamedEvent[] = [];
   const parser = createParser({
-    onEvent: ({ event = "message", data }) => ready.push({ event, data: JSON.parse(data) }),
+    onEvent: ({ event = "message", id, data }) =>
+      ready.push({ event, id: id ?? null, data: JSON.parse(data) }),
   });
   const decoder = new TextDecoder();
   for await (const piece of response.body ?? []) {

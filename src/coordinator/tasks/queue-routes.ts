@@ -4,7 +4,7 @@ import type { Ids } from "../../platform/ids.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { apiPrefix, type Contract } from "../../protocol/http/contract.ts";
 import type { TaskInfo, TaskSummary } from "../../protocol/task.ts";
-import type { TaskOutline, TaskStore } from "../../store/tasks.ts";
+import type { TaskOutline, TaskQuery, TaskStore } from "../../store/tasks.ts";
 import { jsonAnswer } from "../http/answers.ts";
 import type { Call, Handler } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
@@ -137,11 +137,7 @@ export function createQueueRoutes(options: QueueRouteOptions): QueueHandlers {
       }),
     retryTasks: (call) =>
       inBulk(call, {
-        // What succeeded, or was given up, is run again only when the caller says so.
-        narrow: (query) =>
-          query.states === null && query.isDeadLetter === null
-            ? { ...query, isDeadLetter: true }
-            : withinStates(query, ["succeeded", "failed", "cancelled", "expired"]),
+        narrow: toRetryQuery,
         concerns: ({ retriedAs, discardedAtMs }) => retriedAs === null && discardedAtMs === null,
         apply: async (id) => ({ retriedAs: (await actions.retry(id, {}, call.principal)).message.id }),
       }),
@@ -155,6 +151,14 @@ export function createQueueRoutes(options: QueueRouteOptions): QueueHandlers {
         },
       }),
   };
+}
+
+/** What succeeded, or was given up, is run again only when the caller says so. */
+function toRetryQuery(query: TaskQuery): TaskQuery {
+  if (query.states !== null) return withinStates(query, ["succeeded", "failed", "cancelled", "expired"]);
+  return query.isDeadLetter === false
+    ? withinStates(query, ["cancelled", "expired"])
+    : { ...query, isDeadLetter: true };
 }
 
 function accepted(task: TaskInfo): Response {
