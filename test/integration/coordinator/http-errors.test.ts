@@ -61,6 +61,58 @@ const other = (what: string, call: Case["call"], status: number, code: string): 
   code,
 });
 
+const tasks = "/api/v1/tasks";
+const noTask = `${tasks}/task_${"0".repeat(32)}`;
+
+const queueCases: readonly Case[] = [
+  body("a queued message without content", { priority: 1 }, "BODY_INVALID", tasks),
+  body("a queued message that is a list", [message], "BODY_INVALID", tasks),
+  body(
+    "a queued message for the day before yesterday",
+    { ...message, expires_at: "2020-01-01T00:00:00Z" },
+    "BODY_INVALID",
+    tasks,
+  ),
+  body("a priority that is none", { ...message, priority: 11 }, "BODY_INVALID", route),
+  body("a retry policy that is none", { ...message, retry: { max_attempts: 0 } }, "BODY_INVALID", route),
+  body("an edit of nothing known", { contents: "x" }, "BODY_INVALID", `${noTask}/retry`),
+  body("an edit that is null", null, "BODY_INVALID", `${noTask}/retry`),
+  body("a bulk call about nothing", {}, "BODY_INVALID", `${tasks}/retry`),
+  other("a queued message of no bytes", ["POST", tasks, { rawBody: "" }], 400, "BODY_NOT_JSON"),
+  other("a bulk call of no bytes", ["POST", `${tasks}/cancel`, { rawBody: "" }], 400, "BODY_NOT_JSON"),
+  other("an edit that is no JSON", ["POST", `${noTask}/retry`, { rawBody: "{" }], 400, "BODY_NOT_JSON"),
+  other(
+    "a queued message for nobody",
+    ["POST", tasks, { body: { ...message, target: "nobody" } }],
+    404,
+    "NODE_NOT_FOUND",
+  ),
+  other(
+    "a queued message with an empty key",
+    ["POST", tasks, { body: message, headers: { "idempotency-key": "" } }],
+    400,
+    "BODY_INVALID",
+  ),
+  other(
+    "a queued message without a token",
+    ["POST", tasks, { body: message, token: null }],
+    401,
+    "TOKEN_MISSING",
+  ),
+  other("a list by an unknown condition", ["GET", `${tasks}?x=1`], 400, "QUERY_INVALID"),
+  other("a list from a bad cursor", ["GET", `${tasks}?cursor=%00`], 400, "QUERY_INVALID"),
+  other("a list without a token", ["GET", tasks, { token: null }], 401, "TOKEN_MISSING"),
+  other("a stream of an unknown task", ["GET", `${noTask}/stream`], 404, "TASK_NOT_FOUND"),
+  other("a stream of what is no task", ["GET", `${tasks}/1/stream`], 400, "QUERY_INVALID"),
+  other("a stream without a token", ["GET", `${noTask}/stream`, { token: null }], 401, "TOKEN_MISSING"),
+  other("a retry of an unknown task", ["POST", `${noTask}/retry`], 404, "TASK_NOT_FOUND"),
+  other("a retry of what is no task", ["POST", `${tasks}/1/retry`], 400, "QUERY_INVALID"),
+  other("a discard of an unknown task", ["POST", `${noTask}/discard`], 404, "TASK_NOT_FOUND"),
+  other("a cancel of an unknown task", ["POST", `${noTask}/cancel`], 404, "TASK_NOT_FOUND"),
+  other("a wrong method for a bulk call", ["PUT", `${tasks}/cancel`], 405, "METHOD_NOT_ALLOWED"),
+  other("a wrong method for the queue", ["DELETE", tasks], 405, "METHOD_NOT_ALLOWED"),
+];
+
 const cases: readonly Case[] = [
   raw("malformed JSON", '{"content": "x"'),
   raw("no JSON", "content=x"),
@@ -157,6 +209,7 @@ const cases: readonly Case[] = [
     "QUERY_INVALID",
   ),
   other("a page of no nodes", ["GET", "/api/v1/nodes?limit=0"], 400, "QUERY_INVALID"),
+  ...queueCases,
   other("no node at all", ["POST", route, { body: message }], 503, "NO_NODE_FITS"),
 ];
 

@@ -1,0 +1,76 @@
+import { describe, expect, test } from "bun:test";
+import type { TaskId } from "../../protocol/ids.ts";
+import { timesProblem, toQueuedMessage, toRetryMessage, toSynchronousMessage } from "./task-message.ts";
+
+const nowMs = Date.UTC(2026, 10, 22, 16, 0, 0);
+const made = { id: "task_1" as TaskId, nowMs };
+const hourMs = 3600 * 1000;
+const yearMs = 366 * 24 * hourMs;
+const from = (key: string | null, bodyText = "{}") => ({
+  subject: "me",
+  headers: new Headers(key === null ? {} : { "idempotency-key": key }),
+  bodyText,
+});
+const input = { content: "x", source: "api" };
+
+describe("the times of a queued message", () => {
+  test.each<[string, number | null, number | null, boolean]>([
+    ["none", null, null, true],
+    ["a beginning that has passed", nowMs - hourMs, null, true],
+    ["a beginning in a year", nowMs + yearMs, null, true],
+    ["a beginning in more than a year", nowMs + yearMs + 1, null, false],
+    ["an end to come", null, nowMs + 1, true],
+    ["an end now", null, nowMs, false],
+    ["an end before the beginning", nowMs + hourMs, nowMs + hourMs - 1, false],
+    ["an end at the beginning", nowMs + hourMs, nowMs + hourMs, false],
+    ["an end after the beginning", nowMs + hourMs, nowMs + hourMs + 1, true],
+  ])("%s", (_what, notBeforeMs, expiresAtMs, isFine) => {
+    expect(timesProblem({ notBeforeMs, expiresAtMs }, nowMs) === null).toBe(isFine);
+  });
+
+  test("are read with their zone", () => {
+    const message = toQueuedMessage({ ...input, not_before: "2026-11-22T18:00:00+01:00" }, from(null), made);
+    expect(message.notBeforeMs).toBe(nowMs + hourMs);
+  });
+});
+
+describe("the hash of a submission", () => {
+  test("tells other bodies, targets and routes apart, and is missing without a key", () => {
+    const hashes = [
+      toSynchronousMessage({ ...input, target: null }, from("k"), made),
+      toSynchronousMessage({ ...input, target: null }, from("k", '{"a":1}'), made),
+      toSynchronousMessage({ ...input, target: "mac" }, from("k"), made),
+      toQueuedMessage(input, from("k"), made),
+      toQueuedMessage(input, from("k", '{"a":1}'), made),
+    ].map(({ bodyHash }) => bodyHash);
+    expect(new Set(hashes).size).toBe(5);
+    expect(toQueuedMessage(input, from(null), made)).toMatchObject({ bodyHash: null, idempotencyKey: null });
+  });
+});
+
+describe("a message that runs again", () => {
+  const original = toQueuedMessage(
+    { ...input, target: "mac", session: "s", labels: { a: "1" }, expires_at: "2026-11-22T17:00:00Z" },
+    from("k"),
+    made,
+  );
+  const again = { id: "task_2" as TaskId, nowMs: nowMs + hourMs };
+
+  test("keeps who sent it and what was not edited, but neither its times nor its key", () => {
+    expect(toRetryMessage(original, {}, again)).toEqual({
+      ...original,
+      id: again.id,
+      createdAtMs: again.nowMs,
+      notBeforeMs: null,
+      expiresAtMs: null,
+      retryOf: original.id,
+      idempotencyKey: null,
+      bodyHash: null,
+    });
+  });
+
+  test("loses what is edited away", () => {
+    const edited = toRetryMessage(original, { target: null, session: null, labels: {} }, again);
+    expect(edited).toMatchObject({ target: null, session: null, labels: {} });
+  });
+});
