@@ -127,7 +127,9 @@ export class PaperNode {
     if (held.state !== "started") return;
     const frame = outcome(held.offer);
     const { task, attempt } = held.offer;
-    const isNothingDone = frame.type === "failed" && frame.failure.nothing_done === true;
+    const failure = frame.type === "failed" ? frame.failure : null;
+    // A runtime that refuses says so before it does anything.
+    const isNothingDone = failure?.nothing_done === true || failure?.class === "refused";
     for (const run of this.executions) {
       if (run.task === task && run.attempt === attempt) run.isNothingDone = isNothingDone;
     }
