@@ -31,7 +31,7 @@ export type DirectMessage = z.infer<typeof DirectMessage>;
 export const DirectAnswer = z.object({ message_id: z.string(), node_id: z.string(), response: z.string() });
 export type DirectAnswer = z.infer<typeof DirectAnswer>;
 
-/** On a registration: what the classic body has no place for. */
+/** On a registration and a heartbeat: what the classic bodies have no place for. */
 export const directNodeHeader = "claw-mesh-node";
 export const DirectNode = z.object({
   version: z.string().max(64),

@@ -21,8 +21,7 @@ const maxDetailLength = 300;
 
 /** What a call means to the attempt and to the node. */
 export interface DeliveryOutcome {
-  /** null: nothing can be said that the engine does not know. */
-  readonly frame: AttemptFrame | null;
+  readonly frame: AttemptFrame;
   /** Nobody listens at the endpoint. */
   readonly isUnreachable: boolean;
   /** The answer says that there is no AI behind the node (`true`) or that there is; null: it says neither. */
@@ -34,7 +33,7 @@ type Answered = Extract<SafeAnswer, { readonly kind: "answered" }>;
 /** Reads the end of one delivery in the words of a link, so that all that follows is the same for both transports. */
 export function toDeliveryOutcome(ref: AttemptRef, answer: SafeAnswer): DeliveryOutcome {
   const { task, attempt } = ref;
-  const outcome = (frame: AttemptFrame | null, isUnreachable = false): DeliveryOutcome => ({
+  const outcome = (frame: AttemptFrame, isUnreachable = false): DeliveryOutcome => ({
     frame,
     isUnreachable,
     isEcho: null,
@@ -62,7 +61,12 @@ export function toDeliveryOutcome(ref: AttemptRef, answer: SafeAnswer): Delivery
         ? outcome(failed({ class: "timeout", message: "The node did not answer in time." }))
         : outcome(lost(false, "The endpoint took no connection in time."), true);
     case "aborted":
-      return outcome(answer.wasWritten ? null : { type: "cancelled", task, attempt });
+      // Nothing more will be heard of it, so nobody needs to wait for a confirmation.
+      return outcome(
+        answer.wasWritten
+          ? lost(true, "The call was ended; the run may have gone on.")
+          : { type: "cancelled", task, attempt },
+      );
     case "too_large":
       return outcome(failed(tooLarge));
     case "redirected": {

@@ -80,7 +80,7 @@ export function createDirectLink(deps: DirectLinkDeps): DirectLink {
     deliveries.delete(key);
     const outcome = toDeliveryOutcome({ task, attempt }, answer);
     deps.onOutcome(outcome);
-    if (outcome.frame !== null) deps.onFrame(link, outcome.frame);
+    deps.onFrame(link, outcome.frame);
   }
 
   function send(frame: CoordinatorFrame): void {

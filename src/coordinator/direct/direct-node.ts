@@ -63,7 +63,8 @@ export interface DirectNode {
   readonly state: () => DirectNodeState;
   /** It has registered again, perhaps from another address, with what it runs still running. */
   readonly takeAgain: (target: DirectTarget, state: DirectNodeState) => void;
-  readonly heartbeat: (status: NodeStatus) => void;
+  /** `told`: what else one of our own says with it; null: nothing. */
+  readonly heartbeat: (status: NodeStatus, told: DirectNodeInfo | null) => void;
   /** It has left, or was removed: then its calls end. */
   readonly leave: (isRemoved: boolean) => void;
   readonly stop: () => void;
@@ -99,6 +100,8 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
     return [{ kind, version: null, ready: true, reason: null, active: null, queued: null }];
   };
 
+  const slots = () => state.told?.slots ?? defaultDirectSlots;
+
   const hello = (): HelloFrame => ({
     type: "hello",
     versions: [linkVersion],
@@ -106,7 +109,7 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
     name: node.record.name,
     instance: state.instance,
     capabilities: node.record.capabilities,
-    slots: state.told?.slots ?? defaultDirectSlots,
+    slots: slots(),
     runtimes: runtimes(),
     running: [],
     unacknowledged: [],
@@ -186,7 +189,7 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
     if (answeredEcho !== null && answeredEcho !== isEcho && state.told === null) {
       isEcho = answeredEcho;
       if (isEcho) log.warn(`node ${node.name} has no AI runtime: it echoes`, { node: node.id });
-      registry.setSeen(node, { runtimes: runtimes() });
+      registry.setSeen(node, { runtimes: runtimes(), slots: slots() });
     }
     if (!isUnreachable) return;
     happened({ kind: "not_taken" });
@@ -246,9 +249,10 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
       happened({ kind: "heartbeat", status: "online" });
       void probeOnce();
     },
-    heartbeat: (status) => {
+    heartbeat: (status, told) => {
+      if (told !== null) state = { ...state, told };
       const isBusyWithOthers = status === "busy" && node.inFlight === 0;
-      registry.setSeen(node, { runtimes: runtimes(), foreignRuns: isBusyWithOthers ? 1 : 0 });
+      registry.setSeen(node, { runtimes: runtimes(), slots: slots(), foreignRuns: isBusyWithOthers ? 1 : 0 });
       happened({ kind: "heartbeat", status });
       if (!health.isReachable) void probeOnce();
     },

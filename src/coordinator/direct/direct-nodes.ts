@@ -3,6 +3,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import type { SafeFetch } from "../../platform/safe-fetch.ts";
+import type { DirectNode as DirectNodeInfo } from "../../protocol/direct.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import type { NodeStatus } from "../../protocol/node.ts";
 import type { AttemptReports } from "../dispatch/attempt-reports.ts";
@@ -28,7 +29,7 @@ export interface DirectNodesOptions {
 export interface DirectNodes {
   /** A node has registered, again or for the first time: it is online from now on. */
   readonly take: (node: MeshNode, state: DirectNodeState) => void;
-  readonly heartbeat: (node: MeshNode, status: NodeStatus) => void;
+  readonly heartbeat: (node: MeshNode, status: NodeStatus, told: DirectNodeInfo | null) => void;
   /** What is kept of a node beside its record; null: nothing. */
   readonly stateOf: (id: NodeId) => DirectNodeState | null;
   /** Looks at once for the nodes of a former process. */
@@ -74,8 +75,8 @@ export function createDirectNodes(options: DirectNodesOptions): DirectNodes {
       if (known?.isOpen() === true && target !== null) known.takeAgain(target, state);
       else watch(node, state, true)?.start();
     },
-    heartbeat: (node, status) => {
-      nodes.get(node.id)?.heartbeat(status);
+    heartbeat: (node, status, told) => {
+      nodes.get(node.id)?.heartbeat(status, told);
     },
     stateOf: (id) => nodes.get(id)?.state() ?? null,
     start: () => {

@@ -114,7 +114,7 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
       });
       return { node_id: node.id, token };
     },
-    heartbeatNode: ({ params, body, principal }) => {
+    heartbeatNode: ({ params, body, principal, headers }) => {
       const node = registry.findKnown(params.id);
       if (principal.nodeId !== null && principal.nodeId !== node?.id) {
         throw new MeshError("SCOPE_MISSING", "A node's token opens that node's own routes only.");
@@ -123,7 +123,8 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
         throw new MeshError("NODE_NOT_FOUND", `node "${params.id}" not found`);
       }
       // One that was drained may go on beating: if it were unknown it would register again.
-      if (node.record.hiddenAtMs === null) nodes.heartbeat(node, body.status);
+      const told = fromHeaderJson(DirectNode, headers.get(directNodeHeader));
+      if (node.record.hiddenAtMs === null) nodes.heartbeat(node, body.status, told);
       return undefined;
     },
   };

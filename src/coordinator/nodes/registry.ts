@@ -33,6 +33,7 @@ interface DirectPlace {
 /** What a direct node has let the coordinator know of its state. */
 interface NodeSigns {
   readonly runtimes: readonly RuntimeStatus[];
+  readonly slots: number;
   /** Runs of others, as far as it tells. */
   readonly foreignRuns?: number;
 }
@@ -296,10 +297,12 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
         runtimeKinds === node.runtimes.map((runtime) => `${runtime.kind}:${runtime.ready}`).join();
       if (!isSame) changed(node);
     },
-    setSeen: (node, { runtimes, foreignRuns }) => {
+    setSeen: (node, { runtimes, slots, foreignRuns }) => {
       node.record = { ...node.record, lastSeenAtMs: clock.nowMs() };
       if (foreignRuns !== undefined) node.foreignRuns = foreignRuns;
-      if (JSON.stringify(runtimes) === JSON.stringify(node.runtimes) && node.isReady) return;
+      const isSame = slots === node.slots && JSON.stringify(runtimes) === JSON.stringify(node.runtimes);
+      if (isSame && node.isReady) return;
+      node.slots = slots;
       node.setRuntimes(runtimes);
       changed(node);
     },

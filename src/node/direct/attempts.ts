@@ -22,7 +22,7 @@ export const maxWaitingAttempts = 64;
 /** Longest run of a message whose sender names no time: the classic coordinator's four tries of 180 s each. */
 export const defaultRunLimitMs = 720_000;
 
-/** How long an attempt goes on when nobody waits for it: a repeat after a broken connection comes well before. */
+/** How long a classic coordinator's message goes on when nobody waits for it: its repeat comes well before. */
 export const orphanLimitMs = 5_000;
 
 /** How an attempt ended for those who wait for it. */
@@ -125,7 +125,8 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
       isHere = false;
       entry.listeners -= 1;
       if (entry.listeners > 0 || entry.state === "ended") return;
-      entry.forgetOrphan = deadlines.in(orphanLimitMs, () => giveUp(entry));
+      // Our own coordinator never repeats: a call that it ends is one that it has given up.
+      entry.forgetOrphan = deadlines.in(entry.offer === null ? orphanLimitMs : 0, () => giveUp(entry));
     };
     signal.addEventListener("abort", leave, { once: true });
     if (signal.aborted) leave();

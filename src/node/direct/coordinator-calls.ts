@@ -78,7 +78,7 @@ export interface Registration {
 /** What a direct node asks of a coordinator, of ours or of a classic one. All throw MeshError. */
 export interface CoordinatorCalls {
   readonly register: (credential: string, registration: Registration) => Promise<Place>;
-  readonly heartbeat: (place: Place, status: NodeStatus) => Promise<void>;
+  readonly heartbeat: (place: Place, status: NodeStatus, told: DirectNode) => Promise<void>;
   readonly deregister: (place: Place) => Promise<void>;
   /** Whether a classic coordinator answers there: it lists its nodes to anybody, and knows no link. */
   readonly isClassic: (credential: string | null) => Promise<boolean>;
@@ -101,8 +101,9 @@ export function createCoordinatorCalls({ url, fetch, proxyUrl }: CoordinatorCall
       const headers = { [directNodeHeader]: toHeaderJson(told) };
       return client(credential).call(registerRoute, { body }, { headers });
     },
-    heartbeat: async ({ node_id: id, token }, status) => {
-      await client(token).call(heartbeatRoute, { params: { id }, body: { status } });
+    heartbeat: async ({ node_id: id, token }, status, told) => {
+      const headers = { [directNodeHeader]: toHeaderJson(told) };
+      await client(token).call(heartbeatRoute, { params: { id }, body: { status } }, { headers });
     },
     deregister: async ({ node_id: id, token }) => {
       await client(token).call(removeRoute, { params: { id } });

@@ -93,7 +93,7 @@ export function createMembershipLoop(deps: MembershipLoopDeps): MembershipLoop {
   }
 
   async function beat(): Promise<void> {
-    if (place !== null) await calls.heartbeat(place, deps.status());
+    if (place !== null) await calls.heartbeat(place, deps.status(), deps.registration().told);
   }
 
   /** @returns whether the node has to register again at once */

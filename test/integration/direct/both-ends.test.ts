@@ -1,0 +1,108 @@
+import { describe, expect, test } from "bun:test";
+import { startDirectAgent } from "../../support/direct-agent.ts";
+import { createScriptedRuntime } from "../../support/scripted-runtime.ts";
+import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
+
+const join = (mesh: TestCoordinator, parts: { name?: string; slots?: number } = {}) => {
+  const runtime = createScriptedRuntime({ kind: "openai" });
+  return startDirectAgent({
+    coordinatorUrl: `http://127.0.0.1:${mesh.port()}`,
+    token: mesh.token,
+    runtime,
+    ...parts,
+  }).then((node) => ({ node, runtime, [Symbol.asyncDispose]: () => node[Symbol.asyncDispose]() }));
+};
+
+describe("with a direct endpoint at both ends", () => {
+  test("a node tells its runtime and slots, and is offered what a link would offer", async () => {
+    await using mesh = await createTestCoordinator();
+    await using one = await join(mesh, { slots: 2 });
+    const info = (await mesh.call("GET", "/api/v1/nodes/heron")).body;
+    expect(info).toMatchObject({
+      transport: "direct",
+      slots: 2,
+      version: "test",
+      runtimes: [{ kind: "openai" }],
+    });
+    const answer = mesh.send("hello", { parts: { session: "家", effects: "safe", timeout_s: 60 } });
+    const run = await one.runtime.nextRun();
+    expect(run.attempt).toMatchObject({
+      content: "hello",
+      source: "api",
+      effects: "safe",
+      session: { name: "家" },
+    });
+    expect(run.attempt.timeoutMs).toBeGreaterThan(50_000);
+    expect(run.attempt.timeoutMs).toBeLessThanOrEqual(60_000);
+    run.succeed("hi");
+    const { body } = await answer;
+    expect(body.response).toBe("hi");
+    expect(run.attempt.key as string).toBe(`${body.message_id}.1`);
+  });
+
+  test.each([
+    [{ class: "runtime_error", kind: "quota", message: "no money left" }],
+    [{ class: "runtime_error", kind: "auth", message: "bad key" }],
+    [{ class: "too_large", message: "too long" }],
+    [{ class: "timeout", message: "too slow" }],
+  ] as const)("a failure keeps its class: %p", async (failure) => {
+    await using mesh = await createTestCoordinator();
+    await using one = await join(mesh);
+    const answer = mesh.send("hello");
+    const run = await one.runtime.nextRun();
+    run.settle({ kind: "failed", failure });
+    await answer;
+    const id = (run.attempt.key as string).split(".")[0];
+    expect((await mesh.call("GET", `/api/v1/tasks/${id}`)).body.failure).toEqual(failure);
+  });
+
+  test("an unsafe message moves when the node vouches that nothing was done", async () => {
+    await using mesh = await createTestCoordinator();
+    await using one = await join(mesh, { name: "a" });
+    const answer = mesh.send("hello");
+    const run = await one.runtime.nextRun();
+    await using two = await join(mesh, { name: "b" });
+    const failure = {
+      class: "runtime_error",
+      kind: "overloaded",
+      message: "busy",
+      nothing_done: true,
+    } as const;
+    run.settle({ kind: "failed", failure });
+    (await two.runtime.nextRun()).succeed("done");
+    expect((await answer).body).toMatchObject({ response: "done", attempts: 2 });
+  });
+
+  test("a cancel stops the run", async () => {
+    await using mesh = await createTestCoordinator();
+    await using one = await join(mesh);
+    const answer = mesh.send("hello");
+    const run = await one.runtime.nextRun();
+    const id = (run.attempt.key as string).split(".")[0];
+    await mesh.call("POST", `/api/v1/tasks/${id}/cancel`);
+    expect(await run.stopped).toBe("cancelled");
+    run.settle({ kind: "cancelled" });
+    expect((await answer).body.code).toBe("MESSAGE_CANCELLED");
+  });
+
+  test("a node that stops finishes what runs, and leaves", async () => {
+    await using mesh = await createTestCoordinator();
+    await using one = await join(mesh);
+    const answer = mesh.send("hello");
+    const run = await one.runtime.nextRun();
+    const stopped = one.node.agent.stop();
+    run.succeed("done");
+    expect((await answer).body.response).toBe("done");
+    await stopped;
+    expect((await mesh.call("GET", "/api/v1/nodes")).body).toEqual([]);
+  });
+
+  test("a long answer arrives whole", async () => {
+    await using mesh = await createTestCoordinator();
+    await using one = await join(mesh);
+    const text = "漢字\u0000\ud83d\ude00".repeat(200_000);
+    const answer = mesh.send("hello");
+    (await one.runtime.nextRun()).succeed(text);
+    expect((await answer).body.response).toBe(text);
+  });
+});
