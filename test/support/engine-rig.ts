@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { adminPrincipal } from "../../src/coordinator/auth/principal.ts";
+import { createAckQueue } from "../../src/coordinator/dispatch/ack-queue.ts";
+import { type AttemptReports, createAttemptReports } from "../../src/coordinator/dispatch/attempt-reports.ts";
 import type { MeshEvents } from "../../src/coordinator/events/mesh-events.ts";
 import type { LinkToNode, MeshNode } from "../../src/coordinator/nodes/mesh-node.ts";
 import { createNodeRegistry, type NodeRegistry } from "../../src/coordinator/nodes/registry.ts";
@@ -29,6 +31,7 @@ export interface EngineRig extends AsyncDisposable {
   readonly engine: TaskEngine;
   readonly registry: NodeRegistry;
   readonly rules: Rules;
+  readonly reports: AttemptReports;
   readonly store: Store;
   readonly clock: ManualClock;
   /** What was written to nodes: `offer 1 to one`. */
@@ -41,6 +44,8 @@ export interface EngineRig extends AsyncDisposable {
   readonly events: string[];
   /** How often the router was asked. */
   readonly decisions: () => number;
+  /** While it is on, the clock stands still for long after so many decisions, as on a machine that is busy. */
+  readonly stallAtDecision: (count: number) => { readonly start: () => void; readonly stop: () => void };
   readonly setDiskFull: (isFull: boolean) => void;
   /** Calls back right after the next commit of a change. */
   readonly afterNextChange: (callback: () => void) => void;
@@ -68,6 +73,7 @@ interface Notes {
   readonly ended: string[];
   readonly events: string[];
   decisions: number;
+  onDecision: () => void;
   isDiskFull: boolean;
   onChanged: () => void;
 }
@@ -80,6 +86,7 @@ const taskEvents = [
   "task.retried",
   "task.ended",
   "attempt.ended",
+  "attempt.late",
 ] as const;
 
 export async function createEngineRig(): Promise<EngineRig> {
@@ -92,6 +99,7 @@ export async function createEngineRig(): Promise<EngineRig> {
     ended: [],
     events: [],
     decisions: 0,
+    onDecision: () => undefined,
     isDiskFull: false,
     onChanged: () => undefined,
   };
@@ -134,6 +142,9 @@ export async function createEngineRig(): Promise<EngineRig> {
     get rules() {
       return parts.rules;
     },
+    get reports() {
+      return parts.reports;
+    },
     get store() {
       return parts.store;
     },
@@ -143,6 +154,17 @@ export async function createEngineRig(): Promise<EngineRig> {
     ended: notes.ended,
     events: notes.events,
     decisions: () => notes.decisions,
+    stallAtDecision: (count) => ({
+      start: () => {
+        const atDecision = notes.decisions + count;
+        notes.onDecision = () => {
+          if (notes.decisions >= atDecision) clock.stall(50);
+        };
+      },
+      stop: () => {
+        notes.onDecision = () => undefined;
+      },
+    }),
     setDiskFull: (isFull) => {
       notes.isDiskFull = isFull;
     },
@@ -236,7 +258,9 @@ async function launch(file: string, clock: ManualClock, notes: Notes) {
       stop: (node, _, number, reason) => notes.sent.push(`cancel ${number} at ${node.name}: ${reason}`),
     },
   });
-  return { store, registry, rules, engine, deadlines };
+  const acks = createAckQueue(store.sync, deadlines, log);
+  const reports = createAttemptReports({ engine, store: store.tasks, registry, acks, events, log });
+  return { store, registry, rules, engine, reports, deadlines };
 }
 
 /** The store, with a disk that can be full. */
@@ -261,6 +285,7 @@ function counting(router: Router, notes: Notes): Router {
     ...router,
     decide: (message, excluded, waitingSinceMs) => {
       notes.decisions += 1;
+      notes.onDecision();
       return router.decide(message, excluded, waitingSinceMs);
     },
   };

@@ -1,5 +1,5 @@
 import type { Attempt, Task } from "../../domain/tasks/task.ts";
-import { currentAttempt } from "../../domain/tasks/task-machine.ts";
+import { applyChange, currentAttempt } from "../../domain/tasks/task-machine.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Failure } from "../../protocol/failure.ts";
@@ -146,14 +146,17 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
   async function takeLate(node: MeshNode, link: LinkToNode, frame: AttemptFrame): Promise<void> {
     // What the node is told to forget has to be on record: the first report of this outcome may still wait for the disk.
     await engine.settled(frame.task);
-    const task = engine.find(frame.task)?.task ?? (await store.get(frame.task));
+    const live = engine.find(frame.task);
+    const task = live?.task ?? (await store.get(frame.task));
     const attempt = task?.attempts.find((one) => one.number === frame.attempt && one.nodeId === node.id);
     if (task === null || attempt === undefined) {
       link.send({ type: "ack", task: frame.task, attempt: frame.attempt, unknown: true });
       return;
     }
     if (isNews(frame, attempt, task)) {
-      await store.recordLate(frame.task, { ...attempt, isLateResult: true });
+      const late: Attempt = { ...attempt, isLateResult: true };
+      await store.recordLate(frame.task, late);
+      if (live !== null) live.task = applyChange(live.task, { attempts: [late] });
       events.emit("attempt.late", { taskId: frame.task, attempt: frame.attempt, nodeId: node.id });
     }
     acks.add(link, { task: frame.task, attempt: frame.attempt });

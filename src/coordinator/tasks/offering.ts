@@ -56,11 +56,15 @@ export function createOffering(options: OfferingOptions): Offering {
 
   function place(one: LiveTask): void {
     const decided = placement.decideAgain(one);
-    if (one.comingIn !== null && decided.outcome === "assigned" && placement.lineUp(one, decided)) {
-      // Its turn has not come, yet there may be another free node.
-      if (placement.decisionOf(one) !== null) place(one);
-      return;
+    if (one.comingIn !== null && decided.outcome === "assigned") {
+      const place = placement.lineUp(one, decided);
+      if (place === "others went") settle(one, placement.decideAgain(one));
+      if (place !== "no one waits") return;
     }
+    settle(one, decided);
+  }
+
+  function settle(one: LiveTask, decided: RouteDecision): void {
     const waitMs = placement.waitMs(one, decided);
     if (waitMs !== null) {
       wait(one, decided, waitMs);

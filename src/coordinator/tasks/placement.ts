@@ -48,10 +48,13 @@ export interface Placement extends Patience {
   /** Gives the slot back, if there is one. */
   readonly release: (one: LiveTask) => void;
   /**
-   * The first commit is done, and it could go: where others wait for that node it gets in line, and they are served.
-   * @returns whether it got in line
+   * The first commit is done, and it could go: where others wait for that node it gets in line with them, and they are
+   * served. `in line`: its turn comes. `others went`: nobody is before it any more, so it may be decided again.
    */
-  readonly lineUp: (one: LiveTask, decided: RouteDecision) => boolean;
+  readonly lineUp: (
+    one: LiveTask,
+    decided: RouteDecision,
+  ) => "no one waits" | "went" | "in line" | "others went";
   /** `forMs`: as from `waitMs`. */
   readonly wait: (one: LiveTask, decided: RouteDecision, forMs: number) => void;
   /** It waits for its time, and counts as one of those that wait. */
@@ -158,11 +161,16 @@ export function createPlacement(options: PlacementOptions): Placement {
     lineUp: (one, decided) => {
       cameIn(one);
       const best = decided.order[0];
-      if (decided.outcome !== "assigned" || best === undefined || !room.isAwaited(best.id)) return false;
+      const isAwaited = best !== undefined && room.isAwaited(best.id);
+      if (best === undefined || !(isAwaited || review.isUnderWay())) return "no one waits";
       put(one, decided, { nodeIds: [best.id], forMs: Number.POSITIVE_INFINITY });
       const node = registry.find(best.id);
-      if (node !== null) serveNode(node, { room, review, isRefused: true });
-      return true;
+      if (isAwaited && node !== null) serveNode(node, { room, review, isRefused: true });
+      const lane = room.laneOf(one.id);
+      if (lane === null) return "went";
+      if (!review.isUnderWay()) return "others went";
+      review.review([lane]);
+      return "in line";
     },
     wait: (one, decided, forMs) => {
       cameIn(one);
