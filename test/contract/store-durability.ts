@@ -18,6 +18,22 @@ async function killInTheMiddle(place: StorePlace, lines: number): Promise<readon
   return printed.split("\n").slice(0, -1);
 }
 
+/** What a line of the killed writer promises of the task. */
+function promised(what: string, id: string, other: string | undefined): object {
+  switch (what) {
+    case "finished":
+      return { state: "succeeded", response: id };
+    case "failed":
+      return { state: "failed" };
+    case "discarded":
+      return { state: "failed", discardedAtMs: expect.any(Number) };
+    case "retried":
+      return { state: "failed", retriedAs: other };
+    default:
+      return {};
+  }
+}
+
 export function describeDurability(subject: StoreUnderTest): void {
   describe("durability", () => {
     test("keeps every write that was resolved before the process was killed", async () => {
@@ -25,18 +41,28 @@ export function describeDurability(subject: StoreUnderTest): void {
       const lines: string[] = [];
       for (const count of [50, 400]) lines.push(...(await killInTheMiddle(subject.place(), count)));
       const store = await subject.reopen();
-      const finished = new Set(
-        lines.filter((line) => line.startsWith("finished ")).map((line) => line.slice(9)),
-      );
-      expect(finished.size).toBeGreaterThan(100);
+      const counts: Record<string, number> = {};
       for (const line of lines) {
-        const id = line.slice(9) as TaskId;
-        const task = await store.tasks.get(id);
-        expect(task?.attempts).toHaveLength(1);
-        if (finished.has(id)) expect(task).toMatchObject({ state: "succeeded", response: id });
+        const [what = "", id = "", other] = line.split(" ");
+        counts[what] = (counts[what] ?? 0) + 1;
+        expect({ line, task: await store.tasks.get(id as TaskId) }).toMatchObject({
+          line,
+          task: { attempts: [{ number: 1 }], ...promised(what, id, other) },
+        });
+        if (other !== undefined) {
+          expect(await store.tasks.get(other as TaskId)).toMatchObject({ message: { retryOf: id } });
+        }
+      }
+      for (const what of ["finished", "failed", "discarded", "retried"]) {
+        expect(counts[what] ?? 0).toBeGreaterThan(5);
       }
       for (const task of await store.tasks.listUnfinished()) {
-        expect(task).toMatchObject({ state: "running", response: null, attempts: [{ state: "offered" }] });
+        if (task.message.retryOf === null) {
+          expect(task).toMatchObject({ state: "running", response: null, attempts: [{ state: "offered" }] });
+        } else {
+          // Both of it or nothing: the new task, and the mark at the old one.
+          expect(await store.tasks.get(task.message.retryOf)).toMatchObject({ retriedAs: task.message.id });
+        }
       }
     }, 20_000);
 
