@@ -16,3 +16,36 @@ export function slowFlushes(delayMs: number): readonly string[] {
   const delay = `inject=fdatasync,fsync:delay_enter=${delayMs * 1000}`;
   return ["strace", "-D", "-f", "-q", "-e", "trace=fdatasync,fsync", "-e", delay, "-o", "/dev/null"];
 }
+
+/** Attaching to a running process may be forbidden where tracing one's own children is not. */
+export const canAttach = (): boolean =>
+  isToolReady("strace on a running process", [
+    "sh",
+    "-c",
+    'sleep 0.2 & pid=$!; timeout 5 strace -o /dev/null -e trace=none -p "$pid" && wait "$pid"',
+  ]);
+
+/** From now until it is disposed of, every write of the process to files that it has open at the paths fails. */
+export async function failWrites(
+  pid: number,
+  paths: readonly string[],
+  errno: string,
+): Promise<AsyncDisposable> {
+  const tracer = Bun.spawn(
+    [
+      ...["strace", "-f", "-p", String(pid), "-o", "/dev/null", ...paths.flatMap((path) => ["-P", path])],
+      ...["-e", "trace=pwrite64", "-e", `inject=pwrite64:error=${errno}`],
+    ],
+    { stdin: "ignore", stdout: "ignore", stderr: "pipe" },
+  );
+  // It says so for every thread; the first line is of the process.
+  const { value } = await tracer.stderr.getReader().read();
+  const said = new TextDecoder().decode(value);
+  if (!said.includes("attached")) throw new Error(`strace: ${said}`);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      tracer.kill("SIGINT");
+      await tracer.exited;
+    },
+  };
+}
