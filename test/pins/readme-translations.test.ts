@@ -7,6 +7,7 @@ const root = join(import.meta.dir, "..", "..");
 const pairs = [
   ["README.md", "README.zh-CN.md"],
   ["docs/how-to/troubleshooting.md", "docs/how-to/troubleshooting.zh-CN.md"],
+  ["docs/how-to/tasks.md", "docs/how-to/tasks.zh-CN.md"],
 ] as const;
 
 /** Code without its comments, which are words and get translated. */
