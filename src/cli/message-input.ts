@@ -1,3 +1,4 @@
+import type { Requirements } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
 import {
   type Effects,
@@ -91,10 +92,15 @@ export function toRetryEdit(context: CliContext, flags: EditFlags): RetryEdit {
   return {
     ...(flags.message === undefined ? {} : { content: flags.message }),
     ...(newTarget === undefined ? {} : { target: newTarget }),
-    ...(flags.requires === undefined ? {} : { requires: parseRequirements(flags.requires) }),
+    ...(flags.requires === undefined ? {} : { requires: toRequirements(flags.requires) }),
     ...toRunInput(flags),
     ...toTimes(flags),
   };
+}
+
+/** An empty text takes all requirements away. */
+function toRequirements(text: string): Requirements {
+  return text.trim() === "" ? {} : parseRequirements(text);
 }
 
 function targetOf(

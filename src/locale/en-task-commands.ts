@@ -27,7 +27,7 @@ const editFlagTexts = {
   auto: "Let the rules choose the node",
   node: "Send it to this node (name or id)",
   group: "Send it to this group",
-  requires: "What the node must have: gpu,os=darwin,skill=docker,memory>=32",
+  requires: 'What the node must have: gpu,os=darwin,skill=docker; "": nothing',
   timeout: "Time for the message from its first offer on: 90, 30s, 5m, 2h",
   effects: "safe: may be run again after a failure; unsafe: may not",
   priority: queueFlagTexts.priority,

@@ -74,6 +74,18 @@ describe("every command gives JSON with stable fields", () => {
     expect(await json("node", "uncordon", "bert")).toMatchObject({ scheduling: "active" });
   });
 
+  test("task add, list, show, cancel and retry", async () => {
+    const task = await json("task", "add", "--requires", "tag=nowhere", "hello");
+    expect(task).toMatchObject({ state: "queued", content: "hello", idempotency_key: expect.any(String) });
+    expect(await json("task", "list", "--state", "queued")).toMatchObject([{ id: task.id }]);
+    expect(await json("task", "cancel", task.id)).toMatchObject({ id: task.id, state: "cancelled" });
+    const again = await json("task", "retry", task.id, "--node", "anna", "--requires", "");
+    expect(again).toMatchObject({ retry_of: task.id, target: "anna" });
+    expect(await json("task", "watch", again.id)).toMatchObject({ node_name: "anna" });
+    expect(await json("task", "show", task.id)).toMatchObject({ retried_as: again.id });
+    expect(await json("dead-letter", "list")).toEqual([]);
+  });
+
   test("invite", async () => {
     const invite = await json("invite");
     expect(Object.keys(invite)).toEqual(expect.arrayContaining(["code", "expires_at", "urls"]));
@@ -170,6 +182,28 @@ describe("exit codes", () => {
     { what: "an unknown rule", args: ["route", "remove", "77"], exitCode: 5, says: /77/ },
     { what: "an unknown group", args: ["group", "remove", "nobody"], exitCode: 5, says: /nobody/ },
     { what: "an unknown node to cordon", args: ["node", "cordon", "nobody"], exitCode: 5, says: /nobody/ },
+    { what: "a task whose id is none", args: ["task", "show", "task_1"], exitCode: 5, says: /task_1/ },
+    {
+      what: "an unknown task",
+      args: ["task", "watch", `task_${"0".repeat(32)}`],
+      exitCode: 5,
+      says: /task_0/,
+    },
+    { what: "a bad priority", args: ["task", "add", "--priority", "10", "x"], exitCode: 2, says: /0 to 9/ },
+    { what: "a bad state", args: ["task", "list", "--state", "lost"], exitCode: 2, says: /queued, running/ },
+    { what: "a choice of nothing", args: ["dead-letter", "retry"], exitCode: 2, says: /which tasks/ },
+    {
+      what: "an address that is none",
+      args: ["join", "nonsense"],
+      exitCode: 2,
+      says: /"nonsense" is not an/,
+    },
+    {
+      what: "an empty name",
+      args: ["join", "http://a:1", "--name", ""],
+      exitCode: 2,
+      says: /--name needs a/,
+    },
     {
       what: "a message that fits no node",
       args: ["send", "--auto", ...noTask, "x"],

@@ -61,8 +61,11 @@ export function createAnswerView(context: CliContext, options: AnswerViewOptions
     shownNodeId = nodeId;
   };
   let toldWaiting: string | null = null;
+  /** Shows again what a note took away; nothing once the answer has begun. */
+  let showWaiting: () => void = () => {};
   const tellWaiting = (what: string | null) => {
-    progress.show((seconds) => texts.tasks.waiting(what ?? texts.tasks.aNode, seconds));
+    showWaiting = () => progress.show((seconds) => texts.tasks.waiting(what ?? texts.tasks.aNode, seconds));
+    showWaiting();
     if (!options.tellsWaiting || what === null || what === toldWaiting) return;
     toldWaiting = what;
     if (!context.stderr.isTerminal) printNote(context, texts.tasks.waitsNote(what));
@@ -74,6 +77,7 @@ export function createAnswerView(context: CliContext, options: AnswerViewOptions
       tellWaiting(waitingText(decision, texts));
       return;
     }
+    showWaiting = () => {};
     if (chosen !== undefined) showRoute(messageId, chosen.node_id);
     progress.show((seconds) => texts.send.waiting(chosen?.name ?? null, seconds));
   };
@@ -104,12 +108,15 @@ export function createAnswerView(context: CliContext, options: AnswerViewOptions
       progress.clear();
       endLine();
       printNote(context, text);
+      showWaiting();
     },
     abandon: () => {
+      showWaiting = () => {};
       progress.clear();
       endLine();
     },
     finish: (answer, decision) => {
+      showWaiting = () => {};
       progress.clear();
       if (isLive) {
         showRoute(answer.message_id, answer.node_id);
