@@ -7,13 +7,14 @@ import type { TaskStore } from "./tasks.ts";
 
 /**
  * How much a committed write survives. `process`: the end of this process (kill -9), not a power cut. `full`: a power
- * cut too. Writes of one loop turn share one commit, which is full when any of them asks for it.
+ * cut too. Writes of one loop turn share one commit; those that asked for `full` then wait for the disk.
  */
 export type Durability = "process" | "full";
 
 /**
  * The durable state of one mesh. Every method is one atomic transition, resolves after the commit that covers it, and
- * rejects with a MeshError STORE_UNAVAILABLE when it could not be committed (then nothing of it happened).
+ * rejects with a MeshError STORE_UNAVAILABLE when it could not be committed, or STORE_CORRUPT when the database is
+ * damaged. Then nothing of it happened, and it can be tried again; only what sets a value in full may be there.
  */
 export interface Store {
   /** Made when the store is first opened; names the mesh for good. */
