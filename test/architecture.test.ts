@@ -42,6 +42,7 @@ const packageOwners: Readonly<Record<string, readonly string[]>> = {
     "runtimes",
     "coordinator",
     "node",
+    "lab",
     "cli",
   ],
   "@openclaw/gateway-client": ["runtimes/openclaw"],

@@ -51,3 +51,8 @@ function readMachineCoreTime(): CoreTime {
 function clampToShare(value: number): number {
   return Number.isFinite(value) ? Math.min(1, Math.max(0, value)) : 0;
 }
+
+/** Bytes of memory that are free for this process now. */
+export function availableMemoryBytes(): number {
+  return process.availableMemory();
+}
