@@ -1,0 +1,149 @@
+import { describe, expect, test } from "bun:test";
+import { createManualClock } from "../../../test/support/manual-clock.ts";
+import { createScriptedRuntime } from "../../../test/support/scripted-runtime.ts";
+import { createDeadlines } from "../../platform/deadlines.ts";
+import { silentLog } from "../../platform/log.ts";
+import type { DirectMessage, DirectOffer } from "../../protocol/direct.ts";
+import {
+  type AttemptEnd,
+  createDirectAttempts,
+  keepOutcomeMs,
+  maxKeptOutcomes,
+  maxWaitingAttempts,
+  orphanLimitMs,
+} from "./attempts.ts";
+
+const here = new AbortController().signal;
+const offer: DirectOffer = { timeout_ms: 1000, effects: "safe" };
+const message = (id: string, content = "work"): DirectMessage => ({ id, content, source: "cli" });
+
+function start(slots = 1) {
+  const clock = createManualClock();
+  const runtime = createScriptedRuntime();
+  const attempts = createDirectAttempts({
+    watch: { slots: () => slots, pick: () => ({ kind: "picked", runtime }) },
+    maxRunMs: null,
+    clock,
+    deadlines: createDeadlines(clock),
+    log: silentLog,
+    onIdle: () => {},
+  });
+  return { clock, runtime, attempts };
+}
+
+describe("the attempts of a direct node", () => {
+  test("run once per id, however often it comes", async () => {
+    const { attempts, runtime } = start();
+    const ends = [1, 2, 3].map(() => attempts.take(message("a"), null, here));
+    (await runtime.nextRun()).succeed("done");
+    for (const end of await Promise.all(ends)) expect(end).toEqual({ kind: "succeeded", text: "done" });
+    expect(await attempts.take(message("a"), null, here)).toEqual({ kind: "succeeded", text: "done" });
+    expect(runtime.runs).toHaveLength(1);
+    expect(await attempts.take(message("a", "other"), null, here)).toEqual({ kind: "conflict" });
+  });
+
+  test("keep an outcome for an hour", async () => {
+    const { attempts, runtime, clock } = start();
+    const first = attempts.take(message("a"), null, here);
+    (await runtime.nextRun()).succeed("done");
+    await first;
+    clock.advance(keepOutcomeMs);
+    await attempts.take(message("a"), null, here);
+    expect(runtime.runs).toHaveLength(1);
+    clock.advance(1);
+    void attempts.take(message("a"), null, here);
+    expect(runtime.runs).toHaveLength(2);
+  });
+
+  test("keep no more outcomes than fit", async () => {
+    const { attempts, runtime } = start();
+    for (let index = 0; index < maxKeptOutcomes + 2; index += 1) {
+      const end = attempts.take(message(`m${index}`), null, here);
+      (await runtime.nextRun()).succeed("done");
+      await end;
+    }
+    await attempts.take(message("m1001"), null, here);
+    void attempts.take(message("m0"), null, here);
+    expect(runtime.runs.at(-1)?.attempt.key as string).toBe("m0");
+  });
+
+  test("wait for a slot when the coordinator is a classic one, up to a limit", async () => {
+    const { attempts, runtime } = start();
+    void attempts.take(message("running"), null, here);
+    const waiting = Array.from({ length: maxWaitingAttempts }, (_, index) =>
+      attempts.take(message(`w${index}`), null, here),
+    );
+    expect(await attempts.take(message("more"), null, here)).toMatchObject({
+      kind: "refused",
+      reason: "full",
+    });
+    expect(runtime.runs).toHaveLength(1);
+    (await runtime.nextRun()).succeed("1");
+    (await runtime.nextRun()).succeed("2");
+    expect(await waiting[0]).toEqual({ kind: "succeeded", text: "2" });
+  });
+
+  test("are refused at once when all slots are taken and the coordinator is one of ours", async () => {
+    const { attempts, runtime } = start();
+    void attempts.take(message("a"), offer, here);
+    expect(await attempts.take(message("b"), offer, here)).toMatchObject({ kind: "refused", reason: "full" });
+    (await runtime.nextRun()).succeed("done");
+    await Promise.resolve();
+    void attempts.take(message("b"), offer, here);
+    expect((await runtime.nextRun()).attempt.key as string).toBe("b");
+  });
+
+  test("go on for a while when a classic coordinator's call breaks, and are stopped when no repeat comes", async () => {
+    const { attempts, runtime, clock } = start();
+    const call = new AbortController();
+    void attempts.take(message("a"), null, call.signal);
+    const run = await runtime.nextRun();
+    call.abort();
+    clock.advance(orphanLimitMs - 100);
+    const repeat = new AbortController();
+    void attempts.take(message("a"), null, repeat.signal);
+    clock.advance(orphanLimitMs * 2);
+    expect(run.control.signal.aborted).toBe(false);
+    repeat.abort();
+    clock.advance(orphanLimitMs + 100);
+    expect(await run.stopped).toBe("cancelled");
+  });
+
+  test("are stopped at once when our own coordinator ends its call", async () => {
+    const { attempts, runtime, clock } = start();
+    const call = new AbortController();
+    void attempts.take(message("a"), offer, call.signal);
+    const run = await runtime.nextRun();
+    call.abort();
+    clock.advance(20);
+    expect(await run.stopped).toBe("cancelled");
+  });
+
+  test("that wait are forgotten when their caller goes, and never begin", async () => {
+    const { attempts, runtime, clock } = start();
+    void attempts.take(message("running"), null, here);
+    const call = new AbortController();
+    const end: Promise<AttemptEnd> = attempts.take(message("waiting"), null, call.signal);
+    call.abort();
+    clock.advance(orphanLimitMs + 100);
+    expect(await end).toEqual({ kind: "cancelled" });
+    (await runtime.nextRun()).succeed("done");
+    await Promise.resolve();
+    expect(runtime.runs).toHaveLength(1);
+  });
+
+  test("are refused while the node leaves, but for repeats", async () => {
+    const { attempts, runtime } = start();
+    const first = attempts.take(message("a"), null, here);
+    const run = await runtime.nextRun();
+    attempts.drain();
+    expect(await attempts.take(message("b"), null, here)).toMatchObject({
+      kind: "refused",
+      reason: "draining",
+    });
+    const again = attempts.take(message("a"), null, here);
+    run.succeed("done");
+    expect(await again).toEqual(await first);
+    expect(attempts.inFlight()).toBe(0);
+  });
+});
