@@ -76,6 +76,13 @@ describe("what counts", () => {
     expect((await load({ env: { CLAW_MESH_COORDINATOR_PORT: "" } })).value.coordinator.port).toBe(9180);
   });
 
+  test("how long tasks are kept has a default, and can be set like everything else", async () => {
+    expect((await load()).value.coordinator.retention).toEqual({ days: 30, max_tasks: 200_000 });
+    await writeFile(join(dir, "cwd", "claw-mesh.yaml"), "coordinator:\n  retention: { days: 7 }\n");
+    const { value } = await load({ env: { CLAW_MESH_COORDINATOR_RETENTION_MAX_TASKS: "5000" } });
+    expect(value.coordinator.retention).toEqual({ days: 7, max_tasks: 5000 });
+  });
+
   test("CLAW_MESH_HOME moves the data directory and the place of the file", async () => {
     const home = join(dir, "elsewhere");
     await mkdir(home);
@@ -181,6 +188,15 @@ describe("what is wrong is named with its place", () => {
     ],
     ["rules:\n  - target: x\n", "claw-mesh.yaml:2:5: rules.0.match: "],
     ["groups:\n  macs: { macth: { os: darwin } }\n", 'did you mean "match"?'],
+    [
+      "coordinator:\n  retention: { days: 0 }\n",
+      "claw-mesh.yaml:2:22: coordinator.retention.days: must be at least 1",
+    ],
+    [
+      "coordinator:\n  retention: { max_tasks: 0 }\n",
+      "claw-mesh.yaml:2:27: coordinator.retention.max_tasks: must be at least 1000",
+    ],
+    ["coordinator:\n  retention: { hours: 1 }\n", 'unknown key "coordinator.retention.hours"'],
     ["- a\n- b\n", "claw-mesh.yaml:1:1: must be a map"],
     ["a: 1\na: 2\n", "claw-mesh.yaml:2:1: "],
     ["coordinator: { port: 1\nnode: x\n", "claw-mesh.yaml:"],

@@ -56,6 +56,25 @@ describe("the OpenAPI document", () => {
     expect(Object.keys(answer?.content ?? {})).toEqual(["application/json", "text/event-stream"]);
   });
 
+  test("tells which headers a route reads, and that a stream has no other answer", () => {
+    const headersOf = (path: string, method: string) =>
+      (document.paths[path][method].parameters ?? [])
+        .filter(({ in: place }: { in: string }) => place === "header")
+        .map(({ name }: { name: string }) => name);
+    expect(headersOf("/api/v1/tasks", "post")).toEqual(["Idempotency-Key"]);
+    expect(headersOf("/api/v1/route", "post")).toEqual(["Idempotency-Key", "Last-Event-ID"]);
+    expect(headersOf("/api/v1/tasks/{id}/stream", "get")).toEqual(["Last-Event-ID"]);
+    expect(headersOf("/api/v1/tasks", "get")).toEqual([]);
+    const followed = operation("/api/v1/tasks/{id}/stream", "get").responses["200"];
+    expect(Object.keys(followed?.content ?? {})).toEqual(["text/event-stream"]);
+  });
+
+  test("asks for a body where there must be one", () => {
+    const isRequired = (path: string) => document.paths[path].post.requestBody.required;
+    expect(isRequired("/api/v1/tasks")).toBe(true);
+    expect(isRequired("/api/v1/tasks/{id}/retry")).toBe(false);
+  });
+
   test("leaves answers open for later fields and keeps requests closed", () => {
     const { NodeInfo, MessageInput } = document.components.schemas;
     expect(NodeInfo.additionalProperties).toBeUndefined();
