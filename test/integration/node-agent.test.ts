@@ -7,6 +7,7 @@ import { createEchoRuntime } from "../../src/runtimes/echo/index.ts";
 import { type LinkCoordinatorOptions, startLinkCoordinator } from "../support/link-coordinator.ts";
 import { createScriptedRuntime, type ScriptedRuntimeOptions } from "../support/scripted-runtime.ts";
 import { makeDataDir, startTestAgent, type TestAgentOptions } from "../support/test-agent.ts";
+import { until } from "../support/until.ts";
 
 const opened: (() => unknown)[] = [];
 afterEach(async () => {
@@ -314,6 +315,25 @@ describe("leaving", () => {
     coordinator.send({ type: "ack", ...ref });
     await coordinator.find("goodbye");
     expect(await agent.done).toEqual({ reason: "drained", error: null });
+  });
+
+  test("on a drain that is taken back: takes work again; until then its hello says that it drains", async () => {
+    const { coordinator, runtime } = await setUp();
+    const ref = coordinator.offer("long");
+    const run = await runtime.nextRun();
+    coordinator.send({ type: "drain", deadline_ms: 60_000, reason: "maintenance" });
+    await coordinator.find("refuse", of(coordinator.offer("not now")));
+    coordinator.link()?.close(closeCodes.goingAway, "");
+    await coordinator.nextHello();
+    const again = await until("its hello on the next link", async () => coordinator.hellos[1]);
+    expect(again).toMatchObject({ draining: true, running: [ref] });
+    await until("the next link", async () => coordinator.link());
+    coordinator.send({ type: "undrain" });
+    await coordinator.find("started", of(coordinator.offer("welcome again")));
+    run.succeed("done");
+    await coordinator.find("result", of(ref));
+    expect((await runtime.nextRun()).attempt.content).toBe("welcome again");
+    expect(coordinator.frames.some(({ type }) => type === "goodbye")).toBe(false);
   });
 
   test("when replaced: ends and does not come back", async () => {
