@@ -4,7 +4,9 @@ import { type Clock, delay } from "../platform/clock.ts";
 import { MeshError } from "../protocol/errors.ts";
 import type { RouteAnswer } from "../protocol/http/contract.ts";
 import type { TaskId } from "../protocol/ids.ts";
+import type { TaskInfo } from "../protocol/task.ts";
 import { isConnectionLoss } from "./connection-loss.ts";
+import { watchQuietStream } from "./quiet-stream.ts";
 
 /** How long a coordinator may be away before a task is left to itself. */
 const maxAwayMs = 10 * 60_000;
@@ -22,6 +24,8 @@ interface FollowTaskOptions {
   readonly signal: AbortSignal;
   readonly onEvent: (event: RouteEvent) => void;
   readonly onNote: (text: string) => void;
+  /** How the task is, while its stream says nothing. */
+  readonly onTask: (task: TaskInfo) => void;
 }
 
 /**
@@ -35,8 +39,12 @@ export async function followTask(options: FollowTaskOptions): Promise<RouteAnswe
   let lastEventId: string | null = null;
   let lostAtMs: number | null = null;
   for (let tries = 0; ; tries += 1) {
+    const connection = new AbortController();
+    const either = AbortSignal.any([signal, connection.signal]);
+    const quiet = watchQuietStream({ client, clock, id, connection, onTask: options.onTask });
     try {
-      for await (const { id: eventId, ...event } of client.streamTask({ id, lastEventId, signal })) {
+      for await (const { id: eventId, ...event } of client.streamTask({ id, lastEventId, signal: either })) {
+        quiet.heard();
         hadContact = true;
         lastEventId = eventId ?? lastEventId;
         if (lostAtMs !== null) options.onNote(texts.tasks.pickedUp);
@@ -52,7 +60,10 @@ export async function followTask(options: FollowTaskOptions): Promise<RouteAnswe
       if (lostAtMs === null) options.onNote(texts.tasks.pickingUp);
       lostAtMs ??= clock.monotonicMs();
       if (clock.monotonicMs() - lostAtMs >= maxAwayMs) throw withHint(error, texts.tasks.gaveUpHint(id));
+      quiet.end();
       await delay(clock, Math.min(firstDelayMs * 2 ** tries, maxDelayMs), signal);
+    } finally {
+      quiet.end();
     }
   }
 }

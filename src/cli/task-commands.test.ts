@@ -13,6 +13,8 @@ import {
   taskInfo,
   taskSummary,
 } from "../../test/support/cli-run.ts";
+import { type Clock, systemClock } from "../platform/clock.ts";
+import { quietMs } from "./quiet-stream.ts";
 
 let bench: CliBench;
 beforeEach(async () => {
@@ -262,6 +264,27 @@ describe("task watch", () => {
     ]);
     expect(stderr).toContain("Waiting for a node with os=darwin");
     expect(stderr).toContain("connection lost");
+  });
+
+  test("does not trust a stream that says nothing: it looks at the task, and asks again", async () => {
+    const clock: Clock = {
+      ...systemClock,
+      after: (delayMs, callback, options) =>
+        systemClock.after(delayMs === quietMs ? 20 : delayMs, callback, options),
+    };
+    bench.handle((request, reply) => {
+      const looks = requestsTo(`/tasks/${taskId}`).length;
+      if (!request.path.endsWith("/stream")) {
+        if (looks > 2) return reply.json(taskInfo({ state: "succeeded", waiting_for: null }));
+        return reply.json(taskInfo(looks > 1 ? { waiting_for: "a node with gpu" } : {}));
+      }
+      if (looks > 2) reply.events([{ event: "result", data: routeAnswer }]);
+      else reply.events([chunk(0, "")], { staysOpen: true });
+    });
+    const { exitCode, stdout, stderr } = await bench.run(["task", "watch", taskId], { clock });
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining("Response: Done")]);
+    expect(stderr).toContain("Waiting for a node with os=darwin");
+    expect(stderr).toContain("Waiting for a node with gpu");
   });
 
   test("ends as send would when there is no answer", async () => {

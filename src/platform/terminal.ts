@@ -47,7 +47,8 @@ export function createOutput(stream: OutputStream, env: Environment): Output {
     isTerminal,
     get columns() {
       if (!isTerminal) return readColumns(env.COLUMNS) ?? Number.POSITIVE_INFINITY;
-      return stream.columns ?? readColumns(env.COLUMNS) ?? 80;
+      // A terminal without a size says 0.
+      return stream.columns || (readColumns(env.COLUMNS) ?? 80);
     },
     hasColour: wantsColour(isTerminal, env),
   };

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CliWorld } from "../../src/cli/context.ts";
 import { runCli } from "../../src/cli/run-cli.ts";
-import { systemClock } from "../../src/platform/clock.ts";
+import { type Clock, systemClock } from "../../src/platform/clock.ts";
 
 /** One request that the command line sent. */
 export interface SeenRequest {
@@ -39,6 +39,8 @@ export interface RunOptions {
   /** What is typed at a question. */
   readonly line?: string;
   readonly interrupt?: AbortSignal;
+  /** In place of the system's; the time is {@link cliNowMs} in any case. */
+  readonly clock?: Clock;
   readonly onStderr?: (text: string) => void;
 }
 
@@ -151,7 +153,7 @@ async function runOnce(
       options.onStderr?.(text);
     }),
     fetch,
-    clock: { ...systemClock, nowMs: () => cliNowMs },
+    clock: { ...(options.clock ?? systemClock), nowMs: () => cliNowMs },
     createSecret: () => "0123456789abcdef0123456789abcdef",
     cwd: directory,
     home: directory,

@@ -111,7 +111,7 @@ async function waitForAnswer(
   content: string,
 ): Promise<RouteAnswer> {
   const { clock, texts, interrupt } = context;
-  const { onEvent, onNote } = view;
+  const { onEvent, onNote, onTask } = view;
   const stop = new AbortController();
   const cancelling = createCancelling({ client, clock, texts, stop, onNote });
   const onInterrupt = () => cancelling.begin();
@@ -123,8 +123,9 @@ async function waitForAnswer(
     const { signal } = stop;
     const task = await submitTask({ client, clock, texts, input, key, signal, onNote });
     cancelling.named(task.id);
-    view.onQueued(task);
-    return await followTask({ client, clock, texts, id: task.id, hadContact: true, signal, onEvent, onNote });
+    onTask(task);
+    const shown = { onEvent, onNote, onTask };
+    return await followTask({ client, clock, texts, id: task.id, hadContact: true, signal, ...shown });
   } finally {
     cancelling.end();
     interrupt.removeEventListener("abort", onInterrupt);

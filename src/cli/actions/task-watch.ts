@@ -13,10 +13,10 @@ export async function watchTask(this: CliContext, _flags: object, text: string):
   const view = createAnswerView(this, { tellsWaiting: true });
   try {
     const task = await client.call(contract.getTask, { params: { id } }, { signal });
-    if (task.state === "queued") view.onQueued(task);
-    const { onEvent, onNote } = view;
+    const { onEvent, onNote, onTask } = view;
+    onTask(task);
     view.finish(
-      await followTask({ client, clock, texts, id, hadContact: true, signal, onEvent, onNote }),
+      await followTask({ client, clock, texts, id, hadContact: true, signal, onEvent, onNote, onTask }),
       null,
     );
   } catch (error) {

@@ -13,8 +13,8 @@ import { toSafeLine, toSafeText } from "./safe-text.ts";
 export interface AnswerView {
   readonly onEvent: (event: RouteEvent) => void;
   readonly onNote: (text: string) => void;
-  /** The message is in the queue; says what it waits for. */
-  readonly onQueued: (task: Pick<TaskInfo, "waiting_for">) => void;
+  /** How the task is now; while it is queued, what it waits for is shown. */
+  readonly onTask: (task: Pick<TaskInfo, "state" | "waiting_for">) => void;
   /** `decision`: for --explain. */
   readonly finish: (answer: RouteAnswer, decision: Decision | null) => void;
   /** Leaves the terminal clean when there is no answer. */
@@ -103,7 +103,9 @@ export function createAnswerView(context: CliContext, options: AnswerViewOptions
         tellWaiting(waitingText(event.data.decision, texts));
       }
     },
-    onQueued: ({ waiting_for }) => tellWaiting(waiting_for === null ? null : toSafeLine(waiting_for)),
+    onTask: ({ state, waiting_for }) => {
+      if (state === "queued") tellWaiting(waiting_for === null ? null : toSafeLine(waiting_for));
+    },
     onNote: (text) => {
       progress.clear();
       endLine();
