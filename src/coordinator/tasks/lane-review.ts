@@ -48,8 +48,13 @@ export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): L
     const after = room.laneOf(head.id);
     if (after === null) return true;
     if (after === lane || room.head(lane) === null) return false;
-    if (holdsForAll(before, after.spec)) room.moveAll(lane, after);
-    else for (const id of room.tasksIn(lane)) pendingTasks.add(id);
+    if (holdsForAll(before, after.spec)) {
+      room.moveSome(lane, after);
+      // Those that are left are asked in a while, by then perhaps with another answer.
+      add(lane);
+    } else {
+      for (const id of room.tasksIn(lane)) pendingTasks.add(id);
+    }
     return false;
   }
 
@@ -83,6 +88,10 @@ export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): L
     return true;
   }
 
+  function isUnderWay(): boolean {
+    return pending.size() > 0 || pendingTasks.size > 0;
+  }
+
   function arm(): void {
     if (isArmed) return;
     isArmed = true;
@@ -106,7 +115,7 @@ export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): L
         if (turn === null) break;
         if (askHead(turn.lane)) enter(turn.lane);
       }
-      if (pendingTasks.size > 0) arm();
+      if (isUnderWay()) arm();
     },
     review: (lanes) => {
       for (const lane of lanes) add(lane);
@@ -116,6 +125,6 @@ export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): L
       for (const lane of lanes) for (const id of room.tasksIn(lane)) pendingTasks.add(id);
       if (!isArmed) run();
     },
-    isUnderWay: () => pending.size() > 0 || pendingTasks.size > 0,
+    isUnderWay,
   };
 }

@@ -3,6 +3,9 @@ import type { NodeId, TaskId } from "../../protocol/ids.ts";
 import type { LaneSpec } from "./lane.ts";
 import type { LiveTask } from "./live-task.ts";
 
+/** Tasks that go from one lane to another in one step; it takes about a millisecond. */
+const maxMoved = 500;
+
 /** Nodes that tasks wait for, once for all lanes that wait for the same: there may be thousands of each. */
 interface NodeSet {
   readonly ids: readonly NodeId[];
@@ -35,8 +38,8 @@ export interface WaitingRoom {
   /** null: the lane is empty. */
   readonly head: (lane: Lane) => QueueHead<TaskId> | null;
   readonly tasksIn: (lane: Lane) => readonly TaskId[];
-  /** All tasks of one lane now wait for the same as those of the other. */
-  readonly moveAll: (from: Lane, to: Lane) => void;
+  /** The first tasks of one lane, at most {@link maxMoved}, now wait for the same as those of the other. */
+  readonly moveSome: (from: Lane, to: Lane) => void;
 }
 
 /** @param monotonicMs the time now, for how long tasks have waited */
@@ -144,8 +147,11 @@ export function createWaitingRoom(monotonicMs: () => number): WaitingRoom {
     },
     head: (lane) => queue.head(lane.id, monotonicMs()),
     tasksIn: (lane) => queue.inLane(lane.id).map(({ id }) => id),
-    moveAll: (from, to) => {
-      for (const item of queue.inLane(from.id)) {
+    moveSome: (from, to) => {
+      for (let moved = 0; moved < maxMoved; moved += 1) {
+        const head = queue.head(from.id, monotonicMs());
+        const item = head === null ? null : queue.find(head.id);
+        if (item === null) break;
         queue.remove(item.id);
         queue.add(to.id, groupOf(to), item);
       }

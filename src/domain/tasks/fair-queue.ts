@@ -22,6 +22,7 @@ export interface FairQueue<Id> {
   /** It is served: the turn of its source is over. */
   readonly take: (id: Id, nowMs: number) => void;
   readonly laneOf: (id: Id) => string | null;
+  readonly find: (id: Id) => QueueItem<Id> | null;
   /** The task of the lane whose turn it is; null: it has none. Of several lanes that with the least head, by {@link isAhead}. */
   readonly head: (lane: string, nowMs: number) => QueueHead<Id> | null;
   /** All tasks of a lane, the first first, by their tags alone. */
@@ -161,6 +162,7 @@ export function createFairQueue<Id>(): FairQueue<Id> {
       leave(entry);
     },
     laneOf: (id) => entries.get(id)?.lane.key ?? null,
+    find: (id) => entries.get(id)?.item ?? null,
     head: (key, nowMs) => {
       const lane = lanes.get(key);
       if (lane === undefined) return null;
