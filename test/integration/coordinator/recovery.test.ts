@@ -167,4 +167,31 @@ describe("after kill -9 of the coordinator", () => {
     );
     expect([...ran].filter(([, times]) => times > 1)).toEqual([]);
   });
+
+  test("queued tasks go on without a key: the one that ran, the one that waits, the one whose time is to come", async () => {
+    const node = await mesh.join({ slots: 1 });
+    const add = async (content: string, parts: object = {}) => {
+      const { status, body } = await mesh.call("POST", "/api/v1/tasks", { body: { content, ...parts } });
+      expect(status).toBe(202);
+      return body.id as string;
+    };
+    const ids = [await add("runs"), await add("waits")];
+    const offer = await node.nextOffer("runs");
+    node.started(offer);
+    const not_before = new Date(Date.now() + 1_500).toISOString();
+    ids.push(await add("later", { not_before }));
+    await mesh.crash();
+    expect((await taskOf(ids[1] ?? "")).state).toBe("queued");
+    const returned = await mesh.rejoin(node, { unacknowledged: [toRef(offer)] });
+    returned.result(offer, "ran");
+    const waits = await returned.nextOffer("waits");
+    returned.answer(waits, "waited");
+    const later = await returned.nextOffer("later");
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(not_before));
+    returned.answer(later, "in time");
+    for (const [index, response] of ["ran", "waited", "in time"].entries()) {
+      await until(response, async () => (await taskOf(ids[index] ?? "")).response === response);
+    }
+    expect(await taskOf(ids[0] ?? "")).toMatchObject({ state: "succeeded", attempt_count: 1 });
+  });
 });

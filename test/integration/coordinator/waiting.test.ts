@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { maxWaiting } from "../../../src/coordinator/tasks/waiting-allowance.ts";
 import type { FakeNode, FakeNodeOptions } from "../../support/fake-node.ts";
 import { type Answer, createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
 import { until } from "../../support/until.ts";
@@ -164,6 +165,35 @@ describe("a parked message", () => {
     expect({ status, code: body.code }).toEqual({ status: 503, code: "NO_NODE_FITS" });
     expect(body.error).toContain("os=darwin");
     expect(body.details.decision).toMatchObject({ outcome: "unroutable" });
+  });
+});
+
+describe("a queued task that no node can serve", () => {
+  test("waits, says for what, and starts within a second of such a node appearing", async () => {
+    await mesh.join(named("plain"));
+    const input = { content: "build", requires: { os: "darwin" } };
+    const { status, body } = await mesh.call("POST", "/api/v1/tasks", { body: input });
+    expect({ status, state: body.state }).toEqual({ status: 202, state: "queued" });
+    const { body: waiting } = await mesh.call("GET", `/api/v1/tasks/${body.id}`);
+    expect(waiting.waiting_for).toStartWith("a node with os=darwin");
+    const joinedAtMs = performance.now();
+    const mac = await mesh.join({ ...named("mac"), capabilities: { os: "darwin" } });
+    const offer = await mac.nextOffer("build");
+    expect(performance.now() - joinedAtMs).toBeLessThan(1_000);
+    expect(offer.timeout_ms).toBeGreaterThan(590_000);
+    mac.answer(offer, "built");
+    await until("built", async () => {
+      const { body: done } = await mesh.call("GET", `/api/v1/tasks/${body.id}`);
+      return done.response === "built";
+    });
+  });
+
+  test("is told that too many wait with the time after which to try again", async () => {
+    const input = { body: { content: "x", not_before: new Date(Date.now() + 3_600_000).toISOString() } };
+    await Promise.all(Array.from({ length: maxWaiting }, () => mesh.call("POST", "/api/v1/tasks", input)));
+    const { status, body, headers } = await mesh.call("POST", "/api/v1/tasks", input);
+    expect({ status, code: body.code }).toEqual({ status: 503, code: "QUEUE_FULL" });
+    expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
   });
 });
 
