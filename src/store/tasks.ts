@@ -19,7 +19,10 @@ export interface TaskQuery {
   /** Only tasks that this token submitted. */
   readonly subject: string | null;
   readonly states: readonly TaskState[] | null;
-  /** Node of the current or last attempt is one of these, or, when there is a `target`, the sender named that. */
+  /**
+   * Node of the current or last attempt is one of these, or, when there is a `target`, the sender named that, letter by
+   * letter.
+   */
   readonly nodeIds: readonly NodeId[] | null;
   readonly target: string | null;
   /** `isPrefix`: the source begins with `text`. */
@@ -72,7 +75,7 @@ export interface TaskListing {
   readonly next: TaskId | null;
 }
 
-/** Records that one call to `list` or `deleteFinished` looks at, at most: it holds up the event loop that long. */
+/** Records that one call to `list` or `deleteFinished` looks at, at most: it holds up the event loop for some 3 ms. */
 export const maxScannedRows = 5_000;
 
 export interface TaskStore {
@@ -84,6 +87,7 @@ export interface TaskStore {
 
   /**
    * Records an accepted task that runs the ended task `message.retryOf` again, and marks that one `retriedAs`, in full.
+   * Rejects with IDEMPOTENCY_CONFLICT when another task has its key.
    * @returns null when it was stored; else why not, and then nothing changed
    */
   readonly acceptRetry: (task: Task) => Promise<"not_found" | "not_ended" | "already_retried" | null>;
