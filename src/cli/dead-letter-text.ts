@@ -1,4 +1,4 @@
-import { parse, stringify, YAMLParseError } from "yaml";
+import { parseYaml, printYamlField } from "../config/yaml-fields.ts";
 import type { Catalogue } from "../locale/index.ts";
 import { issueLines, MeshError } from "../protocol/errors.ts";
 import { RetryEdit } from "../protocol/message.ts";
@@ -31,7 +31,7 @@ export function toEditorText(task: TaskInfo, texts: Catalogue, problem: string |
   const hints: Partial<Record<(typeof fieldNames)[number], string>> = edit;
   const lines = fieldNames.flatMap((name) => {
     const hint = name === "message" ? undefined : hints[name];
-    const line = stringify({ [name]: fields[name] }, { lineWidth: 0, blockQuote: "literal" }).trimEnd();
+    const line = printYamlField(name, fields[name]);
     return [hint === undefined ? line : `${line} # ${hint}`];
   });
   return [...comments.map((line) => `# ${line}`), "", ...lines, ""].join("\n");
@@ -101,15 +101,4 @@ function toField(name: keyof EditedTask, value: unknown, texts: Catalogue): [str
 /** Line ends at the end do not count: editors add one. */
 function textOf(value: unknown): string {
   return value === null || value === undefined ? "" : String(value).replace(/\n+$/, "");
-}
-
-function parseYaml(text: string): unknown {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (error instanceof YAMLParseError) {
-      throw new MeshError("USAGE", error.message.split("\n")[0] ?? "", { cause: error });
-    }
-    throw error;
-  }
 }

@@ -30,10 +30,10 @@ const editFlagTexts = {
   requires: 'What the node must have: gpu,os=darwin,skill=docker; "": nothing',
   timeout: "Time for the message from its first offer on: 90, 30s, 5m, 2h",
   effects: "safe: may be run again after a failure; unsafe: may not",
-  priority: queueFlagTexts.priority,
+  priority: "0 (least urgent) to 9 (most urgent)",
   notBefore: queueFlagTexts.notBefore,
   expiresAt: queueFlagTexts.expiresAt,
-  maxAttempts: queueFlagTexts.maxAttempts,
+  maxAttempts: "Attempts that may reach a runtime",
   retryDelay: queueFlagTexts.retryDelay,
   retryOn: queueFlagTexts.retryOn,
 };
@@ -56,8 +56,10 @@ export const taskCommandTexts = {
     ],
     arguments: { message: "The message; - or nothing: standard input" },
     flags: {
+      ...queueFlagTexts,
       file: "Queue the messages of this file of JSON lines; -: standard input",
-      timeout: editFlagTexts.timeout,
+      timeout: "Time for the message from its first offer on: 90, 30s, 5m, 2h [10m]",
+      effects: "safe: may be run again after a failure; unsafe: may not [unsafe]",
     },
   },
   taskList: {
@@ -65,7 +67,7 @@ export const taskCommandTexts = {
     full: "Lists messages and what became of them, newest first. Without flags the latest 50.",
     examples: [
       "claw-mesh task list --state queued,running",
-      "claw-mesh task list --source telegram:* --since 1d --all",
+      "claw-mesh task list --source 'telegram:*' --since 1d --all",
       "claw-mesh task list --class outcome_unknown --json",
     ],
     flags: {
@@ -91,7 +93,7 @@ export const taskCommandTexts = {
     full: "Cancels tasks: by their ids, or all that the flags choose. A running one is stopped on its node; a result that arrives first wins.",
     examples: [
       "claw-mesh task cancel task_0195…",
-      "claw-mesh task cancel --state queued --source telegram:*",
+      "claw-mesh task cancel --state queued --source 'telegram:*'",
       "claw-mesh task cancel --label batch=7 --yes",
     ],
     arguments: tasksArgument,

@@ -18,7 +18,7 @@ export function createSendCommand({ texts, docs }: HelpText) {
         explain: isGivenFlag(send.flags.explain),
         async: isGivenFlag(send.flags.async),
         wait: isGivenFlag(send.flags.wait),
-        ...runFlags(texts, send.flags.timeout),
+        ...runFlags(send.flags),
         key: keyFlag(texts),
       },
     },

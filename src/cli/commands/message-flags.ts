@@ -1,5 +1,6 @@
 import { Effects } from "../../protocol/message.ts";
 import type { HelpText } from "../help-text.ts";
+import type { RunFlags, TimeFlags } from "../message-input.ts";
 import {
   parseCount,
   parseDuration,
@@ -72,11 +73,12 @@ export function messageFlags({ commands }: Texts) {
   } as const;
 }
 
+type RunFlagBriefs = Readonly<Record<keyof RunFlags | keyof TimeFlags, string>>;
+
 /** How a message is run, and when. */
-export function runFlags({ commands }: Texts, timeout: string) {
-  const { flags } = commands.send;
+export function runFlags(flags: RunFlagBriefs) {
   return {
-    timeout: { ...duration, brief: timeout },
+    timeout: { ...duration, brief: flags.timeout },
     effects: { kind: "enum", values: Effects.options, brief: flags.effects, optional: true },
     priority: {
       kind: "parsed",
@@ -112,7 +114,7 @@ export function editFlags(texts: Texts) {
     node: { ...text, brief: flags.node, placeholder: "name" },
     group: { ...text, brief: flags.group, placeholder: "name" },
     requires: { ...text, brief: flags.requires, placeholder: "needs" },
-    ...runFlags(texts, flags.timeout),
+    ...runFlags(flags),
   } as const;
 }
 

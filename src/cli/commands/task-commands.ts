@@ -56,7 +56,7 @@ function createAddCommand({ docs, texts }: HelpText) {
       positional: messageArguments(texts),
       flags: {
         ...messageFlags(texts),
-        ...runFlags(texts, taskAdd.flags.timeout),
+        ...runFlags(taskAdd.flags),
         key: keyFlag(texts),
         file: fileFlag(taskAdd.flags.file),
       },
