@@ -19,7 +19,7 @@ import type { Failure } from "../../../src/protocol/failure.ts";
 import type { TaskId } from "../../../src/protocol/ids.ts";
 import type { NodeFrame, OfferFrame } from "../../../src/protocol/link/v1/frames.ts";
 import { createSqliteStore } from "../../../src/store/sqlite/sqlite-store.ts";
-import type { PaperNode } from "../../support/paper-node.ts";
+import type { HeldAttempt, PaperNode } from "../../support/paper-node.ts";
 import { createQueueWorld, type QueueWorld } from "../../support/queue-world.ts";
 import { createTempDir } from "../../support/temp-dir.ts";
 
@@ -38,10 +38,10 @@ const submit = fc.record({
   priority: fc.nat(9),
   source: fc.constantFrom("one", "two"),
   key: fc.constantFrom(null, null, null, "k1", "k2"),
-  needs: fc.constantFrom("nothing", "nothing", "nothing", "gpu"),
-  notBeforeInMs: fc.constantFrom(null, null, null, 3_000, 60_000),
-  expiresInMs: fc.constantFrom(null, null, null, 1_000, 20_000),
-  timeoutMs: fc.constantFrom(4_000, 60_000, 600_000),
+  needs: fc.constantFrom("nothing", "nothing", "nothing", "nothing", "nothing", "nothing", "gpu"),
+  notBeforeInMs: fc.constantFrom(null, null, null, null, null, 3_000, 60_000),
+  expiresInMs: fc.constantFrom(null, null, null, null, null, 1_000, 20_000),
+  timeoutMs: fc.constantFrom(600_000, 600_000, 60_000, 4_000),
   maxAttempts: fc.integer({ min: 1, max: 4 }),
 });
 
@@ -55,9 +55,9 @@ const failures: fc.Arbitrary<Failure> = fc.record({
 const commands = fc.oneof(
   { weight: 6, arbitrary: submit },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("join" as const), node }) },
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant("start" as const), node, which }) },
+  { weight: 10, arbitrary: fc.record({ kind: fc.constant("start" as const), node, which }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("succeed" as const), node, which }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("fail" as const), node, which, failure: failures }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant("fail" as const), node, which, failure: failures }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("refuse" as const), node, which }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("lose" as const), node, which }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("stop" as const), node, which }) },
@@ -72,7 +72,7 @@ const commands = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       kind: fc.constant("wait" as const),
-      ms: fc.constantFrom(100, 700, 5_000, 12_000, 31_000, 200_000),
+      ms: fc.constantFrom(100, 100, 700, 700, 2_000, 5_000, 12_000, 31_000, 200_000),
     }),
   },
   {
@@ -143,21 +143,27 @@ function actOn(world: QueueWorld, command: NodeCommand): void {
   if (paper === undefined) return;
   if ("which" in command) {
     if (command.kind === "repeat") paper.repeat(command.which);
-    else actOnAttempt(paper, command);
+    else {
+      const others = world.nodes.filter((other) => other !== paper);
+      const able = [paper, ...others].find((other) => fittingAttempts(other, command.kind).length > 0);
+      if (able !== undefined) actOnAttempt(able, command);
+    }
   } else if (command.kind === "join") paper.connect(world.now().links);
   else if (command.kind === "cut off") paper.isCutOff = true;
   else if (command.kind === "disconnect") paper.disconnect();
   else paper.die();
 }
 
-function actOnAttempt(paper: PaperNode, command: Extract<NodeCommand, { readonly which: number }>): void {
-  const isStarted = command.kind !== "start" && command.kind !== "refuse";
-  const fitting = paper.journal.filter(({ state, isStopWanted }) =>
-    command.kind === "stop"
-      ? isStopWanted && state === "started"
-      : state === (isStarted ? "started" : "held"),
+/** Attempts of the node to which this can happen now. */
+function fittingAttempts(paper: PaperNode, kind: NodeCommand["kind"]): readonly HeldAttempt[] {
+  const wanted = kind === "start" || kind === "refuse" ? "held" : "started";
+  return paper.journal.filter(
+    ({ state, isStopWanted }) => state === wanted && (kind !== "stop" || isStopWanted),
   );
-  const held = at(fitting, command.which);
+}
+
+function actOnAttempt(paper: PaperNode, command: Extract<NodeCommand, { readonly which: number }>): void {
+  const held = at(fittingAttempts(paper, command.kind), command.which);
   if (held === undefined) return;
   if (command.kind === "start") paper.start(held);
   else if (command.kind === "refuse") paper.refuse(held);
