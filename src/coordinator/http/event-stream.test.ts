@@ -39,6 +39,9 @@ function createSource() {
       waiting.push(...data.map((one) => ({ event: "said", data: one })));
       listener?.();
     },
+    sayQuietly: (data: unknown) => {
+      waiting.push({ event: "said", data });
+    },
     sayWithId: (id: string, data: unknown) => {
       waiting.push({ event: "said", data, id });
       listener?.();
@@ -120,9 +123,20 @@ describe("an event stream", () => {
   test("says that it lives when nothing happens", async () => {
     const { clock, read } = open();
     const piece = read();
-    await Promise.resolve();
-    clock.advance(15_100);
+    let seconds = 0;
+    const isSilent = () => Promise.race([piece.then(() => false), Bun.sleep(0).then(() => true)]);
+    for (; await isSilent(); seconds += 1) clock.advance(1_000);
     expect(await piece).toBe(": keep-alive\n\n");
+    expect(seconds).toBeWithin(15, 17);
+  });
+
+  test("finds what a source has to say without calling", async () => {
+    const { clock, sayQuietly, read } = open();
+    const piece = read();
+    await Bun.sleep(0);
+    sayQuietly(1);
+    clock.advance(1_100);
+    expect(await piece).toContain("data: 1");
   });
 
   test("tells the source once when the reader leaves, and lets go of it", async () => {

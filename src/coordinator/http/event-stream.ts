@@ -4,6 +4,9 @@ import { MeshError } from "../../protocol/errors.ts";
 /** A comment goes out this often, so that proxies do not take a silent stream for a dead one. */
 const keepAliveMs = 15_000;
 
+/** A source that nobody called about is asked this often: not everything that there is to say calls. */
+const lookAgainMs = 1_000;
+
 /** Streams open at once; beyond it they are refused with QUEUE_FULL. */
 export const maxStreams = 2_000;
 
@@ -98,10 +101,10 @@ function createStream(source: EventSource, options: StreamOptions): ReadableStre
   let isGone = false;
   const stopListening = source.onMore(() => wake());
 
-  /** @returns whether there may be more; false: nothing happened for {@link keepAliveMs} */
+  /** @returns whether somebody called; false: nobody did for {@link lookAgainMs} */
   function waitForMore(): Promise<boolean> {
     return new Promise((resolve) => {
-      const forget = deadlines.in(keepAliveMs, () => resolve(false));
+      const forget = deadlines.in(lookAgainMs, () => resolve(false));
       wake = () => {
         forget();
         resolve(true);
@@ -111,11 +114,13 @@ function createStream(source: EventSource, options: StreamOptions): ReadableStre
 
   /** @returns false when there was nothing to take for {@link keepAliveMs} */
   async function takeMore(): Promise<boolean> {
-    for (;;) {
+    let silentMs = 0;
+    while (silentMs < keepAliveMs) {
       unsent.push(...source.take().map(encode));
       if (unsent.length > 0 || source.isOver() || isGone) return true;
-      if (!(await waitForMore())) return false;
+      if (!(await waitForMore())) silentMs += lookAgainMs;
     }
+    return false;
   }
 
   return new ReadableStream<Uint8Array>(

@@ -89,6 +89,7 @@ function open(first: Task) {
       requestId: "req_1",
       log: silentLog,
       from: positions.parse(lastEventId),
+      refresh: () => undefined,
       printPosition: positions.print,
       answerOf: toRouteAnswer,
       onGone: () => undefined,

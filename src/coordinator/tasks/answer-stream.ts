@@ -13,6 +13,8 @@ interface AnswerStreamOptions {
   readonly log: Log;
   /** Where the reader was when its last stream broke; null: it begins. */
   readonly from: StreamPosition | null;
+  /** Brings the task's decision up to date while it waits. */
+  readonly refresh: () => void;
   readonly printPosition: (position: StreamPosition) => string;
   /** The answer of an ended task, the same object for all who ask, or a thrown MeshError. */
   readonly answerOf: (task: Task) => RouteAnswer;
@@ -31,6 +33,7 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
   const reader = live.preview.read(isSameAttempt ? from : null);
   let toldAttempt = isSameAttempt ? from.attempt : 0;
   let toldWait: string | null = null;
+  let seenWait: Decision | null = null;
   let ended: Task | null = null;
   let stopped: unknown = null;
   let isOver = false;
@@ -49,18 +52,21 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
   );
 
   function takeDecision(): ServerSentEvent[] {
+    if (live.task.state === "queued") options.refresh();
     const { task } = live;
     const { decision } = task;
     if (decision === null) return [];
     const attempt = (isTerminal(task.state) ? task.attempts.at(-1) : currentAttempt(task))?.number ?? 0;
     if (attempt === 0 ? isWaitTold(decision) : attempt <= toldAttempt) return [];
     if (attempt === 0) toldWait = waitOf(decision);
-    else [toldAttempt, toldWait] = [attempt, null];
+    else [toldAttempt, toldWait, seenWait] = [attempt, null, null];
     return [{ event: "decision", data: { message_id: live.id, attempt, decision } }];
   }
 
   /** Between two attempts the decision is still that of the first: it says nothing about the wait. */
   function isWaitTold(decision: Decision): boolean {
+    if (decision === seenWait) return toldWait !== null || toldAttempt > 0;
+    seenWait = decision;
     if (decision.outcome === "assigned" && (toldWait !== null || toldAttempt > 0)) return true;
     return waitOf(decision) === toldWait;
   }

@@ -37,6 +37,7 @@ export function createTaskHandlers(options: TaskHandlerOptions) {
   const filters = createTaskFilters({ registry, groups });
   const bulk = createBulkTasks({ store, filters, log });
   const streams = createTaskStreams({
+    engine,
     streams: createEventStreams(options.deadlines),
     positions: createStreamPositions(createSecret().slice(0, 6)),
     log,

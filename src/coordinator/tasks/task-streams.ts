@@ -6,6 +6,7 @@ import type { EventStreams } from "../http/event-stream.ts";
 import { createAnswerStream } from "./answer-stream.ts";
 import type { LiveTask } from "./live-task.ts";
 import type { StreamPositions } from "./stream-position.ts";
+import type { TaskEngine } from "./task-engine.ts";
 import { toRouteAnswer } from "./task-outcome.ts";
 
 /** What a stream needs of the request that asks for it. */
@@ -26,12 +27,13 @@ export interface TaskStreams {
 }
 
 interface TaskStreamOptions {
+  readonly engine: Pick<TaskEngine, "find">;
   readonly streams: EventStreams;
   readonly positions: StreamPositions;
   readonly log: Log;
 }
 
-export function createTaskStreams({ streams, positions, log }: TaskStreamOptions): TaskStreams {
+export function createTaskStreams({ engine, streams, positions, log }: TaskStreamOptions): TaskStreams {
   /** Answers are long; all readers of one share it. */
   const answers = new WeakMap<Task, RouteAnswer>();
 
@@ -51,6 +53,7 @@ export function createTaskStreams({ streams, positions, log }: TaskStreamOptions
             requestId: call.requestId,
             log,
             from: positions.parse(call.headers.get("last-event-id")),
+            refresh: () => void engine.find(live.id),
             printPosition: positions.print,
             answerOf,
             onGone,

@@ -167,6 +167,37 @@ describe("the stream of a task", () => {
     expect(await state(body.id)).toBe("succeeded");
   });
 
+  test("tells every task of a crowd what it waits for now, and starts them when a node comes", async () => {
+    await using mac = await mesh.join({ name: "mac", slots: 1, capabilities: { os: "darwin" } });
+    await addTask(mesh, "holds the mac", { requires: { os: "darwin" } });
+    const holder = await mac.nextOffer("holds the mac");
+    const ids: string[] = [];
+    for (let index = 0; index < 3; index += 1) {
+      ids.push((await addTask(mesh, `crowd ${index}`, { requires: { os: "darwin" } })).body.id);
+    }
+    const streams = await Promise.all(ids.map((id) => follow(id)));
+    const waitFor = (reason: string) => ({
+      event: "decision",
+      data: { attempt: 0, decision: { unblock: [{ nodes: [{ name: "mac", reason }] }] } },
+    });
+    for (const stream of streams) expect(await stream.next()).toMatchObject(waitFor("full"));
+    await mesh.call("PATCH", "/api/v1/nodes/mac", { body: { scheduling: "cordoned" } });
+    for (const stream of streams) expect(await stream.next()).toMatchObject(waitFor("cordoned"));
+    for (const id of ids) {
+      const { body } = await mesh.call("GET", `/api/v1/tasks/${id}`);
+      expect(body.waiting_for).toBe("a node with os=darwin; mac has it, cordoned");
+      const { body: decision } = await mesh.call("GET", `/api/v1/tasks/${id}/decision`);
+      expect(decision).toMatchObject({
+        outcome: "unroutable",
+        unblock: [{ nodes: [{ reason: "cordoned" }] }],
+      });
+    }
+    await using other = await mesh.join({ name: "mac-2", capabilities: { os: "darwin" } });
+    for (const index of [0, 1, 2]) other.answer(await other.nextOffer(`crowd ${index}`), "on a mac");
+    for (const stream of streams) expect((await stream.rest()).at(-1)).toMatchObject({ event: "result" });
+    mac.answer(holder, "done");
+  });
+
   test("of nothing known is refused", async () => {
     const { status, body } = await mesh.call("GET", `/api/v1/tasks/task_${"0".repeat(32)}/stream`);
     expect({ status, code: body.code }).toEqual({ status: 404, code: "TASK_NOT_FOUND" });
