@@ -21,6 +21,9 @@ import type { DirectNodes } from "./direct-nodes.ts";
 type DirectHandlers = Pick<Handlers, "registerNode" | "heartbeatNode">;
 type Registration = Call<typeof contract.registerNode>;
 
+/** How long a node of the same name at another address has to show that it is alive. */
+const aliveCheckMs = 1_000;
+
 /** Longest look-up of a name. */
 const resolveLimitMs = 5_000;
 
@@ -60,7 +63,7 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
   }
 
   /** The node whose place it may take; null: it is a new one. */
-  function holderFor({ principal, body }: Registration, instance: Instance): MeshNode | null {
+  async function holderFor({ principal, body }: Registration, instance: Instance): Promise<MeshNode | null> {
     if (principal.nodeId !== null) {
       const own = registry.findKnown(principal.nodeId);
       if (own?.nameKey === body.name.toLowerCase()) return own;
@@ -78,7 +81,8 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
       return isSame ? named : null;
     }
     // The classic tool keeps nothing on its disk: a restarted node has only its name and its address.
-    return named.record.endpoint === body.endpoint || !named.isOnline ? named : null;
+    if (named.record.endpoint === body.endpoint || named.link === null) return named;
+    return (await named.link.isAlive(aliveCheckMs)) ? null : named;
   }
 
   async function redeemInvite(principal: Principal, instance: Instance): Promise<void> {
@@ -93,7 +97,7 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
       const { body, principal, headers } = call;
       await assertEndpoint(body.endpoint);
       const instance = toInstance(body.name, body.endpoint);
-      const holder = holderFor(call, instance);
+      const holder = await holderFor(call, instance);
       // Refused before the invite is used up: it stays good for another name.
       if (holder === null) registry.assertNameFree(body.name, null);
       await redeemInvite(principal, instance);

@@ -56,8 +56,9 @@ export interface NodeRegistry {
   /** The coordinator has only just started, and this node, which it knows, is probably on its way back. */
   readonly isExpected: (nodeId: NodeId) => boolean;
   /**
-   * The node whose place a dialing agent may take: its token's, the one an admin names, or the one of this name that this
-   * very agent process made before, when the answer to that was lost. null: none.
+   * The node whose place a dialing agent may take: its token's, the one an admin names, the one of this name that this
+   * very agent process made before, when the answer to that was lost, or for an admin one of this name that was called at
+   * a direct endpoint. null: none.
    */
   readonly holderOf: (hello: HelloFrame, principal: Principal) => MeshNode | null;
   /** Decides who a dialing node is, and records it. Throws NAME_TAKEN, TOKEN_INVALID or STORE_UNAVAILABLE. */
@@ -187,13 +188,20 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
 
   function holderOf(hello: HelloFrame, principal: Principal): MeshNode | null {
     const claimedId = principal.nodeId ?? (principal.scopes.has("admin") ? hello.node_id : undefined);
-    const node = claimedId === undefined ? madeByInstance(hello) : byId.get(claimedId);
+    const unclaimed = () => madeByInstance(hello) ?? directOf(hello, principal);
+    const node = claimedId === undefined ? unclaimed() : byId.get(claimedId);
     return node === undefined || node.record.isRemoved ? null : node;
   }
 
   function madeByInstance({ name, instance }: HelloFrame): MeshNode | undefined {
     const node = byName.get(name.toLowerCase());
     return node?.instance === instance ? node : undefined;
+  }
+
+  /** A machine that had a direct endpoint and now dials, as after its update: it has nothing but its name to show. */
+  function directOf({ name }: HelloFrame, { scopes }: Principal): MeshNode | undefined {
+    const node = byName.get(name.toLowerCase());
+    return scopes.has("admin") && node?.record.transport === "direct" ? node : undefined;
   }
 
   async function admit(hello: HelloFrame, principal: Principal, direct?: DirectPlace): Promise<Admission> {

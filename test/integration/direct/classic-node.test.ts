@@ -158,6 +158,46 @@ describe("a classic node", () => {
     expect(other.status).toBe(403);
   });
 
+  test("that comes back at another address takes its place when nobody answers at the old one", async () => {
+    await using mesh = await createTestCoordinator();
+    await using first = await join(mesh);
+    await first.kill();
+    await using second = await join(mesh);
+    expect(second.port).not.toBe(first.port);
+    expect(second.nodeId).toBe(first.nodeId);
+    expect((await mesh.send("hello")).body.response).toBe("classic: hello");
+  });
+
+  test("makes way for a link of the same machine, and a link for it", async () => {
+    await using mesh = await createTestCoordinator();
+    await using classic = await join(mesh);
+    await classic.kill();
+    const linked = await mesh.join({ name: "old-mac" });
+    expect(linked.nodeId as string).toBe(classic.nodeId);
+    expect(await nodeInfo(mesh, "old-mac")).toMatchObject({
+      transport: "link",
+      endpoint: "link",
+      status: "online",
+    });
+    await using again = await startClassicNode({
+      coordinatorUrl: url(mesh),
+      bearer: linked.token,
+      name: "old-mac",
+    });
+    expect(again.nodeId).toBe(classic.nodeId);
+    expect((await linked.closed).code).toBe(4410);
+    expect((await mesh.send("hello")).body.response).toBe("classic: hello");
+  });
+
+  test("does not make way for a link while it answers", async () => {
+    await using mesh = await createTestCoordinator();
+    await using _classic = await join(mesh);
+    const refused = mesh.join({ name: "old-mac" });
+    expect(refused).rejects.toThrow();
+    await refused.catch(() => {});
+    expect((await nodeInfo(mesh, "old-mac")).transport).toBe("direct");
+  });
+
   test("may not take the name of another one that is there", async () => {
     await using mesh = await createTestCoordinator();
     await using _node = await join(mesh);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { registerClassic } from "../../support/classic-node.ts";
 import { createTestCoordinator } from "../../support/test-coordinator.ts";
+import { until } from "../../support/until.ts";
 
 describe("an endpoint", () => {
   test.each([
@@ -64,6 +65,7 @@ describe("an endpoint", () => {
     try {
       const endpoint = `127.0.0.1:${server.port}`;
       await registerClassic(`http://127.0.0.1:${mesh.port()}`, mesh.token, { name: "n", endpoint });
+      await until("its first probe", () => Promise.resolve(calls > 0));
       await mesh.restart({ allowPrivate: false });
       const before = calls;
       expect((await mesh.send("hello", { parts: { timeout_s: 1 } })).status).toBeGreaterThanOrEqual(500);
