@@ -4,11 +4,14 @@ import type { CancelTimer, Clock } from "../platform/clock.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { contract } from "../protocol/http/contract.ts";
 import type { TaskId } from "../protocol/ids.ts";
+import { isConnectionLoss } from "./connection-loss.ts";
 
 /** How long the coordinator may take to name the message after Ctrl-C. */
 const unnamedGraceMs = 2000;
 /** How long a cancel may stay unconfirmed; the coordinator itself ends the task after 10 s. */
 const cancelGraceMs = 12_000;
+/** Pause before a cancel that was not heard is sent again. */
+const repeatMs = 500;
 
 interface CancellingOptions {
   readonly client: MeshClient;
@@ -30,31 +33,53 @@ export function createCancelling(options: CancellingOptions): Cancelling {
   const { client, clock, texts, stop } = options;
   let messageId: TaskId | null = null;
   let isWanted = false;
+  let isSent = false;
+  let isOver = false;
   let cancelTimer: CancelTimer = () => {};
+  let cancelRepeat: CancelTimer = () => {};
 
-  const giveUpAfter = (delayMs: number, text: string) => {
+  const giveUpAfter = (delayMs: number, toError: () => MeshError) => {
     cancelTimer();
-    cancelTimer = clock.after(delayMs, () => stop.abort(new MeshError("MESSAGE_CANCELLED", text)));
+    cancelTimer = clock.after(delayMs, () => stop.abort(toError()));
+  };
+  const sendCancel = (id: TaskId) => {
+    client.call(contract.cancelTask, { params: { id } }).then(
+      () => {
+        isSent = true;
+      },
+      (error: unknown) => {
+        if (!isConnectionLoss(error)) stop.abort(error);
+        // A coordinator that is being started again has to hear it, too.
+        else if (!isOver && !stop.signal.aborted) cancelRepeat = clock.after(repeatMs, () => sendCancel(id));
+      },
+    );
   };
   const send = (id: TaskId) => {
-    giveUpAfter(cancelGraceMs, texts.send.cancelNotConfirmed(id));
-    client.call(contract.cancelTask, { params: { id } }).then(
-      () => {},
-      (error: unknown) => stop.abort(error),
+    giveUpAfter(cancelGraceMs, () =>
+      isSent
+        ? new MeshError("MESSAGE_CANCELLED", texts.send.cancelNotConfirmed(id))
+        : new MeshError("COORDINATOR_UNREACHABLE", texts.send.cancelNotSent(id), {
+            hint: texts.send.cancelHint(id),
+          }),
     );
+    sendCancel(id);
   };
   return {
     begin: () => {
       isWanted = true;
       options.onNote(texts.send.cancelling);
-      if (messageId === null) giveUpAfter(unnamedGraceMs, texts.send.cancelUnknown);
-      else send(messageId);
+      if (messageId !== null) send(messageId);
+      else giveUpAfter(unnamedGraceMs, () => new MeshError("MESSAGE_CANCELLED", texts.send.cancelUnknown));
     },
     named: (id) => {
       const isNew = messageId === null;
       messageId = id;
       if (isWanted && isNew) send(id);
     },
-    end: () => cancelTimer(),
+    end: () => {
+      isOver = true;
+      cancelTimer();
+      cancelRepeat();
+    },
   };
 }

@@ -118,6 +118,8 @@ export const en = {
     cancelUnknown: "left before the coordinator named the message; it may still run",
     cancelNotConfirmed: (messageId: string) =>
       `message ${messageId}: the cancel was sent, but its end was not confirmed`,
+    cancelNotSent: (messageId: string) => `message ${messageId}: the coordinator did not hear the cancel`,
+    cancelHint: (messageId: string) => `It may go on. Try again with: claw-mesh task cancel ${messageId}`,
     timedOut: (seconds: number) => `no answer within ${seconds} s`,
   },
 
