@@ -41,8 +41,8 @@ import { createRouter } from "./routing/router.ts";
 import { createRoutingRoutes } from "./routing/routes.ts";
 import { createRules } from "./routing/rules.ts";
 import { createRetention, type RetentionPolicy } from "./tasks/retention.ts";
+import { createTaskRoutes } from "./tasks/routes.ts";
 import { createTaskEngine } from "./tasks/task-engine.ts";
-import { createTaskHandlers } from "./tasks/task-handlers.ts";
 
 export interface CoordinatorOptions {
   readonly host: string;
@@ -227,7 +227,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
         isReady: () => !isStopping,
         createInvite: makeInvite,
       }),
-      ...createTaskHandlers({
+      ...createTaskRoutes({
         engine,
         store: store.tasks,
         registry,

@@ -1,0 +1,104 @@
+import type { Task } from "../../domain/tasks/task.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Ids } from "../../platform/ids.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { Contract } from "../../protocol/http/contract.ts";
+import { jsonAnswer } from "../http/answers.ts";
+import type { Call } from "../http/call.ts";
+import type { Handlers } from "../http/http-server.ts";
+import type { LiveTask } from "./live-task.ts";
+import type { TaskAccess } from "./task-access.ts";
+import type { TaskActions } from "./task-actions.ts";
+import type { TaskEngine } from "./task-engine.ts";
+import { toTaskInfo } from "./task-info.ts";
+import { toSynchronousMessage } from "./task-message.ts";
+import { toRouteAnswer } from "./task-outcome.ts";
+import type { TaskStreams } from "./task-streams.ts";
+
+interface MessageRouteOptions {
+  readonly engine: TaskEngine;
+  readonly access: TaskAccess;
+  readonly actions: TaskActions;
+  readonly streams: TaskStreams;
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+type MessageHandlers = Pick<
+  Handlers,
+  "routeMessage" | "routeMessageTo" | "getTask" | "getTaskDecision" | "cancelTask"
+>;
+type MessageCall = Call<Contract["routeMessage"]> | Call<Contract["routeMessageTo"]>;
+
+export function createMessageRoutes(options: MessageRouteOptions): MessageHandlers {
+  const { engine, access, actions, streams, clock } = options;
+
+  function submit({ body, bodyText, headers, principal }: MessageCall, target: string | null) {
+    const from = { subject: principal.subject, headers, bodyText };
+    const made = { id: options.ids.task(), nowMs: clock.nowMs() };
+    return engine.submit(toSynchronousMessage({ ...body, target }, from, made));
+  }
+
+  async function send(call: MessageCall, target: string | null): Promise<Response> {
+    if (call.headers.get("accept")?.includes("text/event-stream") === true) return stream(call, target);
+    const endTime = call.takeTime();
+    try {
+      return await waitForAnswer(call, await submit(call, target));
+    } finally {
+      endTime();
+    }
+  }
+
+  /** A client that goes away cancels its message, unless a key says that it will come back for it. */
+  function onGone(live: LiveTask): void {
+    if (live.task.message.idempotencyKey === null) engine.cancel(live);
+  }
+
+  async function stream(call: MessageCall, target: string | null): Promise<Response> {
+    const endTime = call.takeTime();
+    const place = streams.open(call);
+    try {
+      const live = await submit(call, target);
+      if (call.signal.aborted) onGone(live);
+      return place.follow(live, () => onGone(live));
+    } catch (error) {
+      place.release();
+      endTime();
+      throw error;
+    }
+  }
+
+  async function waitForAnswer(call: MessageCall, live: LiveTask): Promise<Response> {
+    if (call.signal.aborted) onGone(live);
+    const onAbort = () => onGone(live);
+    call.signal.addEventListener("abort", onAbort, { once: true });
+    const task = await live.ended.promise;
+    call.signal.removeEventListener("abort", onAbort);
+    return jsonAnswer(200, toRouteAnswer(task), answerHeaders(live, task, clock.monotonicMs()));
+  }
+
+  return {
+    routeMessage: (call) => send(call, null),
+    routeMessageTo: (call) => send(call, call.params.node),
+    getTask: async ({ params, principal }) =>
+      toTaskInfo(await access.see(params.id, principal), clock.nowMs()),
+    getTaskDecision: async ({ params, principal }) => {
+      const { decision } = await access.see(params.id, principal);
+      if (decision === null) throw new MeshError("TASK_NOT_FOUND", `Task ${params.id} has no decision yet.`);
+      return decision;
+    },
+    cancelTask: async ({ params, principal }) =>
+      toTaskInfo(await actions.cancel(params.id, principal), clock.nowMs()),
+  };
+}
+
+/** Overhead: the message's time in the coordinator, without its time on the node and its waits. */
+function answerHeaders(live: LiveTask, task: Task, nowMs: number): Record<string, string> {
+  const { offeredMs, answeredMs, acceptedMs } = live.times;
+  const overheadMs = offeredMs === 0 ? 0 : offeredMs - acceptedMs + nowMs - answeredMs;
+  return {
+    "x-claw-mesh-task": task.message.id,
+    "x-claw-mesh-node": task.nodeId ?? "",
+    "x-claw-mesh-overhead-ms": overheadMs.toFixed(2),
+  };
+}
