@@ -84,10 +84,14 @@ lint: check-bun node_modules/.installed ## Format, lint, types, unused code, imp
 bench: build ## Measure throughput, latency, start-up, memory, size
 	@$(BUN) scripts/bench.ts $(ARGS)
 
+.PHONY: lab
+lab: build ## Break a mesh on purpose, 100,000 tasks long, and count what became of each (lab-report.json)
+	@bin/claw-mesh lab --nodes 20 --tasks 100000 --chaos --report lab-report.json $(ARGS)
+
 .PHONY: ci
 ci: ## Everything that must hold before a change goes in
 	@.ci/run
 
 .PHONY: clean
 clean: ## Remove what was built and installed
-	@rm -rf bin node_modules .cache bench-results.json
+	@rm -rf bin node_modules .cache bench-results.json lab-report.json

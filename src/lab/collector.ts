@@ -31,12 +31,15 @@ const tickMs = 10;
 const maxCalls = 16;
 /** From the runtime's answer to the task's end. */
 const answerWayMs = 20;
-const firstLookMs = 1500;
-const nextLookMs = 400;
+/** Without an answer of the runtime; looks are not free, and thousands of tasks may wait. */
+const quietLookMs = 4000;
+/** After a look that came too early; it doubles up to the above. */
+const soonLookMs = 60;
 
 interface Open {
   readonly id: TaskId;
   dueMs: number;
+  waitMs: number;
   isAsked: boolean;
 }
 
@@ -62,7 +65,8 @@ export function createCollector({ client, load, book, window, clock }: Collector
     } finally {
       calls -= 1;
       task.isAsked = false;
-      task.dueMs = clock.monotonicMs() + nextLookMs;
+      task.waitMs = Math.min(quietLookMs, task.waitMs * 2);
+      task.dueMs = clock.monotonicMs() + task.waitMs;
     }
   }
 
@@ -74,10 +78,17 @@ export function createCollector({ client, load, book, window, clock }: Collector
 
   return {
     follow: (index, id) =>
-      void open.set(index, { id, dueMs: clock.monotonicMs() + firstLookMs, isAsked: false }),
+      void open.set(index, {
+        id,
+        dueMs: clock.monotonicMs() + quietLookMs,
+        waitMs: quietLookMs,
+        isAsked: false,
+      }),
     expectEnd: (index) => {
       const task = open.get(index);
-      if (task !== undefined) task.dueMs = Math.min(task.dueMs, clock.monotonicMs() + answerWayMs);
+      if (task === undefined) return;
+      task.waitMs = soonLookMs;
+      task.dueMs = Math.min(task.dueMs, clock.monotonicMs() + answerWayMs);
     },
     openCount: () => open.size,
     endedCount: () => ended,

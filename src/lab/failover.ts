@@ -12,6 +12,9 @@ export interface Kill {
 }
 
 export interface Failover {
+  readonly node: string;
+  /** Milliseconds since the epoch. */
+  readonly killedAtMs: number;
   /** From the kill to the next attempt's offer. */
   readonly ms: number;
   /** The coordinator itself was dead, stopped or without a disk in between. */
@@ -40,7 +43,9 @@ export function findFailovers(
     const isDisturbed = disturbances.some(
       ({ fromMs, toMs }) => fromMs <= next.offeredAtMs && toMs >= kill.atMs,
     );
-    return [{ ms: Math.max(0, next.offeredAtMs - kill.atMs), isDisturbed }];
+    return [
+      { node: kill.node, killedAtMs: kill.atMs, ms: Math.max(0, next.offeredAtMs - kill.atMs), isDisturbed },
+    ];
   });
 }
 

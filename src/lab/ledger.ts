@@ -35,7 +35,12 @@ export interface Ledger {
   readonly tasks: Omit<LabReport["tasks"], "planned">;
   readonly findings: Findings;
   readonly executions: LabReport["executions"];
-  readonly failovers: readonly Failover[];
+  readonly failovers: readonly TaskFailover[];
+}
+
+export interface TaskFailover extends Failover {
+  readonly index: number;
+  readonly taskId: TaskId | null;
 }
 
 type Counts = { -readonly [Name in keyof Ledger["tasks"]]: Ledger["tasks"][Name] };
@@ -44,7 +49,7 @@ interface Draft {
   readonly tasks: Counts;
   readonly findings: Record<FindingName, { count: number; tasks: Findings[FindingName]["tasks"] }>;
   readonly executions: { total: number; refused: number; repeated_safe: number };
-  readonly failovers: Failover[];
+  readonly failovers: TaskFailover[];
 }
 
 /** Counts what became of every task, and finds what must not be. */
@@ -55,7 +60,9 @@ export function keepLedger(input: LedgerInput): Ledger {
     countExecutions(draft, line);
     if (recorded !== null) compare(draft, line, recorded);
     if (line.planned.effects === "safe" && line.entry.record !== null) {
-      draft.failovers.push(...findFailovers(line.entry.record.attempts, input.kills, input.disturbances));
+      const found = findFailovers(line.entry.record.attempts, input.kills, input.disturbances);
+      const task = { index: line.planned.index, taskId: line.entry.id ?? line.listed[0]?.id ?? null };
+      draft.failovers.push(...found.map((failover) => ({ ...failover, ...task })));
     }
   }
   return draft;

@@ -99,6 +99,10 @@ export const LabReport = z.object({
     within_1_s: Count,
     /** Not counted above: the coordinator was dead, stopped or without a disk in between. */
     disturbed: Count,
+    /** Those that took 1 s or longer. */
+    slow: z
+      .array(z.object({ index: Count, task_id: z.string().nullable(), node: z.string(), ms: Count }))
+      .max(maxNamedTasks),
   }),
   /** From the kill of the coordinator until it took work again. */
   outages: Distribution.extend({ total_ms: z.int() }),

@@ -3,7 +3,10 @@ import type { FaultKind } from "./fault-plan.ts";
 import type { InjectedFault } from "./fault-runner.ts";
 import type { LabSettings } from "./lab-settings.ts";
 import { isClean, type Ledger } from "./ledger.ts";
-import type { LabReport } from "./report.ts";
+import { type LabReport, maxNamedTasks } from "./report.ts";
+
+/** A failover that takes as long is named in the report. */
+const slowMs = 1000;
 
 /** What a run was like, besides its tasks. */
 export interface RunFacts {
@@ -29,7 +32,8 @@ export function toReport({ settings, version, directory, ledger, facts }: Report
   const outages = facts.injected
     .filter(({ kind }) => kind === "kill-coordinator")
     .map(({ startedAtMs, endedAtMs }) => endedAtMs - startedAtMs);
-  const calm = ledger.failovers.filter(({ isDisturbed }) => !isDisturbed).map(({ ms }) => ms);
+  const calm = ledger.failovers.filter(({ isDisturbed }) => !isDisturbed);
+  const calmMs = calm.map(({ ms }) => ms);
   const ended = ledger.tasks.succeeded + ledger.tasks.failed + ledger.tasks.cancelled + ledger.tasks.expired;
   return {
     format: 1,
@@ -52,9 +56,14 @@ export function toReport({ settings, version, directory, ledger, facts }: Report
     findings: ledger.findings,
     executions: ledger.executions,
     failover: {
-      ...toDistribution(calm),
-      within_1_s: calm.filter((ms) => ms < 1000).length,
+      ...toDistribution(calmMs),
+      within_1_s: calmMs.filter((ms) => ms < slowMs).length,
       disturbed: ledger.failovers.length - calm.length,
+      slow: calm
+        .filter(({ ms }) => ms >= slowMs)
+        .sort((a, b) => b.ms - a.ms)
+        .slice(0, maxNamedTasks)
+        .map(({ index, taskId, node, ms }) => ({ index, task_id: taskId, node, ms })),
     },
     outages: { ...toDistribution(outages), total_ms: outages.reduce((sum, ms) => sum + ms, 0) },
     timing: {

@@ -56,6 +56,7 @@ export const labTexts = {
     executions: "Executions",
     findings: "Findings",
     failover: "Failover (safe)",
+    slow: "Slow failover",
     outages: "Outages",
     throughput: "Throughput",
     memory: "Peak memory",

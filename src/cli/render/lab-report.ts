@@ -75,6 +75,12 @@ function aboutTimes(report: LabReport, texts: LabTexts): readonly Row[] {
             `${spread(failover)}; ${texts.withinSecond(failover.within_1_s)}${disturbed}`,
           ] as const,
         ]),
+    ...failover.slow.map(
+      ({ index, task_id, node, ms: took }): Row => [
+        labels.slow,
+        texts.named(index, task_id ?? "-", `${ms(took)}, ${node}`),
+      ],
+    ),
     ...(outages.count === 0 ? [] : [[labels.outages, spread(outages)] as const]),
     [labels.throughput, texts.throughput(timing.accepted_per_s, timing.done_per_s, timing.run_s)],
     [labels.memory, texts.memory(mib(resources.coordinator_peak_bytes), mib(resources.lab_peak_bytes))],
