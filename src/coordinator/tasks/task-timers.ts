@@ -1,13 +1,15 @@
 import type { Task } from "../../domain/tasks/task.ts";
-import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
+import { isCounted, type TaskEvent } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Deadlines } from "../../platform/deadlines.ts";
 import { type LiveTask, setTimer } from "./live-task.ts";
 import { createWallDeadlines } from "./wall-deadlines.ts";
 
-/** When the time of a task is over; epoch. null: it has not begun to run, as the task is queued and no node was asked yet. */
+/** When the time of a task is over; epoch. null: it has not begun to run, as the task is queued and no node took it yet. */
 export function endsAtMs({ message, attempts }: Task): number | null {
-  const fromMs = message.isSynchronous ? message.createdAtMs : (attempts[0]?.offeredAtMs ?? null);
+  const fromMs = message.isSynchronous
+    ? message.createdAtMs
+    : (attempts.find(isCounted)?.offeredAtMs ?? null);
   return fromMs === null ? null : fromMs + message.timeoutMs;
 }
 
@@ -33,18 +35,27 @@ interface TimerOptions {
 export function createTaskTimers({ clock, deadlines, report }: TimerOptions): TaskTimers {
   const wall = createWallDeadlines(clock, deadlines);
 
-  function timeOut(one: LiveTask): void {
-    const isNodeAway = one.isRecovering || (one.node !== null && !one.node.isOnline);
-    void report(one, { kind: "timed_out", isNodeAway });
+  function bound(one: LiveTask): void {
+    const atMs = one.isBounded ? null : endsAtMs(one.task);
+    if (atMs === null) return;
+    one.isBounded = true;
+    one.forgetTimeout = deadlines.in(atMs - clock.nowMs(), () => timeOut(one, atMs));
+  }
+
+  function timeOut(one: LiveTask, atMs: number): void {
+    const endsNow = endsAtMs(one.task);
+    if (endsNow !== null && endsNow <= atMs) {
+      const isNodeAway = one.isRecovering || (one.node !== null && !one.node.isOnline);
+      void report(one, { kind: "timed_out", isNodeAway });
+      return;
+    }
+    // It was refused where its time had begun: it begins anew where a node takes it.
+    one.isBounded = false;
+    bound(one);
   }
 
   return {
-    bound: (one) => {
-      const atMs = one.isBounded ? null : endsAtMs(one.task);
-      if (atMs === null) return;
-      one.isBounded = true;
-      one.forgetTimeout = deadlines.in(atMs - clock.nowMs(), () => timeOut(one));
-    },
+    bound,
     expire: (one) => {
       const { expiresAtMs } = one.task.message;
       if (expiresAtMs === null) return;

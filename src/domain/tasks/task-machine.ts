@@ -87,11 +87,14 @@ export function currentAttempt(task: Task): Attempt | null {
   return newest !== undefined && (newest.state === "offered" || newest.state === "started") ? newest : null;
 }
 
+/** Whether the attempt may have reached a runtime. */
+export function isCounted({ state, failure }: Attempt): boolean {
+  return state !== "refused" && failure?.class !== "lost_before_start";
+}
+
 /** Attempts that may have reached a runtime. */
 export function countedAttempts(task: Task): number {
-  return task.attempts.filter(
-    (attempt) => attempt.state !== "refused" && attempt.failure?.class !== "lost_before_start",
-  ).length;
+  return task.attempts.filter(isCounted).length;
 }
 
 const nothing: TaskStep = { change: null, next: { kind: "none" } };
@@ -244,8 +247,8 @@ function timeOut(task: Task, isNodeAway: boolean, nowMs: number): TaskStep {
 function timeOutQueued(task: Task, nowMs: number): TaskStep {
   const { timeoutMs, isSynchronous } = task.message;
   const tries = task.attempts.length;
-  // The time of a queued task begins with its first offer; before that only `expires_at` ends it.
-  if (tries === 0 && !isSynchronous) return nothing;
+  // The time of a queued task begins with its first offer that a node takes; before that only `expires_at` ends it.
+  if (!isSynchronous && countedAttempts(task) === 0) return nothing;
   const last = task.attempts.at(-1)?.failure?.message ?? "";
   const message =
     tries === 0

@@ -109,10 +109,16 @@ const whileQueued: readonly TransitionCase[] = [
     failure: "timeout",
   }),
   caseOf(
-    "time over before the first offer of a queued task",
+    "time over before the first try of a queued task",
     [asynchronous],
     timedOut(false),
     stays("queued", "–"),
+  ),
+  caseOf(
+    "time over after a refusal of a queued task",
+    [asynchronous, offered, refused],
+    timedOut(false),
+    stays("queued", "refused"),
   ),
 ];
 
