@@ -14,6 +14,7 @@ import {
   toMeshError,
   toUnreachableError,
 } from "./error-answer.ts";
+import { headersOf, isEventStream, pathOf, signalOf } from "./request-parts.ts";
 import { readRouteStream, type StreamEvent } from "./route-stream.ts";
 
 /** The part of `fetch` that is used; a browser's own fits. */
@@ -269,40 +270,6 @@ export function createMeshClient(options: MeshClientOptions): MeshClient {
       `the connection to ${baseUrl} ended before the answer did`,
     );
   }
-}
-
-function isEventStream(
-  response: Response,
-): response is Response & { readonly body: ReadableStream<Uint8Array> } {
-  const type = response.headers.get("content-type")?.split(";")[0]?.trim();
-  return response.status === 200 && type === "text/event-stream" && response.body !== null;
-}
-
-function pathOf(route: RouteContract, input: { params?: unknown; query?: unknown }): string {
-  const params = (input.params ?? {}) as Readonly<Record<string, unknown>>;
-  const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(String(params[name])),
-  );
-  const query = Object.entries((input.query ?? {}) as Readonly<Record<string, unknown>>)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]): [string, string] => [key, String(value)]);
-  return query.length === 0 ? path : `${path}?${new URLSearchParams(query).toString()}`;
-}
-
-function headersOf(token: string | null, body: unknown): Record<string, string> {
-  return {
-    accept: "application/json",
-    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-    ...(body === undefined ? {} : { "content-type": "application/json" }),
-  };
-}
-
-function signalOf(signal: AbortSignal | undefined, timeoutMs: number | null): { signal?: AbortSignal } {
-  const signals = [
-    ...(signal === undefined ? [] : [signal]),
-    ...(timeoutMs === null ? [] : [AbortSignal.timeout(timeoutMs)]),
-  ];
-  return signals.length === 0 ? {} : { signal: AbortSignal.any(signals) };
 }
 
 async function readText(
