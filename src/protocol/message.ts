@@ -37,7 +37,7 @@ export type Effects = z.infer<typeof Effects>;
 
 /**
  * Seconds. Of a message whose sender waits it bounds everything, from acceptance to answer; of a queued task everything
- * from its first offer on: how long that may take to come is `expires_at`'s to say.
+ * from the first offer on that a node takes: how long that may take to come is `expires_at`'s to say.
  */
 export const defaultTimeoutS = 600;
 

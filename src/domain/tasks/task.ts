@@ -35,7 +35,7 @@ export interface TaskMessage {
   readonly target: string | null;
   readonly effects: Effects;
   readonly infer: boolean;
-  /** Of a synchronous message from its acceptance, of a queued one from its first offer. */
+  /** Of a synchronous message from its acceptance, of a queued one from the first offer that a node takes. */
   readonly timeoutMs: number;
   readonly createdAtMs: number;
   /** Its sender waits for the answer: it ends when no node fits, and when its sender goes away without a key. */
