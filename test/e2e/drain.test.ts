@@ -201,6 +201,20 @@ describe("a drained node", () => {
     await expectGone();
   });
 
+  test("that is told to end has no longer than one that was not drained, and ends as well", async () => {
+    const answer = send(leaving, { content: "long" });
+    const run = await leavingRuntime.nextRun();
+    await drain();
+    await leaving.program().waitForLine(/draining/);
+    leaving.program().kill("SIGTERM");
+    await leaving.program().waitForLine(/stopping .*limitMs=30000/);
+    run.write("fine");
+    run.finish();
+    expect((await answer).status).toBe(200);
+    expect(await leaving.program().exited).toEqual({ code: 0, signal: null });
+    expect(await nodeNames()).toEqual([staying.name]);
+  });
+
   test("that is started again is a node like any other", async () => {
     await drain();
     await expectGone();
