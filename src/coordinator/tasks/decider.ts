@@ -24,7 +24,7 @@ export function createDecider(router: Router): Decider {
     // A queued task can wait for a breaker to close; a sender who waits is better served by a doubtful node than by none.
     if (!message.isSynchronous || !isBrokenOff(decided)) return decided;
     const lastResort = router.decideAsLastResort(message, excluded, waitingSinceMs);
-    return lastResort.outcome === "assigned" ? lastResort : decided;
+    return lastResort.outcome === "unroutable" ? decided : lastResort;
   };
 
   return {

@@ -11,6 +11,8 @@ import type { TaskTimers } from "./task-timers.ts";
 export interface Offering {
   /** Decides anew. Without effect on a task that has ended or is on a node. */
   readonly route: (one: LiveTask) => void;
+  /** Its time has come: it gets in line behind those who wait already. */
+  readonly join: (one: LiveTask) => void;
   /** Writes the current attempt, which is on record now, to its node. */
   readonly sendOffer: (one: LiveTask) => void;
 }
@@ -50,8 +52,13 @@ export function createOffering(options: OfferingOptions): Offering {
 
   function waitForTime(one: LiveTask, notBeforeMs: number): void {
     placement.waitForTime(one);
-    timers.at(one, notBeforeMs, () => route(one));
+    timers.at(one, notBeforeMs, () => join(one));
     notify(one);
+  }
+
+  function join(one: LiveTask): void {
+    one.comingIn ??= "behind";
+    route(one);
   }
 
   function place(one: LiveTask): void {
@@ -102,5 +109,5 @@ export function createOffering(options: OfferingOptions): Offering {
     notify(one);
   }
 
-  return { route, sendOffer };
+  return { route, join, sendOffer };
 }

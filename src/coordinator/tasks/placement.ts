@@ -197,7 +197,9 @@ function serveNode(
   node: MeshNode,
   { room, review, isRefused }: Watched & { readonly isRefused: boolean },
 ): void {
-  if (unavailability(node) !== null) return;
+  const obstacle = unavailability(node);
+  // As a last resort a synchronous message goes to a node whose circuit breaker is open.
+  if (obstacle !== null && obstacle !== "breaker_open") return;
   // A slot that a refusal gives back is hardly free: two that wait for it would hand it round as fast as they can.
   const lanes = room.lanesOn(node.id).filter(({ spec }) => !(isRefused && spec.isAlone));
   review.serve(lanes, () => node.inFlight < node.slots);

@@ -5,6 +5,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import { createLiveTask, type LiveTask } from "./live-task.ts";
+import type { Offering } from "./offering.ts";
 import type { TaskTimers } from "./task-timers.ts";
 import type { TasksByNode } from "./tasks-by-node.ts";
 
@@ -18,7 +19,7 @@ interface TakeUpOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly live: Map<LiveTask["id"], LiveTask>;
-  readonly route: (one: LiveTask) => void;
+  readonly offering: Offering;
   readonly report: (one: LiveTask, event: TaskEvent) => Promise<boolean>;
 }
 
@@ -27,7 +28,7 @@ interface TakeUpOptions {
  * it goes on only when it carries an idempotency key, with which the client can come back.
  */
 export function createTakeUp(options: TakeUpOptions): (task: Task) => void {
-  const { timers, clock, random, route, report } = options;
+  const { timers, clock, random, offering, report } = options;
 
   return (task) => {
     const one = toLiveTask(task, options);
@@ -44,8 +45,8 @@ export function createTakeUp(options: TakeUpOptions): (task: Task) => void {
       timers.in(one, recoveryGraceMs, () => void report(one, event));
     } else if (isWanted) {
       const pauseMs = retryAtMs(task, random.next()) - clock.nowMs();
-      if (pauseMs > 0) timers.in(one, pauseMs, () => route(one));
-      else route(one);
+      if (pauseMs > 0) timers.in(one, pauseMs, () => offering.join(one));
+      else offering.route(one);
     }
   };
 }

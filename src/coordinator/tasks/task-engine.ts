@@ -97,6 +97,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     byNode,
     timers,
     route,
+    join: offering.join,
     drop,
     onPaused: tellWhenQuiet,
   });
@@ -109,7 +110,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     drop,
     finish: transitions.finish,
   });
-  const takeUp = createTakeUp({ ...options, byNode, timers, live, route, report });
+  const takeUp = createTakeUp({ ...options, byNode, timers, live, offering, report });
   const submit = createRepeatGuard({ store, findLive: find, accept });
 
   function find(id: TaskId): LiveTask | null {

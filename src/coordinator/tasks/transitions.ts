@@ -48,7 +48,9 @@ interface TransitionOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Finds it a node now, or when it is its turn. */
   readonly route: (one: LiveTask) => void;
+  readonly join: (one: LiveTask) => void;
   /** The task is no more than a record now. */
   readonly drop: (one: LiveTask) => void;
   /** A task has no attempt any more, and goes on. */
@@ -145,7 +147,7 @@ export function createTransitions(options: TransitionOptions): Transitions {
     one.avoid = next.avoid;
     options.onPaused();
     if (next.afterMs === 0) route(one);
-    else timers.in(one, next.afterMs, () => route(one));
+    else timers.in(one, next.afterMs, () => options.join(one));
   }
 
   function moveWhenPossible(one: LiveTask, attempt: AttemptNumber): void {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createManualClock } from "../../../test/support/manual-clock.ts";
 import { createDeadlines } from "../../platform/deadlines.ts";
-import { createWallDeadlines, lookEveryMs } from "./wall-deadlines.ts";
+import { createWallDeadlines, lookEveryMs, maxFiredAtOnce } from "./wall-deadlines.ts";
 
 function create() {
   const clock = createManualClock();
@@ -65,4 +65,25 @@ test("one that is forgotten does not fire, and one that throws keeps no other fr
   clock.advance(100);
   expect(fired).toEqual(["a"]);
   expect(faults).toHaveLength(1);
+});
+
+test("many of the same moment fire in the order in which they were set, a part of them at a time", () => {
+  const clock = createManualClock();
+  const deadlines = createDeadlines(clock);
+  const fired: string[] = [];
+  const most: number[] = [];
+  const noting = (callback: () => void) => () => {
+    const before = fired.length;
+    callback();
+    most.push(fired.length - before);
+  };
+  const wall = createWallDeadlines(clock, {
+    ...deadlines,
+    in: (delayMs, callback) => deadlines.in(delayMs, noting(callback)),
+  });
+  const names = Array.from({ length: maxFiredAtOnce + 10 }, (_, index) => `${index}`);
+  for (const name of names) wall.at(clock.nowMs() + 100, () => fired.push(name));
+  clock.advance(200);
+  expect(fired).toEqual(names);
+  expect(Math.max(...most)).toBe(maxFiredAtOnce);
 });

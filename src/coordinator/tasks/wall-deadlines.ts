@@ -14,13 +14,21 @@ export interface WallDeadlines {
 /** How often the clock is looked at while a moment is awaited. */
 export const lookEveryMs = 1_000;
 
+/** Moments that fire in one turn of the event loop; those beyond follow within the resolution of the deadlines. */
+export const maxFiredAtOnce = 250;
+
 interface Moment extends HeapNode {
   readonly atMs: number;
+  /** Of equal moments the one that was set first fires first. */
+  readonly number: number;
   readonly callback: () => void;
 }
 
 export function createWallDeadlines(clock: Clock, deadlines: Deadlines): WallDeadlines {
-  const moments = createOrderedHeap<Moment>((left, right) => left.atMs < right.atMs);
+  const moments = createOrderedHeap<Moment>((left, right) =>
+    left.atMs === right.atMs ? left.number < right.number : left.atMs < right.atMs,
+  );
+  let lastNumber = 0;
   let forgetLook: ForgetDeadline | null = null;
   /** Monotonic. */
   let lookAtMs = Number.POSITIVE_INFINITY;
@@ -40,7 +48,9 @@ export function createWallDeadlines(clock: Clock, deadlines: Deadlines): WallDea
     forgetLook = null;
     lookAtMs = Number.POSITIVE_INFINITY;
     try {
-      for (let next = moments.least(); next !== null && next.atMs <= clock.nowMs(); next = moments.least()) {
+      for (let fired = 0; fired < maxFiredAtOnce; fired += 1) {
+        const next = moments.least();
+        if (next === null || next.atMs > clock.nowMs()) break;
         moments.remove(next);
         next.callback();
       }
@@ -52,7 +62,8 @@ export function createWallDeadlines(clock: Clock, deadlines: Deadlines): WallDea
 
   return {
     at: (atMs, callback) => {
-      const moment: Moment = { atMs, callback, heapIndex: -1 };
+      lastNumber += 1;
+      const moment: Moment = { atMs, number: lastNumber, callback, heapIndex: -1 };
       moments.add(moment);
       arm();
       return () => moments.remove(moment);

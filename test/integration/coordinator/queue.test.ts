@@ -236,6 +236,18 @@ describe("a task that is not to start before a moment", () => {
     expect(rig.sent).toEqual(["offer 1 to one"]);
   });
 
+  test("gets in line behind those who wait when its time comes", async () => {
+    const requires = { os: "darwin" } as const;
+    for (const content of ["a", "b", "c"]) await submit(content, { requires, source: content });
+    await submit("later", { requires, notBeforeMs: inMs(30) });
+    const stalling = rig.stallAtDecision(2);
+    stalling.start();
+    await rig.join("mac", { capabilities: requires, slots: 3 });
+    stalling.stop();
+    for (let turn = 0; turn < 5; turn += 1) await rig.elapse(30);
+    expect(rig.offered).toEqual(["a", "b", "c"]);
+  });
+
   test("can be cancelled meanwhile", async () => {
     await rig.join("one");
     const one = await submit("x", { notBeforeMs: inMs(60_000) });
@@ -389,72 +401,93 @@ describe("what becomes free", () => {
   });
 });
 
+/** 10,000 messages take a while on a machine that is busy. */
+const manyMs = 30_000;
+
 describe("many that wait", () => {
-  test("cost a handful of decisions when a node joins that can serve none of them", async () => {
-    const requires = { os: "darwin" } as const;
-    await rig.join("plain");
-    await Promise.all(Array.from({ length: 10_000 }, () => submit("x", { requires })));
-    const before = rig.decisions();
-    await rig.join("other");
-    await rig.settle();
-    expect(rig.decisions() - before).toBeLessThan(5);
-    await rig.join("mac", { capabilities: requires, slots: 3 });
-    // One decision for each that goes, and one for each step in which the others learn of a node more.
-    for (let turn = 0; turn < 5; turn += 1) await rig.elapse(1);
-    expect(rig.decisions() - before).toBeLessThan(50);
-    expect(rig.sent).toHaveLength(3);
-    const rest = [...rig.sent];
-    expect(rest.every((line) => line.endsWith("to mac"))).toBe(true);
-  });
+  test(
+    "cost a handful of decisions when a node joins that can serve none of them",
+    async () => {
+      const requires = { os: "darwin" } as const;
+      await rig.join("plain");
+      await Promise.all(Array.from({ length: 10_000 }, () => submit("x", { requires })));
+      const before = rig.decisions();
+      await rig.join("other");
+      await rig.settle();
+      expect(rig.decisions() - before).toBeLessThan(5);
+      await rig.join("mac", { capabilities: requires, slots: 3 });
+      // One decision for each that goes, and one for each step in which the others learn of a node more.
+      for (let turn = 0; turn < 5; turn += 1) await rig.elapse(1);
+      expect(rig.decisions() - before).toBeLessThan(50);
+      expect(rig.sent).toHaveLength(3);
+      const rest = [...rig.sent];
+      expect(rest.every((line) => line.endsWith("to mac"))).toBe(true);
+    },
+    manyMs,
+  );
 
-  test("for as many different things are asked of a node that joins only where it could serve", async () => {
-    await rig.join("plain");
-    const mac = { requires: { os: "darwin" as const } };
-    for (let index = 0; index < 200; index += 1) await submit("x", { session: `talk ${index}`, ...mac });
-    await rig.rules.add({ match: { source: "night" }, targets: ["mac"], otherwise: "queue" });
-    await rig.elapse(1);
-    const ruled = await submit("ruled", { source: "night" });
-    expect(ruled.task.state).toBe("queued");
-    const before = rig.decisions();
-    await rig.join("pc", { slots: 99 });
-    await rig.settle();
-    expect(rig.decisions() - before).toBe(0);
-    await rig.join("mac", { slots: 1 });
-    await rig.settle();
-    expect(rig.decisions() - before).toBeLessThan(5);
-    expect(rig.offered).toEqual(["ruled"]);
-  });
+  test(
+    "for as many different things are asked of a node that joins only where it could serve",
+    async () => {
+      await rig.join("plain");
+      const mac = { requires: { os: "darwin" as const } };
+      for (let index = 0; index < 200; index += 1) await submit("x", { session: `talk ${index}`, ...mac });
+      await rig.rules.add({ match: { source: "night" }, targets: ["mac"], otherwise: "queue" });
+      await rig.elapse(1);
+      const ruled = await submit("ruled", { source: "night" });
+      expect(ruled.task.state).toBe("queued");
+      const before = rig.decisions();
+      await rig.join("pc", { slots: 99 });
+      await rig.settle();
+      expect(rig.decisions() - before).toBe(0);
+      await rig.join("mac", { slots: 1 });
+      await rig.settle();
+      expect(rig.decisions() - before).toBeLessThan(5);
+      expect(rig.offered).toEqual(["ruled"]);
+    },
+    manyMs,
+  );
 
-  test("do not hold up the event loop when the rules change, and are all decided anew", async () => {
-    await rig.join("plain", { slots: 1 });
-    const requires = { os: "darwin" } as const;
-    await Promise.all(Array.from({ length: 2_000 }, () => submit("x", { requires })));
-    const before = rig.decisions();
-    await rig.rules.add({ match: { requires_os: "darwin" }, otherwise: "queue" });
-    await rig.elapse(0);
-    // Manual time stands still within a turn: what is measured here is that each is decided, once.
-    for (let turn = 0; turn < 10; turn += 1) await rig.elapse(1);
-    expect(rig.decisions() - before).toBeGreaterThanOrEqual(2_000);
-    expect(rig.decisions() - before).toBeLessThan(2_100);
-  });
+  test(
+    "do not hold up the event loop when the rules change, and are all decided anew",
+    async () => {
+      await rig.join("plain", { slots: 1 });
+      const requires = { os: "darwin" } as const;
+      await Promise.all(Array.from({ length: 2_000 }, () => submit("x", { requires })));
+      const before = rig.decisions();
+      await rig.rules.add({ match: { requires_os: "darwin" }, otherwise: "queue" });
+      await rig.elapse(0);
+      // Manual time stands still within a turn: what is measured here is that each is decided, once.
+      for (let turn = 0; turn < 10; turn += 1) await rig.elapse(1);
+      expect(rig.decisions() - before).toBeGreaterThanOrEqual(2_000);
+      expect(rig.decisions() - before).toBeLessThan(2_100);
+    },
+    manyMs,
+  );
 
-  test("are 10,000 at most, parked, delayed and for slots together, also when they come at once", async () => {
-    const inAnHour = rig.clock.nowMs() + 3_600_000;
-    await Promise.all(Array.from({ length: 3_000 }, () => submit("later", { notBeforeMs: inAnHour })));
-    const kinds = { requires: { os: "darwin" as const } };
-    const results = await Promise.allSettled(
-      Array.from({ length: maxWaiting - 3_000 + 5 }, (_, index) => submit("x", index % 2 === 0 ? kinds : {})),
-    );
-    const refused = results.filter(({ status }) => status === "rejected");
-    expect(refused).toHaveLength(5);
-    expect(refused[0]).toMatchObject({ reason: { code: "QUEUE_FULL" } });
-    expect(rig.engine.size()).toBe(maxWaiting);
-    await expect(submit("later", { notBeforeMs: inAnHour })).rejects.toMatchObject({ code: "QUEUE_FULL" });
-    const first = results.find((result) => result.status === "fulfilled");
-    if (first?.status === "fulfilled") rig.engine.cancel(first.value);
-    await rig.settle();
-    await submit("x");
-  });
+  test(
+    "are 10,000 at most, parked, delayed and for slots together, also when they come at once",
+    async () => {
+      const inAnHour = rig.clock.nowMs() + 3_600_000;
+      await Promise.all(Array.from({ length: 3_000 }, () => submit("later", { notBeforeMs: inAnHour })));
+      const kinds = { requires: { os: "darwin" as const } };
+      const results = await Promise.allSettled(
+        Array.from({ length: maxWaiting - 3_000 + 5 }, (_, index) =>
+          submit("x", index % 2 === 0 ? kinds : {}),
+        ),
+      );
+      const refused = results.filter(({ status }) => status === "rejected");
+      expect(refused).toHaveLength(5);
+      expect(refused[0]).toMatchObject({ reason: { code: "QUEUE_FULL" } });
+      expect(rig.engine.size()).toBe(maxWaiting);
+      await expect(submit("later", { notBeforeMs: inAnHour })).rejects.toMatchObject({ code: "QUEUE_FULL" });
+      const first = results.find((result) => result.status === "fulfilled");
+      if (first?.status === "fulfilled") rig.engine.cancel(first.value);
+      await rig.settle();
+      await submit("x");
+    },
+    manyMs,
+  );
 });
 
 describe("a circuit breaker that is open", () => {
@@ -473,6 +506,17 @@ describe("a circuit breaker that is open", () => {
     rig.registry.setBreakers(node, { isOpen: false, breakers: [], onReserved: null }, true);
     await rig.settle();
     expect(rig.sent).toEqual(["offer 1 to one"]);
+  });
+
+  test("does not keep a synchronous message either that waits for a slot there", async () => {
+    const node = await open("one");
+    const running = await Promise.all(Array.from({ length: 4 }, () => rig.engine.submit(rig.message())));
+    await rig.engine.submit(rig.message({ content: "waits" }));
+    const [first] = running;
+    expect(node.inFlight).toBe(4);
+    if (first !== undefined) await answer(first);
+    await rig.settle();
+    expect(rig.offered.at(-1)).toBe("waits");
   });
 
   test("does not keep a synchronous message that would have nowhere else to go", async () => {

@@ -194,7 +194,7 @@ describe("a queued task that no node can serve", () => {
     const { status, body, headers } = await mesh.call("POST", "/api/v1/tasks", input);
     expect({ status, code: body.code }).toEqual({ status: 503, code: "QUEUE_FULL" });
     expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
-  });
+  }, 30_000);
 });
 
 describe("scheduling", () => {
