@@ -59,6 +59,8 @@ export interface DirectNodeDeps {
 /** One node with a direct endpoint: its calls, its probes, and whether it is online. */
 export interface DirectNode {
   readonly start: () => void;
+  /** Something has happened to the node elsewhere. */
+  readonly look: () => void;
   readonly isOpen: () => boolean;
   readonly state: () => DirectNodeState;
   /** It has registered again, perhaps from another address, with what it runs still running. */
@@ -237,6 +239,7 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
       update();
       void probeOnce();
     },
+    look: update,
     isOpen: () => link.isOpen,
     state: () => state,
     takeAgain: (newTarget, newState) => {

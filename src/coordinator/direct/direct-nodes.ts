@@ -68,6 +68,9 @@ export function createDirectNodes(options: DirectNodesOptions): DirectNodes {
     direct?.leave(isRemoved);
   });
 
+  // A link of the same node, which has made way, has closed.
+  events.on("node.offline", ({ nodeId }) => nodes.get(nodeId)?.look());
+
   return {
     take: (node, state) => {
       const known = nodes.get(node.id);

@@ -186,6 +186,7 @@ describe("a classic node", () => {
     });
     expect(again.nodeId).toBe(classic.nodeId);
     expect((await linked.closed).code).toBe(4410);
+    await until("it is online", async () => (await nodeInfo(mesh, "old-mac")).status === "online", 3_000);
     expect((await mesh.send("hello")).body.response).toBe("classic: hello");
   });
 
