@@ -234,3 +234,25 @@ test("many readers share one long answer, those who never read included", async 
   expect(events?.at(-1)?.data.response).toHaveLength(3 * 1024 * 1024);
   for (const { leave } of streams) leave();
 });
+
+test("a stream ends with a stopping coordinator, and begins anew with the next one", async () => {
+  await using other = await createTestCoordinator();
+  const path = (id: string) => `http://127.0.0.1:${other.port()}/api/v1/tasks/${id}/stream`;
+  const headers = { authorization: `Bearer ${other.token}` };
+  const { body } = await addTask(other, "outlives", { requires: { os: "darwin" } });
+  const before = readEvents(await fetch(path(body.id), { headers }));
+  expect((await before.next()).value).toMatchObject({ event: "decision", data: { attempt: 0 } });
+  const restarted = other.restart();
+  expect((await before.next()).value).toMatchObject({
+    event: "error",
+    data: { code: "COORDINATOR_STOPPING" },
+  });
+  await restarted;
+  const after = readEvents(
+    await fetch(path(body.id), { headers: { ...headers, "last-event-id": "old:1:0:5" } }),
+  );
+  const mac = await other.join({ name: "mac", capabilities: { os: "darwin" } });
+  mac.answer(await mac.nextOffer("outlives"), "after the restart");
+  const rest = await Array.fromAsync(after);
+  expect(rest.at(-1)).toMatchObject({ event: "result", data: { response: "after the restart" } });
+});
