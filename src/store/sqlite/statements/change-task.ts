@@ -12,8 +12,27 @@ export interface ChangeTask {
   readonly putAttempt: (id: TaskId, attempt: Attempt) => void;
 }
 
+/** The most frequent transition: the first attempt has brought the answer. */
+function prepareSucceedFirst(database: Database) {
+  // A task whose newest attempt is the first has no other, so its list is written as a whole.
+  const update = database.prepare(`
+    update tasks set state = ?, ended_at_ms = ?, attempts = ?, response = ?
+    where id = ? and attempt = 1 and state in ('queued', 'running')`);
+
+  /** @returns null when it is another transition */
+  return (id: TaskId, fence: TaskFence, change: TaskChange): boolean | null => {
+    const { state, endedAtMs, response, attempts, ...others } = change;
+    const [attempt] = attempts ?? [];
+    const isOther =
+      fence.attempt !== 1 || attempt?.number !== 1 || attempts?.length !== 1 || state !== "succeeded";
+    if (isOther || endedAtMs === undefined || response === undefined) return null;
+    for (const _ in others) return null;
+    return update.run(state, endedAtMs, `[${JSON.stringify(attempt)}]`, response, id).changes > 0;
+  };
+}
+
 /**
- * One statement for every transition: nothing ever changes back to null, so null means that a column stays. Its fence
+ * One statement for every other transition: nothing ever changes back to null, so null means that a column stays. Its fence
  * is part of it.
  */
 export function prepareChangeTask(database: Database): ChangeTask {
@@ -29,6 +48,7 @@ export function prepareChangeTask(database: Database): ChangeTask {
       decision = coalesce(?9, decision),
       response = coalesce(?10, response)
     where id = ?11 and attempt = ?12 and state in ('queued', 'running')`);
+  const succeedFirst = prepareSucceedFirst(database);
   const updateAttempt = database.prepare(`
     update tasks set attempts = json_set(attempts, ?, json(?)) where id = ?`);
 
@@ -39,6 +59,8 @@ export function prepareChangeTask(database: Database): ChangeTask {
   return {
     putAttempt,
     change: (id, fence, change) => {
+      const hasSucceeded = succeedFirst(id, fence, change);
+      if (hasSucceeded !== null) return hasSucceeded;
       const [first, ...others] = change.attempts ?? [];
       const { changes } = update.run(
         change.state ?? null,
