@@ -37,12 +37,8 @@ describe("claw-mesh lab", () => {
     const args = ["--nodes", "4", "--tasks", "600", "--chaos", "--seed", "11"];
     const result = await lab(directory.path, ...args, "--json", "--report", "report.json");
     const report = LabReport.parse(result.json());
-    expect({ findings: report.findings, unclear: report.tasks.unclear }).toEqual({
-      findings: Object.fromEntries(
-        Object.keys(report.findings).map((name) => [name, { count: 0, tasks: [] }]),
-      ),
-      unclear: 0,
-    });
+    const found = Object.entries(report.findings).filter(([, { count }]) => count > 0);
+    expect({ found, unclear: report.tasks.unclear }).toEqual({ found: [], unclear: 0 });
     expect(result.exitCode).toBe(0);
     expect(report.tasks).toMatchObject({ planned: 600, accepted: 600 });
     const { succeeded, failed, cancelled, expired } = report.tasks;
