@@ -79,7 +79,9 @@ async function main(folder: string): Promise<void> {
     });
   const root = join(import.meta.dir, "..");
   const files = [...new Bun.Glob("{src,test,scripts}/**/*.test.ts").scanSync({ cwd: root })].sort();
-  const isOpenclaw = (file: string) => file.startsWith("test/openclaw/");
+  /** Steps that run one folder; `tests` runs all others. */
+  const folders = { fault: "test/fault/", openclaw: "test/openclaw/" };
+  const isApart = (file: string) => Object.values(folders).some((folder) => file.startsWith(folder));
   const loadReport = (name: string) =>
     Bun.file(join(folder, `${name}.xml`))
       .text()
@@ -88,9 +90,15 @@ async function main(folder: string): Promise<void> {
     {
       step: "tests",
       xml: await loadReport("tests"),
-      expectedFiles: files.filter((file) => !isOpenclaw(file)),
+      expectedFiles: files.filter((file) => !isApart(file)),
     },
-    { step: "openclaw", xml: await loadReport("openclaw"), expectedFiles: files.filter(isOpenclaw) },
+    ...(await Promise.all(
+      Object.entries(folders).map(async ([step, folder]) => ({
+        step,
+        xml: await loadReport(step),
+        expectedFiles: files.filter((file) => file.startsWith(folder)),
+      })),
+    )),
   ]);
   for (const note of summary.notes) console.log(note);
   console.log(`${summary.passed} passed, ${summary.failed} failed`);
