@@ -7,6 +7,7 @@ import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime
 import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
 import { type ConnectionOptions, createConnection, type GatewayConnection } from "./connection.ts";
 import { fenceAttempt } from "./fence.ts";
+import { createLateFences } from "./late-fence.ts";
 import { probeGateway } from "./probe.ts";
 import { reattachAttempt, runAttempt } from "./run.ts";
 import type { GatewayAccess } from "./run-context.ts";
@@ -59,6 +60,7 @@ export function createOpenclawRuntime(options: OpenclawOptions): Runtime {
   const access = createGatewayAccess({ ...options, log });
   const { connection } = access;
   const running = new Set<StopSignal>();
+  const lateFences = createLateFences(access);
   let stopSweep: (() => void) | null = null;
   let isClosed = false;
 
@@ -67,16 +69,19 @@ export function createOpenclawRuntime(options: OpenclawOptions): Runtime {
     stopSweep ??= startSessionSweep(access);
   };
 
-  const attend = async <T>(
+  const attend = async <T extends RunOutcome | null>(
     attempt: RuntimeAttempt,
     control: RunControl,
     work: (how: { readonly control: RunControl; readonly stop: StopSignal }) => Promise<T>,
   ): Promise<T> => {
     begin();
+    lateFences.forget(attempt);
     const stop = createStopSignal(clock, control.signal, attempt.timeoutMs);
     running.add(stop);
     try {
-      return await work({ control, stop });
+      const outcome = await work({ control, stop });
+      if (isGivenUp(outcome, stop)) lateFences.owe(attempt);
+      return outcome;
     } finally {
       running.delete(stop);
       stop.dispose();
@@ -107,9 +112,17 @@ export function createOpenclawRuntime(options: OpenclawOptions): Runtime {
     close: () => {
       isClosed = true;
       stopSweep?.();
+      lateFences.stop();
       for (const stop of [...running]) stop.stop("closed");
       connection.close();
       return Promise.resolve();
     },
   };
+}
+
+/** Somebody wanted it to stop, and the gateway may go on with it, now or after its next start. */
+function isGivenUp(outcome: RunOutcome | null, stop: StopSignal): boolean {
+  const cause = stop.cause();
+  const isWanted = cause === null || cause === "closed";
+  return !isWanted && outcome?.kind === "lost" && outcome.started && !outcome.fenced;
 }
