@@ -9,10 +9,11 @@ import {
 } from "../../protocol/direct.ts";
 import { type AttemptKey, type NodeId, toAttemptKey } from "../../protocol/ids.ts";
 import { toIsoTime } from "../../protocol/iso-time.ts";
-import type { CoordinatorFrame, OfferFrame } from "../../protocol/link/v1/frames.ts";
+import type { AttemptRef, CoordinatorFrame, OfferFrame } from "../../protocol/link/v1/frames.ts";
 import { nodePrincipal } from "../auth/principal.ts";
 import type { AttemptFrame } from "../dispatch/attempt-reports.ts";
 import type { LinkToNode } from "../nodes/mesh-node.ts";
+import type { CallBudget } from "./call-budget.ts";
 import { type DeliveryOutcome, maxDeliveryBytes, toDeliveryOutcome } from "./delivery-outcome.ts";
 
 /** Where and with what a node is called; changes when it registers again. */
@@ -28,6 +29,7 @@ export interface DirectLinkDeps {
   readonly nodeId: NodeId;
   readonly target: () => DirectTarget;
   readonly safeFetch: SafeFetch;
+  readonly budget: CallBudget;
   readonly clock: Clock;
   /** Whether the endpoint answers now. */
   readonly probe: (limitMs: number) => Promise<boolean>;
@@ -47,6 +49,8 @@ export interface DirectLink extends LinkToNode {
   /** Ends all calls. `reason` null: and says nothing about them. */
   readonly abandon: (reason: string | null) => void;
 }
+
+const fullMessage = "too many direct calls run at once";
 
 interface Delivery {
   readonly offer: OfferFrame;
@@ -76,6 +80,7 @@ export function createDirectLink(deps: DirectLinkDeps): DirectLink {
       signal: controller.signal,
       onConnected: () => deps.onFrame(link, { type: "started", task, attempt }),
     });
+    deps.budget.giveBack();
     if (deliveries.get(key) !== delivery) return;
     deliveries.delete(key);
     const outcome = toDeliveryOutcome({ task, attempt }, answer);
@@ -88,6 +93,12 @@ export function createDirectLink(deps: DirectLinkDeps): DirectLink {
       case "offer": {
         const key = toAttemptKey(frame.task, frame.attempt);
         if (!isOpen || deliveries.has(key)) return;
+        if (!deps.budget.take()) {
+          const refusal = { type: "refuse", ...toRef(frame), reason: "full", message: fullMessage } as const;
+          // Whoever sends the offer is in the middle of that.
+          queueMicrotask(() => deps.onFrame(link, refusal));
+          return;
+        }
         const delivery = { offer: frame, controller: new AbortController() };
         deliveries.set(key, delivery);
         void deliver(key, delivery);
@@ -143,6 +154,10 @@ export function createDirectLink(deps: DirectLinkDeps): DirectLink {
     },
   };
   return link;
+}
+
+function toRef({ task, attempt }: OfferFrame): AttemptRef {
+  return { task, attempt };
 }
 
 /** The body of a delivery: what the classic tool takes, in its order. */

@@ -8,6 +8,7 @@ import type { SafeAnswer } from "../../platform/safe-fetch.ts";
 import { adminPrincipal } from "../auth/principal.ts";
 import type { MeshEvents } from "../events/mesh-events.ts";
 import { createNodeRegistry } from "../nodes/registry.ts";
+import { createCallBudget } from "./call-budget.ts";
 import { createDirectNode, readTarget } from "./direct-node.ts";
 import { heartbeatLimitMs, newHealth, probeIntervalMs } from "./node-health.ts";
 
@@ -58,6 +59,7 @@ async function start(parts: { readonly isHere: boolean } = { isHere: true }) {
       probed.push(url);
       return Promise.resolve(answer);
     },
+    budget: createCallBudget(),
     clock,
     log: silentLog,
     onGone: () => {},

@@ -12,6 +12,7 @@ import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { LiveTask } from "../tasks/live-task.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
+import type { CallBudget } from "./call-budget.ts";
 import type { DeliveryOutcome } from "./delivery-outcome.ts";
 import { createDirectLink, type DirectLink, type DirectTarget } from "./direct-link.ts";
 import {
@@ -50,6 +51,7 @@ export interface DirectNodeDeps {
   readonly engine: Pick<TaskEngine, "onNode" | "report" | "resume">;
   readonly reports: AttemptReports;
   readonly safeFetch: SafeFetch;
+  readonly budget: CallBudget;
   readonly clock: Clock;
   readonly log: Log;
   /** It is no direct node any more. */
@@ -76,6 +78,8 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
   const { node, registry, engine, clock, log } = deps;
   let { target, state, health } = deps;
   let isEcho = false;
+  /** Why its address was not called when that was tried last. */
+  let refusal: string | null = null;
   let isWatching = false;
   let cancelProbe: CancelTimer = () => {};
   let cancelDrain: CancelTimer = () => {};
@@ -84,6 +88,7 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
     nodeId: node.id,
     target: () => target,
     safeFetch: deps.safeFetch,
+    budget: deps.budget,
     clock,
     probe,
     lastSeenMs: () => health.heartbeatAtMs,
@@ -173,6 +178,13 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
       timeoutMs: Math.min(limitMs, probeLimitMs),
       maxBytes: maxProbeBytes,
     });
+    if (answer.kind === "refused" && answer.reason !== refusal) {
+      log.warn(`node ${node.name} is not called: ${answer.reason}`, {
+        node: node.id,
+        endpoint: target.endpoint,
+      });
+    }
+    refusal = answer.kind === "refused" ? answer.reason : null;
     return answer.kind === "answered" && answer.status === 200;
   }
 

@@ -11,6 +11,7 @@ import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
+import { createCallBudget } from "./call-budget.ts";
 import { createDirectNode, type DirectNode, type DirectNodeState, readTarget } from "./direct-node.ts";
 import { newHealth } from "./node-health.ts";
 
@@ -41,6 +42,7 @@ export interface DirectNodes {
 export function createDirectNodes(options: DirectNodesOptions): DirectNodes {
   const { registry, engine, events, clock, log } = options;
   const nodes = new Map<NodeId, DirectNode>();
+  const budget = createCallBudget();
 
   function watch(node: MeshNode, state: DirectNodeState, isHere: boolean): DirectNode | null {
     const target = readTarget(node);
@@ -51,6 +53,7 @@ export function createDirectNodes(options: DirectNodesOptions): DirectNodes {
     const health = newHealth(clock.monotonicMs(), isHere);
     const direct = createDirectNode({
       ...options,
+      budget,
       node,
       state,
       target,

@@ -113,6 +113,7 @@ export function createCoordinatorCalls({ url, fetch, proxyUrl }: CoordinatorCall
         await client(null).call(listRoute, {});
         const response = await fetch(`${url}${apiPrefix}/link`, {
           redirect: "manual",
+          signal: AbortSignal.timeout(answerLimitMs),
           ...(credential === null ? {} : { headers: { authorization: `Bearer ${credential}` } }),
         });
         await response.body?.cancel();

@@ -209,7 +209,9 @@ async function startDirect(parts: Parts): Promise<RunningNodeAgent> {
 
   /** Takes nothing new, finishes what runs, and then leaves; the coordinator is told first, so that it sends nothing. */
   const stop = async (reason: string, limitMs: number) => {
-    onStatus?.({ state: "stopping", running: attempts.inFlight() });
+    const running = attempts.inFlight();
+    log.info("stopping", { running, limitMs });
+    onStatus?.({ state: "stopping", running });
     isLeaving = true;
     await tellOffline();
     attempts.drain();
@@ -219,6 +221,8 @@ async function startDirect(parts: Parts): Promise<RunningNodeAgent> {
       attempts.stopAll("cancelled");
       await wait.until(isIdle, settleLimitMs);
     }
+    // No heartbeat may follow: the coordinator would not know the node, and it would register again.
+    ended.abort(new MeshError("COORDINATOR_STOPPING", "the node is stopped"));
     await leave();
     await closeAll();
     done.resolve({ reason, error: null });
