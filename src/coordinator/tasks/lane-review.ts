@@ -36,6 +36,9 @@ const byTurn = (left: Turn, right: Turn) => isAhead(left.head, right.head);
 export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): LaneReview {
   const pending = createOrderedHeap<Turn>(byTurn);
   const pendingTurns = new Map<Lane, Turn>();
+  /** Tasks to be decided each by itself, in order; those before `nextTask` are done. */
+  let taskLine: TaskId[] = [];
+  let nextTask = 0;
   const pendingTasks = new Set<TaskId>();
   let isArmed = false;
 
@@ -53,7 +56,7 @@ export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): L
       // Those that are left are asked in a while, by then perhaps with another answer.
       add(lane);
     } else {
-      for (const id of room.tasksIn(lane)) pendingTasks.add(id);
+      addTasks(lane);
     }
     return false;
   }
@@ -64,6 +67,14 @@ export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): L
     const turn: Turn = { lane, head, heapIndex: -1 };
     pendingTurns.set(lane, turn);
     pending.add(turn);
+  }
+
+  function addTasks(lane: Lane): void {
+    for (const id of room.tasksIn(lane)) {
+      if (pendingTasks.has(id)) continue;
+      pendingTasks.add(id);
+      taskLine.push(id);
+    }
   }
 
   function run(): void {
@@ -81,8 +92,13 @@ export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): L
       if (askHead(turn.lane)) add(turn.lane);
       return true;
     }
-    const [id] = pendingTasks;
-    if (id === undefined) return false;
+    const id = taskLine[nextTask];
+    if (id === undefined) {
+      taskLine = [];
+      nextTask = 0;
+      return false;
+    }
+    nextTask += 1;
     pendingTasks.delete(id);
     if (room.laneOf(id) !== null) decideAgain(id);
     return true;
@@ -122,7 +138,7 @@ export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): L
       if (!isArmed) run();
     },
     reviewTasks: (lanes) => {
-      for (const lane of lanes) for (const id of room.tasksIn(lane)) pendingTasks.add(id);
+      for (const lane of lanes) addTasks(lane);
       if (!isArmed) run();
     },
     isUnderWay,

@@ -54,6 +54,22 @@ describe("the waiting room", () => {
     ]);
   });
 
+  test("lets one that lost its node, or whose runtime failed, go before a crowd that never began", () => {
+    for (const state of ["lost", "finished"] as const) {
+      const room = createWaitingRoom(() => 0);
+      const crowd = Array.from({ length: 100 }, (_, number) => task(number));
+      for (const one of crowd) room.put(one, spec("x", [1]));
+      const urgent = task("urgent");
+      urgent.task = { ...urgent.task, message: { ...urgent.task.message, priority: 9 } };
+      room.put(urgent, spec("x", [1]));
+      const resumed = task("resumed");
+      resumed.task = { ...resumed.task, attempts: [{ state }] as unknown as Task["attempts"] };
+      room.put(resumed, spec("x", [1]));
+      const [lane] = room.lanesOn(node(1));
+      expect(lane === undefined ? null : room.head(lane)?.id).toBe(resumed.id);
+    }
+  });
+
   test("does not count those that were refused among those that await a node", () => {
     const room = createWaitingRoom(() => 0);
     const [a, b] = [task("a"), task("b")];
@@ -75,7 +91,7 @@ describe("the waiting room", () => {
     room.put(first, spec("x", [2]));
     const to = room.laneOf(first.id);
     if (from === null || to === null) throw new Error("both are there");
-    for (let step = 0; step < 3; step += 1) room.moveSome(from, to);
+    for (let step = 0; step < 5; step += 1) room.moveSome(from, to);
     expect(room.tasksIn(to)).toEqual(tasks.map(({ id }) => id));
     expect([...room.lanes()]).toEqual([to]);
     expect(room.lanesOn(node(1))).toEqual([]);

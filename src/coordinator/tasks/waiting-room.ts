@@ -4,7 +4,13 @@ import type { LaneSpec } from "./lane.ts";
 import type { LiveTask } from "./live-task.ts";
 
 /** Tasks that go from one lane to another in one step; it takes about a millisecond. */
-const maxMoved = 500;
+const maxMoved = 250;
+
+/**
+ * Above all priorities: a task whose node was lost, or whose runtime failed, has had its turn. It does not queue up again
+ * behind those that never began, or a crowd of them would delay the failover for as long as it lasts.
+ */
+const resumedPriority = 10;
 
 /** Nodes that tasks wait for, once for all lanes that wait for the same: there may be thousands of each. */
 interface NodeSet {
@@ -133,7 +139,8 @@ export function createWaitingRoom(monotonicMs: () => number): WaitingRoom {
         arrivals += 1;
         one.arrival = { number: arrivals, atMs: monotonicMs() };
       }
-      const { source, priority } = one.task.message;
+      const { source } = one.task.message;
+      const priority = wasTaken(one) ? resumedPriority : one.task.message.priority;
       const { number: arrival, atMs: sinceMs } = one.arrival;
       queue.add(lane.id, groupOf(lane), { id: one.id, source, priority, arrival, sinceMs });
     },
@@ -158,6 +165,11 @@ export function createWaitingRoom(monotonicMs: () => number): WaitingRoom {
       closeIfEmpty(from);
     },
   };
+}
+
+/** Refusals do not count: nobody has worked on it then. */
+function wasTaken({ task }: LiveTask): boolean {
+  return task.attempts.some(({ state }) => state === "lost" || state === "finished");
 }
 
 function endsOf(ids: readonly NodeId[]): string {

@@ -324,6 +324,51 @@ describe("after a restart", () => {
   });
 });
 
+describe("those that waited for the same", () => {
+  test("each have their own patience when their node is gone", async () => {
+    const node = await rig.join("one", { slots: 1 });
+    await submit("runs");
+    const waiting = await Promise.all(Array.from({ length: 5 }, () => rig.engine.submit(rig.message())));
+    await rig.settle();
+    rig.registry.setOffline(node, "closed");
+    await rig.elapse(29_000);
+    expect(rig.ended).toEqual([]);
+    await rig.elapse(1_500);
+    for (const one of waiting) expect(one.task.failure?.class).toBe("unroutable");
+  });
+
+  test("go their own ways when the rule that they shared leads nowhere any more", async () => {
+    await rig.rules.add({ match: { labels: { kind: "x" } }, target: "first" });
+    await rig.rules.add({ match: { source: "b" }, target: "elsewhere", otherwise: "queue" });
+    const first = await rig.join("first", { slots: 1 });
+    await submit("runs");
+    const labels = { kind: "x" };
+    const [b, a] = [await submit("b", { labels, source: "b" }), await submit("a", { labels, source: "a" })];
+    await rig.settle();
+    rig.registry.setOffline(first, "closed");
+    await rig.settle();
+    await rig.join("other");
+    await rig.settle();
+    expect([a.task.state, b.task.state]).toEqual(["running", "queued"]);
+    expect(waitsFor(b.id)).toContain("elsewhere");
+  });
+
+  test("are not given up by a rule before the nodes had time to come back after a restart", async () => {
+    await rig.rules.add({ match: { wildcard: true }, otherwise: "fail" });
+    await rig.join("one", { slots: 1 });
+    await submit("runs");
+    const [waits] = [await submit("waits")];
+    await rig.restart();
+    await rig.elapse(20_000);
+    expect(rig.engine.find(waits.id)?.task.state).toBe("queued");
+    await rig.elapse(11_000);
+    expect(await rig.stored(waits.id)).toMatchObject({
+      state: "failed",
+      failure: { class: "unroutable" },
+    });
+  });
+});
+
 describe("what becomes free", () => {
   test("goes to the most urgent, and in turn to the sources of the same priority", async () => {
     await rig.join("one", { slots: 1 });
