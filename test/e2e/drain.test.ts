@@ -111,6 +111,8 @@ describe("a drained node", () => {
     const events = await stream({ content: "second", session });
     const { value: accepted } = await events.next();
     expect(accepted?.data.node_id ?? null).toBeNull();
+    const queued = await coordinator.call("POST", "/api/v1/tasks", { content: "third", session });
+    expect(queued).toMatchObject({ status: 202, body: { state: "queued", node_id: null } });
 
     const { exitCode, stdout } = await drain();
     expect({ exitCode, stdout }).toEqual({
@@ -124,6 +126,11 @@ describe("a drained node", () => {
     let last = accepted;
     for await (const event of events) last = event;
     expect(last).toMatchObject({ event: "result", data: { node_name: staying.name } });
+    await answerNext(stayingRuntime);
+    await until("the queued task", async () => {
+      const { body } = await coordinator.call("GET", `/api/v1/tasks/${queued.body.id}`);
+      return body.state === "succeeded" && body.node_name === staying.name;
+    });
 
     run.write("done in time");
     run.finish();
