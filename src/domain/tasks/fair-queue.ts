@@ -32,7 +32,7 @@ export interface FairQueue<Id> {
 export interface QueueItem<Id> {
   readonly id: Id;
   readonly source: string;
-  /** 0 to 9, 9 first. */
+  /** 0 to 9, 9 first; more for what goes before all of them. */
   readonly priority: number;
   /** Settles ties: a number that grows from task to task. */
   readonly arrival: number;
