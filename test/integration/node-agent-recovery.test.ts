@@ -89,7 +89,7 @@ describe("a lost link", () => {
     const tokens = [...before.tokens].filter(([, nodeId]) => nodeId !== null);
     const after = openCoordinator({ port: before.port, meshId: before.meshId, tokens });
     const hello = await after.nextHello();
-    expect(hello.node_id).toBe(agent.nodeId);
+    expect<string | undefined>(hello.node_id).toBe(agent.nodeId);
     expect(hello.instance).toBe(before.hellos[0]?.instance as string);
   });
 
@@ -260,7 +260,7 @@ describe("an agent that was killed", () => {
     const process = await startAgentProcess({ coordinatorUrl: coordinator.url, dataDir, echoDelayMs: 0 });
     await process.kill();
     const { agent } = await openAgent({ coordinatorUrl: coordinator.url, dataDir, invite: null });
-    expect(coordinator.hellos.at(-1)?.node_id).toBe(agent.nodeId);
+    expect<string | undefined>(coordinator.hellos.at(-1)?.node_id).toBe(agent.nodeId);
     expect(coordinator.hellos.length).toBe(2);
   });
 });
@@ -274,7 +274,7 @@ describe("the identity of a node", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     const kept = JSON.parse(await readFile(file, "utf8"));
     expect(kept).toMatchObject({ node_id: agent.nodeId, coordinator_url: coordinator.url, name: "heron" });
-    expect(coordinator.tokens.get(kept.token)).toBe(agent.nodeId);
+    expect<string | undefined>(coordinator.tokens.get(kept.token)).toBe(agent.nodeId);
   });
 
   test("is for one agent at a time; the second is refused with the first's pid", async () => {
@@ -361,7 +361,7 @@ describe("the identity of a node", () => {
     for (const [token, nodeId] of coordinator.tokens) if (nodeId !== null) coordinator.tokens.delete(token);
     coordinator.tokens.set("admin", null);
     await openAgent({ coordinatorUrl: coordinator.url, dataDir, invite: null, token: "admin" });
-    expect(coordinator.hellos.at(-1)?.node_id).toBe(agent.nodeId);
+    expect<string | undefined>(coordinator.hellos.at(-1)?.node_id).toBe(agent.nodeId);
   });
 });
 
