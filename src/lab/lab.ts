@@ -270,7 +270,7 @@ async function reportProgress(parts: Parts, stop: AbortController): Promise<void
       deps.onProgress({
         kind: "running",
         accepted,
-        ended: collector.endedCount(),
+        ended: accepted - collector.openCount(),
         faults: faults.startedCount(),
       });
   }
