@@ -274,7 +274,7 @@ describe("the identity of a node", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     const kept = JSON.parse(await readFile(file, "utf8"));
     expect(kept).toMatchObject({ node_id: agent.nodeId, coordinator_url: coordinator.url, name: "heron" });
-    expect<string | undefined>(coordinator.tokens.get(kept.token)).toBe(agent.nodeId);
+    expect(String(coordinator.tokens.get(kept.token))).toBe(agent.nodeId);
   });
 
   test("is for one agent at a time; the second is refused with the first's pid", async () => {
