@@ -34,20 +34,36 @@ export async function runLabCommand(this: CliContext, flags: LabFlags): Promise<
   const lab = await import("../../lab/index.ts");
   const settings = await toSettings(this, flags, lab);
   printNote(this, this.texts.lab.seed(settings.seed, settings.plan.length));
-  const report = await lab.runLab(settings, {
-    clock: this.clock,
-    fetch: this.fetch,
-    createSecret: this.createSecret,
-    version: this.version,
-    command: ownCommand(),
-    path: this.env.PATH ?? "/usr/bin:/bin",
-    availableMemoryBytes: availableMemoryBytes(),
-    signal: this.interrupt,
-    onProgress: (progress) => tellProgress(this, progress, { settings, isVerbose: flags.verbose === true }),
-  });
+  const report = await runLabSeeded(this, lab, { settings, isVerbose: flags.verbose === true });
   if (flags.report !== undefined) await writeReport(this, flags.report, report);
   printResult(this, report, () => renderLabReport(report, this.texts.lab, this.stdout));
   if (!report.ok) this.endWith(1);
+}
+
+interface Run {
+  readonly settings: LabSettings;
+  readonly isVerbose: boolean;
+}
+
+/** An error tells the seed too: with --json nothing else does. */
+async function runLabSeeded(context: CliContext, lab: Lab, run: Run): Promise<LabReport> {
+  try {
+    return await lab.runLab(run.settings, {
+      clock: context.clock,
+      fetch: context.fetch,
+      createSecret: context.createSecret,
+      version: context.version,
+      command: ownCommand(),
+      path: context.env.PATH ?? "/usr/bin:/bin",
+      availableMemoryBytes: availableMemoryBytes(),
+      signal: context.interrupt,
+      onProgress: (progress) => tellProgress(context, progress, run),
+    });
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    const { code, message, hint, details, cause } = error;
+    throw new MeshError(code, message, { hint, cause, details: { ...details, seed: run.settings.seed } });
+  }
 }
 
 async function toSettings(context: CliContext, flags: LabFlags, lab: Lab): Promise<LabSettings> {
@@ -116,11 +132,7 @@ async function readSchedule(
   return [...plan.data].sort((a, b) => a.at_accepted - b.at_accepted);
 }
 
-function tellProgress(
-  context: CliContext,
-  progress: LabProgress,
-  { settings, isVerbose }: { readonly settings: LabSettings; readonly isVerbose: boolean },
-): void {
+function tellProgress(context: CliContext, progress: LabProgress, { settings, isVerbose }: Run): void {
   const { lab } = context.texts;
   const tell = (text: string) => printNote(context, text);
   switch (progress.kind) {
