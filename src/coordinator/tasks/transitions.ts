@@ -75,6 +75,8 @@ export function createTransitions(options: TransitionOptions): Transitions {
     if (step.change !== null) {
       const fence = { attempt: one.task.attempts.at(-1)?.number ?? 0 };
       one.task = applyChange(one.task, step.change);
+      // Whoever waits behind it must not wait for its commit, too.
+      if (isTerminal(one.task.state)) placement.leave(one, false);
       if (event.kind === "started") {
         // Known to the node's journal; it becomes durable here together with the outcome.
         notify(one);

@@ -398,6 +398,24 @@ describe("what becomes free", () => {
     ]);
   });
 
+  test("does not wait for one that has just been cancelled, or has expired unnoticed", async () => {
+    const node = await rig.join("one", { slots: 1 });
+    await submit("runs");
+    const cancelled = await submit("cancelled");
+    const second = await submit("second");
+    rig.setDiskFull(true);
+    rig.engine.cancel(cancelled);
+    rig.registry.release(node, false);
+    expect(second.task.state).toBe("running");
+    rig.setDiskFull(false);
+    await rig.elapse(500);
+    await submit("expires", { expiresAtMs: rig.clock.nowMs() + 10_000 });
+    const last = await submit("last");
+    rig.clock.skipWall(10_000);
+    rig.registry.release(node, false);
+    expect(last.task.state).toBe("running");
+  });
+
   test("is not taken by one that comes while the commit of one before it is under way", async () => {
     const node = await rig.join("one", { slots: 1 });
     await submit("runs");
