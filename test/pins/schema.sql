@@ -1,4 +1,4 @@
-pragma user_version = 1;
+pragma user_version = 2;
 
 CREATE TABLE groups (
   name_key text not null primary key,
@@ -39,7 +39,7 @@ CREATE TABLE nodes (
   last_seen_at_ms integer not null,
   hidden_at_ms integer,
   is_removed integer not null
-) strict, without rowid;
+, direct_token text) strict, without rowid;
 
 CREATE UNIQUE INDEX nodes_name on nodes (name_key) where hidden_at_ms is null;
 
@@ -65,9 +65,13 @@ CREATE TABLE tasks (
   state text not null,
   -- Newest attempt, 0 before the first: the fence of every change.
   attempt integer not null,
-  is_cancel_requested integer not null,
+  cancel_requested_at_ms integer,
   ended_at_ms integer,
   node_id text,
+  -- The task that runs this ended one again.
+  retried_as text,
+  -- When a failed one was taken off the dead letters.
+  discarded_at_ms integer,
   subject text not null,
   source text not null,
   session text,
@@ -78,6 +82,8 @@ CREATE TABLE tasks (
   created_at_ms integer not null,
   idempotency_key text,
   body_hash text,
+  -- JSON; null for what most messages are: synchronous, without priority, times or a retry policy of their own.
+  delivery text,
   requires text not null,
   labels text not null,
   failure text,
@@ -87,6 +93,9 @@ CREATE TABLE tasks (
   content text not null,
   response text
 ) strict;
+
+CREATE INDEX tasks_dead_letters on tasks (id)
+  where state = 'failed' and retried_as is null and discarded_at_ms is null;
 
 CREATE UNIQUE INDEX tasks_idempotency on tasks (subject, idempotency_key) where idempotency_key is not null;
 
