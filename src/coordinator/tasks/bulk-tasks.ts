@@ -1,5 +1,6 @@
 import type { Log } from "../../platform/log.ts";
 import { nextLoopTurn } from "../../platform/loop-turn.ts";
+import { MeshError } from "../../protocol/errors.ts";
 import type { BulkAnswer, BulkInput } from "../../protocol/http/contract.ts";
 import type { TaskId } from "../../protocol/ids.ts";
 import { maxBulkTasks, maxTaskPage, type TaskState } from "../../protocol/task.ts";
@@ -56,12 +57,16 @@ export function createBulkTasks({ store, filters, log }: BulkOptions) {
     const ids = await findIds(call, action);
     const done: BulkAnswer["done"] = [];
     const failed: BulkAnswer["failed"] = [];
+    let isStoreAway = false;
 
     async function work(id: TaskId): Promise<void> {
       try {
+        // Each would wait in its turn for what the store does not do.
+        if (isStoreAway) throw notTried(id);
         const { retriedAs } = await action.apply(id);
         done.push(retriedAs === undefined ? { id } : { id, retried_as: retriedAs });
       } catch (error) {
+        if (error instanceof MeshError && error.code === "STORE_UNAVAILABLE") isStoreAway = true;
         const { code, error: text } = toErrorBody(error, call.requestId, log).body;
         failed.push({ id, code, error: text });
       }
@@ -74,6 +79,10 @@ export function createBulkTasks({ store, filters, log }: BulkOptions) {
     const inOrder = (a: { id: TaskId }, b: { id: TaskId }) => (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0);
     return { matched: ids.length, done: done.sort(inOrder), failed: failed.sort(inOrder) };
   };
+}
+
+function notTried(id: TaskId): MeshError {
+  return new MeshError("STORE_UNAVAILABLE", `Nothing was done to task ${id}: the store takes no changes.`);
 }
 
 /** The query with the states that are among these; those it names itself count. */

@@ -51,7 +51,7 @@ export function createMessageRoutes(options: MessageRouteOptions): MessageHandle
 
   /** A client that goes away cancels its message, unless a key says that it will come back for it. */
   function onGone(live: LiveTask): void {
-    if (live.task.message.idempotencyKey === null) engine.cancel(live);
+    if (live.task.message.idempotencyKey === null) void engine.cancel(live);
   }
 
   async function stream(call: MessageCall, target: string | null): Promise<Response> {

@@ -31,14 +31,14 @@ interface TaskRouteOptions {
 
 /** Everything the HTTP API says about messages and tasks, put together. */
 export function createTaskRoutes(options: TaskRouteOptions) {
-  const { engine, store, registry, groups, events, clock, ids, log } = options;
+  const { engine, store, registry, groups, events, clock, deadlines, ids, log } = options;
   const access = createTaskAccess({ engine, store });
-  const actions = createTaskActions({ engine, store, access, events, clock, ids });
+  const actions = createTaskActions({ engine, store, access, events, clock, deadlines, ids });
   const filters = createTaskFilters({ registry, groups });
   const bulk = createBulkTasks({ store, filters, log });
   const streams = createTaskStreams({
     engine,
-    streams: createEventStreams(options.deadlines),
+    streams: createEventStreams(deadlines),
     positions: createStreamPositions(createSecret().slice(0, 6)),
     log,
   });

@@ -1,6 +1,7 @@
 import type { Task } from "../../domain/tasks/task.ts";
 import { isTerminal } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { Deadlines } from "../../platform/deadlines.ts";
 import type { Ids } from "../../platform/ids.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { TaskId } from "../../protocol/ids.ts";
@@ -14,7 +15,10 @@ import { assertTimes, toRetryMessage } from "./task-message.ts";
 
 /** What can be done to a task by those who may change it. All throw TASK_NOT_FOUND or SCOPE_MISSING to others. */
 export interface TaskActions {
-  /** Asks for its end; without effect on one that has ended. Gives the task as it is then. */
+  /**
+   * Asks for its end; without effect on one that has ended. Gives the task as it is then, after the commit, which is
+   * a full one when it ends here. Throws STORE_UNAVAILABLE when that takes longer than {@link cancelCommitMs}.
+   */
   readonly cancel: (id: TaskId, principal: Principal) => Promise<Task>;
   /**
    * Runs an ended task again as a new one, in the name of who sent it first; resolves after a full commit.
@@ -25,17 +29,21 @@ export interface TaskActions {
   readonly discard: (id: TaskId, principal: Principal) => Promise<Task>;
 }
 
+/** How long a cancel waits for its commit. */
+export const cancelCommitMs = 5_000;
+
 interface TaskActionOptions {
   readonly engine: TaskEngine;
   readonly store: TaskStore;
   readonly access: TaskAccess;
   readonly events: MeshEventEmitter;
   readonly clock: Clock;
+  readonly deadlines: Deadlines;
   readonly ids: Ids;
 }
 
 export function createTaskActions(options: TaskActionOptions): TaskActions {
-  const { engine, store, access, events, clock, ids } = options;
+  const { engine, store, access, events, clock, deadlines, ids } = options;
 
   async function retry(id: TaskId, edit: RetryEdit, principal: Principal): Promise<Task> {
     const original = await access.change(id, principal);
@@ -52,14 +60,20 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
     }
   }
 
+  async function cancel(id: TaskId, principal: Principal): Promise<Task> {
+    const task = await access.change(id, principal);
+    const live = engine.find(id);
+    if (live === null) return task;
+    const late = Promise.withResolvers<"late">();
+    const forgetDeadline = deadlines.in(cancelCommitMs, () => late.resolve("late"));
+    const outcome = await Promise.race([engine.cancel(live), late.promise]);
+    forgetDeadline();
+    if (outcome === "late") throw notStored(id);
+    return live.task;
+  }
+
   return {
-    cancel: async (id, principal) => {
-      const task = await access.change(id, principal);
-      const live = engine.find(id);
-      if (live === null) return task;
-      engine.cancel(live);
-      return live.task;
-    },
+    cancel,
     retry,
     discard: async (id, principal) => {
       const task = await access.change(id, principal);
@@ -74,6 +88,13 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
       return discarded;
     },
   };
+}
+
+function notStored(id: TaskId): MeshError {
+  const message = `The cancel of task ${id} is noted but not on record yet: the store has not taken it.`;
+  return new MeshError("STORE_UNAVAILABLE", message, {
+    hint: "It is tried until it is on record; a coordinator that ends before that forgets it. Look at the task, or cancel it again.",
+  });
 }
 
 function notEnded(id: TaskId): MeshError {

@@ -39,8 +39,8 @@ export interface TaskEngine {
   readonly submit: (message: TaskMessage) => Promise<LiveTask>;
   /** With the newest decision, where it waits. */
   readonly find: (id: TaskId) => LiveTask | null;
-  /** Asks for the end of a task; without effect on one that has ended. */
-  readonly cancel: (live: LiveTask) => void;
+  /** Asks for the end of a task; without effect on one that has ended. Resolves when what it is then is committed. */
+  readonly cancel: (live: LiveTask) => Promise<void>;
   /**
    * Something happened to an attempt. Resolves after the commit, with false when it changed nothing: the report belongs
    * to the history only, or a fault kept it out, which is logged.
@@ -176,7 +176,11 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       throw new MeshError("COORDINATOR_STOPPING", "The coordinator is stopping and takes no new messages.");
     },
     find,
-    cancel: (one) => void report(one, { kind: "cancel_requested" }),
+    cancel: async (one) => {
+      await report(one, { kind: "cancel_requested" });
+      // It changes nothing when the end, or another cancel, came first: but that may be on its way to the store still.
+      await writer.settled(one.id);
+    },
     report,
     settled: writer.settled,
     resume: (one) => {

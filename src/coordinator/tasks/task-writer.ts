@@ -2,6 +2,7 @@ import type { TaskChange } from "../../domain/tasks/task.ts";
 import type { Deadlines } from "../../platform/deadlines.ts";
 import type { Log } from "../../platform/log.ts";
 import type { TaskId } from "../../protocol/ids.ts";
+import type { Durability } from "../../store/store.ts";
 import type { TaskFence, TaskStore } from "../../store/tasks.ts";
 
 /** Pause before a change that could not be committed is tried again. */
@@ -25,14 +26,18 @@ export interface TaskWriter {
   readonly isIdle: () => boolean;
 }
 
-export function createTaskWriter(store: TaskStore, deadlines: Deadlines, log: Log): TaskWriter {
+export function createTaskWriter(
+  store: Pick<TaskStore, "change">,
+  deadlines: Deadlines,
+  log: Log,
+): TaskWriter {
   /** The newest write of each task that has one on its way: the next has to come after it. */
   const newest = new Map<TaskId, Promise<void>>();
 
   async function commit(id: TaskId, { fence, change }: TaskStep, onDelayed: () => void): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       try {
-        const isHeld = await store.change(id, fence, change, "process");
+        const isHeld = await store.change(id, fence, change, durabilityOf(change));
         if (!isHeld) log.error("a change of a task was not stored: its record had moved on", { task: id });
         return;
       } catch (error) {
@@ -57,4 +62,9 @@ export function createTaskWriter(store: TaskStore, deadlines: Deadlines, log: Lo
     settled: (id) => newest.get(id) ?? Promise.resolve(),
     isIdle: () => newest.size === 0,
   };
+}
+
+/** Who cancels is answered after the commit: a task that was told to be cancelled must not run after a power cut. */
+function durabilityOf({ state }: TaskChange): Durability {
+  return state === "cancelled" ? "full" : "process";
 }

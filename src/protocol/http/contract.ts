@@ -290,7 +290,7 @@ export const contract = {
     body: BulkInput,
     status: 200,
     answer: BulkAnswer,
-    errors: ["NODE_NOT_FOUND", "GROUP_NOT_FOUND"],
+    errors: ["NODE_NOT_FOUND", "GROUP_NOT_FOUND", "STORE_UNAVAILABLE"],
   }),
   retryTasks: route({
     operationId: "retryTasks",
@@ -351,7 +351,7 @@ export const contract = {
     params: taskParams,
     status: 202,
     answer: TaskInfo,
-    errors: ["TASK_NOT_FOUND"],
+    errors: ["TASK_NOT_FOUND", "STORE_UNAVAILABLE"],
   }),
 
   listNodes: route({
