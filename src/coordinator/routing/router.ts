@@ -47,6 +47,8 @@ export interface Router {
   readonly assertTarget: (target: string) => void;
   /** Throws NODE_NOT_FOUND when it is no node and no group; one that is offline will do. */
   readonly assertKnown: (target: string) => void;
+  /** A group as the mesh spells it, so that its tasks are found by it; anything else as it is. */
+  readonly spellTarget: (target: string) => string;
 }
 
 /** A binding is written again only when its last use is this much newer than what is stored. */
@@ -152,6 +154,10 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
         throw new MeshError("NODE_OFFLINE", `Node ${node.name} is offline.`);
     },
     assertKnown: (target) => void findTarget(target),
+    spellTarget: (target) => {
+      const key = target.toLowerCase();
+      return groups.list().find(({ name }) => name.toLowerCase() === key)?.name ?? target;
+    },
   };
 }
 

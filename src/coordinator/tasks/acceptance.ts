@@ -1,4 +1,3 @@
-import { toDecision } from "../../domain/routing/index.ts";
 import { newTask, type Task, type TaskMessage } from "../../domain/tasks/task.ts";
 import { applyChange, nextTaskState } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -39,13 +38,18 @@ export function createAcceptance(options: AcceptanceOptions): (message: TaskMess
   function prepare(one: LiveTask): () => void {
     // Decided again then: what it would wait for may have happened during the commit.
     const route = () => offering.route(one);
-    if (stageOf(one.task.message, clock.nowMs()) !== "due") {
+    const stage = stageOf(one.task.message, clock.nowMs());
+    if (stage !== "due") {
       placement.claimPlace(one);
+      if (stage === "early") {
+        const decision = placement.decideEarly(one, one.task.message.notBeforeMs ?? 0);
+        one.task = applyChange(one.task, { decision });
+      }
       return route;
     }
     const { decided, mustWait } = placement.decideFirst(one);
     if (mustWait) {
-      one.task = applyChange(one.task, { decision: toDecision(decided, clock.nowMs()) });
+      one.task = applyChange(one.task, { decision: placement.explainWait(one, decided) });
       return route;
     }
     const event = placement.toEvent(one, decided);
@@ -56,11 +60,18 @@ export function createAcceptance(options: AcceptanceOptions): (message: TaskMess
     return () => offering.sendOffer(one);
   }
 
-  return async (message) => {
-    if (message.target !== null) {
-      if (message.isSynchronous) router.assertTarget(message.target);
-      else router.assertKnown(message.target);
-    }
+  /** Throws when the target cannot be had. */
+  function withTarget(message: TaskMessage): TaskMessage {
+    const { target, isSynchronous } = message;
+    if (target === null) return message;
+    if (isSynchronous) router.assertTarget(target);
+    else router.assertKnown(target);
+    const spelt = router.spellTarget(target);
+    return spelt === target ? message : { ...message, target: spelt };
+  }
+
+  return async (given) => {
+    const message = withTarget(given);
     const one = createLiveTask(newTask(message), clock.monotonicMs());
     const follow = prepare(one);
     live.set(one.id, one);

@@ -18,16 +18,17 @@ export interface LaneSpec {
   /** One that was refused: it waits for itself, and asks again in its own time. */
   readonly isAlone: boolean;
   readonly decision: Decision;
+  /** Monotonic. */
+  readonly decidedAtMs: number;
 }
 
-export function toLaneSpec(
-  one: LiveTask,
-  decided: RouteDecision,
-  parts: Pick<LaneSpec, "nodeIds" | "isTimed" | "decision">,
-): LaneSpec {
+/** Which lane it is, without what changes from decision to decision. */
+export type LanePlace = Omit<LaneSpec, "isTimed" | "decision" | "decidedAtMs">;
+
+export function toLanePlace(one: LiveTask, decided: RouteDecision, nodeIds: readonly NodeId[]): LanePlace {
   const isAlone = one.fullRefusals > 0 || one.passedOver.size > 0;
   return {
-    ...parts,
+    nodeIds,
     key: isAlone ? `alone\n${one.id}` : laneKey(one, decided),
     wants: toLaneWants(decided),
     rulePosition: decided.rule?.position ?? Number.POSITIVE_INFINITY,

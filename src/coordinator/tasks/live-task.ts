@@ -19,7 +19,7 @@ export interface LiveTask {
   node: MeshNode | null;
   /** Under which node it is found; kept by tasks-by-node.ts. */
   placedOn: NodeId | null;
-  /** Nodes that refused or surely never started it since it was last put on a node that did. */
+  /** Nodes that refused or surely never started it, until they are to be asked again. */
   readonly passedOver: Set<NodeId>;
   /** The node whose attempt failed last: it is tried again only when no other fits. */
   avoid: NodeId | null;
@@ -33,6 +33,8 @@ export interface LiveTask {
   comingIn: "unserved" | "behind" | null;
   /** Monotonic; until then it is not given up while nodes that could serve it are away. null: it has no such patience. */
   patientUntilMs: number | null;
+  /** Of a queued task that was refused; monotonic. null: whoever refused it may be asked now. */
+  askAgain: { readonly fromMs: number; readonly byMs: number } | null;
   /** How often a node said that it was full although it had a free slot by our count. */
   fullRefusals: number;
   /** The newest attempt whose offer was handed to a link; 0: none. Before that a node cannot have heard of it. */
@@ -76,6 +78,7 @@ export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
     hasPlace: false,
     comingIn: null,
     patientUntilMs: null,
+    askAgain: null,
     fullRefusals: 0,
     writtenAttempt: 0,
     isRecovering: false,

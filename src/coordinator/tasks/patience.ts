@@ -1,5 +1,7 @@
 import type { RouteDecision } from "../../domain/routing/index.ts";
 import { defaultRetryPolicy, retryDelayMs } from "../../domain/tasks/retry-policy.ts";
+import type { Task } from "../../domain/tasks/task.ts";
+import { isCounted } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import { gatheringMs, type NodeRegistry } from "../nodes/registry.ts";
@@ -7,6 +9,12 @@ import type { LiveTask } from "./live-task.ts";
 
 /** How often one that was refused looks for a slot beside the times when a run ends. */
 const refusedAgainMs = 5_000;
+
+/** Between a queued task and the nodes that refused it, in a row: each further refusal is a line more on its record. */
+export const refusalPauses = { baseDelayMs: 1_000, maxDelayMs: 300_000 } as const;
+
+/** A change of a node lets it be asked again earlier, but not sooner after its refusal than this. */
+export const maxRefusalRestMs = 10_000;
 
 /** How long a synchronous message that waits is kept when all nodes that could serve it are away. */
 export const absenceGraceMs = 30_000;
@@ -18,6 +26,10 @@ export interface Patience {
    * that has no time of its own, null when the task must not wait.
    */
   readonly waitMs: (one: LiveTask, decided: RouteDecision) => number | null;
+  /** A node has not taken it: a queued task leaves that node alone for a while, longer each time. */
+  readonly noteRefusal: (one: LiveTask) => void;
+  /** Nodes that refused it may be asked again when they have had their rest. */
+  readonly forgetRefusals: (one: LiveTask) => void;
 }
 
 interface PatienceOptions {
@@ -45,10 +57,10 @@ export function createPatience({ registry, clock, random }: PatienceOptions): Pa
    */
   function refusalWaitMs(one: LiveTask): number | null {
     if (one.passedOver.size === 0) return null;
-    const { message, attempts } = one.task;
-    const rounds = message.isSynchronous
-      ? one.fullRefusals
-      : attempts.filter(({ startedAtMs, state }) => startedAtMs === null && state !== "offered").length;
+    if (!one.task.message.isSynchronous) {
+      return one.askAgain === null ? null : Math.max(0, one.askAgain.byMs - clock.monotonicMs());
+    }
+    const rounds = one.fullRefusals;
     return rounds === 0 ? null : retryDelayMs(defaultRetryPolicy, rounds, random.next());
   }
 
@@ -72,5 +84,23 @@ export function createPatience({ registry, clock, random }: PatienceOptions): Pa
       const refusedMs = refusalWaitMs(one) ?? (one.fullRefusals === 0 ? untilMs : refusedAgainMs);
       return Math.min(untilMs, refusedMs);
     },
+    noteRefusal: (one) => {
+      if (one.task.message.isSynchronous) return;
+      const nowMs = clock.monotonicMs();
+      const pauseMs = retryDelayMs(refusalPauses, refusalsInARow(one.task), random.next());
+      one.askAgain = { fromMs: nowMs + Math.min(pauseMs, maxRefusalRestMs), byMs: nowMs + pauseMs };
+    },
+    forgetRefusals: (one) => {
+      if (one.askAgain === null || one.askAgain.fromMs > clock.monotonicMs()) return;
+      one.askAgain = null;
+      one.passedOver.clear();
+    },
   };
+}
+
+/** By the node that refused it last, since one took it: where ten nodes refuse it in turn that is one round, not ten. */
+function refusalsInARow({ attempts }: Task): number {
+  const since = attempts.slice(attempts.findLastIndex(isCounted) + 1);
+  const nodeId = since.at(-1)?.nodeId;
+  return since.filter((attempt) => attempt.nodeId === nodeId).length;
 }

@@ -1,7 +1,7 @@
 import { unavailability } from "../../domain/routing/candidates.ts";
 import { type RouteDecision, toDecision, unblockText } from "../../domain/routing/index.ts";
 import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import { type Failure, maxFailureLength } from "../../protocol/failure.ts";
@@ -11,13 +11,16 @@ import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
 import { createDecider } from "./decider.ts";
-import { toLaneSpec } from "./lane.ts";
+import { type LanePlace, type LaneSpec, toLanePlace } from "./lane.ts";
 import { createLaneReview, type LaneReview } from "./lane-review.ts";
 import type { LiveTask } from "./live-task.ts";
 import { createPatience, type Patience } from "./patience.ts";
 import type { TasksByNode } from "./tasks-by-node.ts";
 import { createWaitingAllowance } from "./waiting-allowance.ts";
-import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
+import { createWaitingRoom, type Lane, type WaitingRoom } from "./waiting-room.ts";
+
+/** How long those that come to a lane are told what was decided for it before. */
+const maxDecisionAgeMs = 1_000;
 
 /** What a decision means to the task's state. */
 export type PlacementEvent = Extract<TaskEvent, { readonly kind: "offered" | "unroutable" }>;
@@ -35,8 +38,12 @@ export interface Placement extends Patience {
     readonly decided: RouteDecision;
     readonly mustWait: boolean;
   };
+  /** What is to be recorded of a message that comes in and waits. */
+  readonly explainWait: (one: LiveTask, decided: RouteDecision) => Decision;
   /** A message that comes in waits for its time. Throws QUEUE_FULL. */
   readonly claimPlace: (one: LiveTask) => void;
+  /** What would become of it now; that it waits for its time comes first. */
+  readonly decideEarly: (one: LiveTask, notBeforeMs: number) => Decision;
   /** For a task that was tried before or waits: nodes that failed it come last. */
   readonly decideAgain: (one: LiveTask) => RouteDecision;
   /** Whether another node than the present one could take it now. */
@@ -82,7 +89,7 @@ export function createPlacement(options: PlacementOptions): Placement {
   const review = createLaneReview({ room, clock, decideAgain: onMayGo });
   const allowance = createWaitingAllowance();
   const decider = createDecider(router);
-  const { waitMs } = createPatience(options);
+  const { waitMs, noteRefusal, forgetRefusals } = createPatience(options);
   /** Messages that no node could take, whose commit is under way: who comes after them does not go before them. */
   let comingIn = 0;
 
@@ -105,11 +112,23 @@ export function createPlacement(options: PlacementOptions): Placement {
   }
 
   function put(one: LiveTask, decided: RouteDecision, more: { nodeIds: readonly NodeId[]; forMs: number }) {
-    const decision = toDecision(decided, clock.nowMs());
-    const parts = { nodeIds: more.nodeIds, isTimed: Number.isFinite(more.forMs), decision };
-    room.put(one, toLaneSpec(one, decided, parts));
+    const place = toLanePlace(one, decided, more.nodeIds);
+    const { decision, decidedAtMs } = explain(one, decided, place);
+    room.put(one, { ...place, isTimed: Number.isFinite(more.forMs), decision, decidedAtMs });
     one.task = { ...one.task, decision };
     startWaiting(one);
+  }
+
+  /** One that comes to others is told what they were told a moment ago: of a crowd each would be told the same. */
+  function explain(
+    one: LiveTask,
+    decided: RouteDecision,
+    place: LanePlace,
+  ): Pick<LaneSpec, "decision" | "decidedAtMs"> {
+    const nowMs = clock.monotonicMs();
+    const spec = room.laneOf(one.id) === null ? (room.find(place)?.spec ?? null) : null;
+    if (spec !== null && nowMs - spec.decidedAtMs < maxDecisionAgeMs) return spec;
+    return { decision: toDecision(decided, clock.nowMs()), decidedAtMs: nowMs };
   }
 
   function leave(one: LiveTask, isServed: boolean): void {
@@ -131,9 +150,22 @@ export function createPlacement(options: PlacementOptions): Placement {
       }
       return { decided, mustWait };
     },
+    explainWait: (one, decided) =>
+      explain(one, decided, toLanePlace(one, decided, awaitedNodes(one, decided))).decision,
     claimPlace: allowance.claim,
-    decideAgain: decider.decideAgain,
-    hasOther: decider.hasOther,
+    decideEarly: (one, notBeforeMs) => {
+      const decision = toDecision(decider.decide(one.task.message, null, null), clock.nowMs());
+      const unblock = [{ needs: `its time, ${toIsoTime(notBeforeMs)}`, nodes: [] }];
+      return { ...decision, outcome: "waiting", unblock };
+    },
+    decideAgain: (one) => {
+      forgetRefusals(one);
+      return decider.decideAgain(one);
+    },
+    hasOther: (one) => {
+      forgetRefusals(one);
+      return decider.hasOther(one);
+    },
     toEvent: (one, decided) => {
       const decision = toDecision(decided, clock.nowMs());
       const best = decided.order[0];
@@ -158,6 +190,8 @@ export function createPlacement(options: PlacementOptions): Placement {
       if (node !== null) registry.release(node, one.task.attempts.at(-1)?.state === "refused");
     },
     waitMs,
+    noteRefusal,
+    forgetRefusals,
     lineUp: (one, decided) => {
       cameIn(one);
       const best = decided.order[0];
@@ -175,8 +209,8 @@ export function createPlacement(options: PlacementOptions): Placement {
     wait: (one, decided, forMs) => {
       cameIn(one);
       put(one, decided, { nodeIds: awaitedNodes(one, decided), forMs });
-      // What refused it may take it after a wait.
-      one.passedOver.clear();
+      // What refused it may take it after a wait; a queued task counts the time of that by itself.
+      if (one.task.message.isSynchronous) one.passedOver.clear();
     },
     waitForTime: (one) => {
       cameIn(one);
@@ -205,6 +239,11 @@ function serveNode(
   review.serve(lanes, () => node.inFlight < node.slots);
 }
 
+/** It waits for a node rather than for a slot: one that fits and cannot serve is news, too. */
+function lacksNode({ spec: { decision } }: Lane): boolean {
+  return (decision.refused.counts.full ?? 0) === 0;
+}
+
 /** Looks at tasks that wait whenever the mesh changes, and only at those for which that may matter. */
 function watchMesh({ room, review, registry, router, events }: PlacementOptions & Watched): void {
   events.on("node.freed", ({ nodeId, isRefused }) => {
@@ -217,8 +256,11 @@ function watchMesh({ room, review, registry, router, events }: PlacementOptions 
       if (room.size() === 0) return;
       const lanes = new Set(room.lanesOn(nodeId));
       const node = registry.find(nodeId);
-      if (node !== null && unavailability(node) === null) {
-        for (const lane of room.lanes()) if (router.mayServe(node, lane.spec.wants)) lanes.add(lane);
+      if (node !== null) {
+        const mayGo = unavailability(node) === null;
+        for (const lane of room.lanes()) {
+          if ((mayGo || lacksNode(lane)) && router.mayServe(node, lane.spec.wants)) lanes.add(lane);
+        }
       }
       review.review(lanes);
     });

@@ -1,6 +1,6 @@
 import { unblockText } from "../../domain/routing/index.ts";
 import type { Attempt, Task } from "../../domain/tasks/task.ts";
-import { toIsoTime } from "../../platform/clock.ts";
+import { fromIsoTime, toIsoTime } from "../../platform/clock.ts";
 import type { AttemptInfo, RetryInfo, TaskInfo, TaskSummary } from "../../protocol/task.ts";
 import type { TaskOutline } from "../../store/tasks.ts";
 import { toTimeline } from "./timeline.ts";
@@ -36,7 +36,9 @@ function toRetryInfo({ retry }: Task["message"]): RetryInfo {
 export function waitingText(task: Task, nowMs: number): string | null {
   if (task.state !== "queued") return null;
   const { notBeforeMs } = task.message;
-  if (notBeforeMs !== null && notBeforeMs > nowMs) return `its time, ${toIsoTime(notBeforeMs)}`;
+  // Between its time and its next decision the one before says no more than that.
+  const lookedAtMs = task.decision === null ? nowMs : Math.min(nowMs, fromIsoTime(task.decision.decided_at));
+  if (notBeforeMs !== null && notBeforeMs > lookedAtMs) return `its time, ${toIsoTime(notBeforeMs)}`;
   return task.decision === null ? null : unblockText(task.decision, nowMs);
 }
 

@@ -141,9 +141,10 @@ export function createTransitions(options: TransitionOptions): Transitions {
   function routeAgain(one: LiveTask, next: Extract<NextStep, { kind: "route" }>, event: TaskEvent): void {
     // It goes to another node now: the run that was lost must not come back to life.
     if (event.kind === "grace_ended") stopRun(one, event.attempt, "superseded");
-    if (event.kind === "refused" || event.kind === "lost") {
-      const nodeId = one.task.attempts.at(-1)?.nodeId;
-      passOver(one, nodeId === undefined ? [] : options.byNode.on(nodeId), options.router);
+    const last = one.task.attempts.at(-1);
+    if (last !== undefined && (event.kind === "lost" || last.state === "refused")) {
+      passOver(one, options.byNode.on(last.nodeId), options.router);
+      if (one.passedOver.has(last.nodeId)) placement.noteRefusal(one);
     }
     placement.release(one);
     one.avoid = next.avoid;

@@ -22,6 +22,7 @@ function spec(key: string, nodes: readonly (string | number)[], isAlone = false)
     isTimed: false,
     isAlone,
     decision: {} as LaneSpec["decision"],
+    decidedAtMs: 0,
   };
 }
 

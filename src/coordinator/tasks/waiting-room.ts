@@ -1,6 +1,6 @@
 import { createFairQueue, type QueueHead } from "../../domain/tasks/fair-queue.ts";
 import type { NodeId, TaskId } from "../../protocol/ids.ts";
-import type { LaneSpec } from "./lane.ts";
+import type { LanePlace, LaneSpec } from "./lane.ts";
 import type { LiveTask } from "./live-task.ts";
 
 /** Tasks that go from one lane to another in one step; it takes about a millisecond. */
@@ -36,6 +36,8 @@ export interface WaitingRoom {
   /** `isServed`: a node takes it. */
   readonly remove: (id: TaskId, isServed: boolean) => void;
   readonly laneOf: (id: TaskId) => Lane | null;
+  /** The lane of those that wait for this; null: none does. */
+  readonly find: (place: LanePlace) => Lane | null;
   /** All lanes, the one that has been there for the longest time first. */
   readonly lanes: () => Iterable<Lane>;
   readonly lanesOn: (nodeId: NodeId) => readonly Lane[];
@@ -83,13 +85,17 @@ export function createWaitingRoom(monotonicMs: () => number): WaitingRoom {
     }
   }
 
+  function find({ key, nodeIds }: LanePlace): Lane | null {
+    return lanesByKey.get(key)?.find((lane) => isSame(lane.nodes.ids, nodeIds)) ?? null;
+  }
+
   function openLane(spec: LaneSpec): Lane {
-    const variants = lanesByKey.get(spec.key) ?? [];
-    const known = variants.find((lane) => isSame(lane.nodes.ids, spec.nodeIds));
-    if (known !== undefined) {
+    const known = find(spec);
+    if (known !== null) {
       known.spec = spec;
       return known;
     }
+    const variants = lanesByKey.get(spec.key) ?? [];
     opened += 1;
     const lane: Lane = { id: `${opened}`, nodes: openNodeSet(spec.nodeIds), spec };
     lanes.set(lane.id, lane);
@@ -146,6 +152,7 @@ export function createWaitingRoom(monotonicMs: () => number): WaitingRoom {
     },
     remove,
     laneOf,
+    find,
     lanes: () => lanes.values(),
     lanesOn: (nodeId) => [...(setsByNode.get(nodeId) ?? [])].flatMap((set) => [...set.lanes]),
     isAwaited: (nodeId) => {

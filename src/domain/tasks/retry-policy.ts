@@ -18,6 +18,12 @@ export const defaultRetryPolicy: RetryPolicy = {
   on: new Set<RetryCause>(["lost_after_start", "overloaded", "internal"]),
 };
 
+/**
+ * Attempts of one task in all, those that no node took included: then it ends as `refused`. By the pauses between
+ * refusals that is after half an hour at the least, and sixteen hours where nothing else happens on the node.
+ */
+export const maxOffers = 200;
+
 /** How long a lost attempt of a `safe` task may stay unreported before the task moves. */
 export const safeGraceMs = 500;
 

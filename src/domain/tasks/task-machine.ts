@@ -2,7 +2,14 @@ import type { Decision } from "../../protocol/decision.ts";
 import { type Failure, maxFailureLength } from "../../protocol/failure.ts";
 import type { AttemptNumber, NodeId } from "../../protocol/ids.ts";
 import type { TaskState } from "../../protocol/task.ts";
-import { cancelConfirmMs, graceMs, isRetryable, mayRunAgain, retryDelayMs } from "./retry-policy.ts";
+import {
+  cancelConfirmMs,
+  graceMs,
+  isRetryable,
+  maxOffers,
+  mayRunAgain,
+  retryDelayMs,
+} from "./retry-policy.ts";
 import type { Attempt, Task, TaskChange } from "./task.ts";
 
 /**
@@ -213,7 +220,7 @@ function refuse(task: Task, attempt: Attempt, reason: string, nowMs: number): Ta
   if (attempt.state === "started")
     return lose(task, attempt, { started: true, fenced: false, reason }, nowMs);
   const refused = closed(attempt, "refused", nowMs, { class: "refused", message: reason });
-  return moveOn(task, refused, nowMs, { kind: "route", afterMs: 0, avoid: null });
+  return putBack(task, refused, nowMs, null);
 }
 
 function requestCancel(task: Task, nowMs: number): TaskStep {
@@ -266,8 +273,7 @@ function fail(
 ): TaskStep {
   const { nowMs } = context;
   if (failure.class === "refused") {
-    const next: NextStep = { kind: "route", afterMs: 0, avoid: null };
-    return moveOn(task, closed(attempt, "refused", nowMs, failure), nowMs, next);
+    return putBack(task, closed(attempt, "refused", nowMs, failure), nowMs, null);
   }
   const ended = closed(attempt, "finished", nowMs, failure);
   const { effects, retry } = task.message;
@@ -290,7 +296,7 @@ function lose(
     message: how.reason,
   };
   const lost = closed(attempt, "lost", nowMs, failure);
-  if (!how.started) return moveOn(task, lost, nowMs, { kind: "route", afterMs: 0, avoid: attempt.nodeId });
+  if (!how.started) return putBack(task, lost, nowMs, attempt.nodeId);
   const isCancelled = task.cancelRequestedAtMs !== null;
   const hasTriesLeft = countedAttempts(task) < task.message.retry.maxAttempts;
   if (!isCancelled && hasTriesLeft && mayRunAgain(task.message)) {
@@ -300,6 +306,15 @@ function lose(
   const unknown: Failure = { class: "outcome_unknown", message: message.slice(0, maxFailureLength) };
   const state = isCancelled ? "cancelled" : "failed";
   return { change: { ...endChange(state, nowMs, unknown), attempts: [lost] }, next: none };
+}
+
+/** The attempt never began. It does not count, but there is an end to it: each is a line on the record. */
+function putBack(task: Task, attempt: Attempt, nowMs: number, avoid: NodeId | null): TaskStep {
+  if (attempt.number < maxOffers || task.cancelRequestedAtMs !== null)
+    return moveOn(task, attempt, nowMs, { kind: "route", afterMs: 0, avoid });
+  const message = `The message was offered ${attempt.number} times and is not offered again. ${attempt.failure?.message ?? ""}`;
+  const failure: Failure = { class: "refused", message: message.trimEnd().slice(0, maxFailureLength) };
+  return { change: { ...endChange("failed", nowMs, failure), attempts: [attempt] }, next: none };
 }
 
 /** The attempt is over without an answer: the task goes back to the queue, or ends when its cancel was asked for. */

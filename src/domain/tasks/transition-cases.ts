@@ -1,5 +1,5 @@
 import type { Failure } from "../../protocol/failure.ts";
-import { defaultRetryPolicy } from "./retry-policy.ts";
+import { defaultRetryPolicy, maxOffers } from "./retry-policy.ts";
 import type { Task } from "./task.ts";
 import { decision, nodeB, offered, queued } from "./task-fixture.ts";
 import type { TaskEvent } from "./task-machine.ts";
@@ -31,7 +31,12 @@ const asynchronous = queued({ isSynchronous: false });
 
 const started: TaskEvent = { kind: "started", attempt: 1 };
 const succeeded: TaskEvent = { kind: "succeeded", attempt: 1, text: "done" };
-const refused: TaskEvent = { kind: "refused", attempt: 1, message: "full" };
+const refusedAs = (attempt: number) => ({ kind: "refused", attempt, message: "full" }) as const;
+const refused: TaskEvent = refusedAs(1);
+const manyRefusals: readonly TaskEvent[] = Array.from({ length: maxOffers - 1 }, (_, index) => [
+  offered,
+  refusedAs(index + 1),
+]).flat();
 const failedAs = (failure: Omit<Failure, "message">): TaskEvent => ({
   kind: "failed",
   attempt: 1,
@@ -39,7 +44,7 @@ const failedAs = (failure: Omit<Failure, "message">): TaskEvent => ({
 });
 const overloaded = failedAs({ class: "runtime_error", kind: "overloaded" });
 const badRequest = failedAs({ class: "runtime_error", kind: "bad_request" });
-const lost = (hasStarted: boolean): TaskEvent => ({
+const lost = (hasStarted: boolean): Extract<TaskEvent, { kind: "lost" }> => ({
   kind: "lost",
   attempt: 1,
   started: hasStarted,
@@ -128,6 +133,9 @@ const whileOpen: readonly TransitionCase[] = [
   caseOf("succeed", [unsafe, offered, started], succeeded, endsAfter("succeeded", "started → finished")),
   caseOf("succeed unannounced", [unsafe, offered], succeeded, endsAfter("succeeded", "offered → finished")),
   caseOf("refuse", [unsafe, offered], refused, requeued("offered → refused")),
+  caseOf("refuse once too often", [unsafe, ...manyRefusals, offered], refusedAs(maxOffers), {
+    ...endsAfter("failed", "offered → refused", "refused"),
+  }),
   caseOf(
     "refuse after start",
     [unsafe, offered, started],
@@ -166,6 +174,12 @@ const whileOpen: readonly TransitionCase[] = [
     endsAfter("failed", "started → finished", "runtime_error"),
   ),
   caseOf("lose before start", [unsafe, offered], lost(false), requeued("offered → lost")),
+  caseOf(
+    "lose before start once too often",
+    [unsafe, ...manyRefusals, offered],
+    { ...lost(false), attempt: maxOffers },
+    endsAfter("failed", "offered → lost", "refused"),
+  ),
   caseOf("lose after start, may run again", [safe, offered, started], lost(true), requeued("started → lost")),
   caseOf(
     "lose after start, may not",

@@ -144,6 +144,22 @@ describe("the stream of a task", () => {
     });
   });
 
+  test("of a task that waits for its time begins with that", async () => {
+    const { body } = await addTask(mesh, "later", {
+      not_before: new Date(Date.now() + 3_600_000).toISOString(),
+    });
+    const stream = await follow(body.id);
+    expect(await stream.next()).toMatchObject({
+      event: "decision",
+      data: {
+        attempt: 0,
+        decision: { outcome: "waiting", unblock: [{ needs: `its time, ${body.not_before}` }] },
+      },
+    });
+    stream.leave();
+    await mesh.call("POST", `/api/v1/tasks/${body.id}/cancel`);
+  });
+
   test("tells anew what a task waits for when that changes", async () => {
     await using single = await mesh.join({ name: "single", slots: 1 });
     await addTask(mesh, "holds the slot", { target: "single" });

@@ -230,6 +230,23 @@ describe("the list of tasks", () => {
     expect(await where(`node=${stranger.nodeId}`)).toEqual([byStranger]);
   });
 
+  test("finds by group what its sender spelt otherwise, also while it waits", async () => {
+    const notBefore = inMs(hourMs);
+    const parts = { target: "WORKERS", source: "spelt", not_before: notBefore };
+    const { body } = await addTask(mesh, "later", parts);
+    expect(await list("source=spelt&group=workers")).toEqual([body.id]);
+    expect(await list("source=spelt&group=Workers&node=WORKER")).toEqual([]);
+  });
+
+  test("says of one that waits for its time that it does, also in its decision", async () => {
+    const { body: task } = await addTask(mesh, "later", { not_before: inMs(hourMs) });
+    const itsTime = `its time, ${task.not_before}`;
+    expect(task.waiting_for).toBe(itsTime);
+    const { status, body } = await get(`/${task.id}/decision`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ outcome: "waiting", unblock: [{ needs: itsTime, nodes: [] }] });
+  });
+
   test("says what a waiting task waits for", async () => {
     await using single = await mesh.join({ name: "single", slots: 1 });
     const { body: running } = await addTask(mesh, "runs", { target: "single", source: "waits" });

@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { LiveTask } from "../../../src/coordinator/tasks/live-task.ts";
+import { maxRefusalRestMs, refusalPauses } from "../../../src/coordinator/tasks/patience.ts";
+import { maxOffers } from "../../../src/domain/tasks/retry-policy.ts";
+import type { TaskMessage } from "../../../src/domain/tasks/task.ts";
+import { createEngineRig, type EngineRig } from "../../support/engine-rig.ts";
+
+let rig: EngineRig;
+beforeEach(async () => {
+  rig = await createEngineRig();
+});
+afterEach(() => rig[Symbol.asyncDispose]());
+
+const submit = (content: string, parts: Partial<TaskMessage> = {}) =>
+  rig.engine.submit(rig.queued({ content, ...parts }));
+
+/** The node does not take the newest offer. */
+async function refuse(one: LiveTask): Promise<void> {
+  await rig.engine.report(one, { kind: "refused", attempt: one.task.attempts.length, message: "full" });
+  await rig.settle();
+}
+
+describe("a queued task that a node goes on refusing", () => {
+  test("asks less and less often, and at last ends with the reason", async () => {
+    await rig.join("one");
+    const one = await submit("x");
+    const beganAtMs = rig.clock.nowMs();
+    let inFirstHour = 0;
+    while (one.task.state !== "failed" && one.task.attempts.length <= maxOffers) {
+      await refuse(one);
+      if (rig.clock.nowMs() - beganAtMs < 3_600_000) inFirstHour += 1;
+      for (let waitedMs = 0; one.task.state === "queued" && waitedMs <= refusalPauses.maxDelayMs; ) {
+        await rig.elapse(5_000);
+        waitedMs += 5_000;
+      }
+    }
+    expect(inFirstHour).toBeLessThan(40);
+    expect(one.task).toMatchObject({
+      state: "failed",
+      failure: { class: "refused", message: expect.stringContaining(`${maxOffers} times`) },
+    });
+    expect((await rig.stored(one.id))?.attempts).toHaveLength(maxOffers);
+    expect(rig.clock.nowMs() - beganAtMs).toBeGreaterThan(8 * 3_600_000);
+  });
+
+  test("is woken by a run that ends there, but not as soon as it was refused", async () => {
+    await rig.join("one", { slots: 3 });
+    const long = { timeoutMs: 7 * 24 * 3_600_000 };
+    const [first, second] = [await submit("first", long), await submit("second", long)];
+    const one = await submit("x");
+    for (let refusals = 0; refusals < 9; refusals += 1) {
+      await refuse(one);
+      await rig.elapse(refusalPauses.maxDelayMs);
+    }
+    await refuse(one);
+    const offers = rig.sent.length;
+    await rig.elapse(1_000);
+    await rig.engine.report(first, { kind: "succeeded", attempt: 1, text: "done" });
+    await rig.settle();
+    expect(rig.sent).toHaveLength(offers);
+    await rig.elapse(maxRefusalRestMs);
+    expect(rig.sent).toHaveLength(offers);
+    await rig.engine.report(second, { kind: "succeeded", attempt: 1, text: "done" });
+    await rig.settle();
+    expect(rig.sent).toHaveLength(offers + 1);
+  });
+
+  test("goes at once to another that joins", async () => {
+    await rig.join("one");
+    const one = await submit("x");
+    await refuse(one);
+    await rig.join("two");
+    await rig.settle();
+    expect(rig.sent).toEqual(["offer 1 to one", "offer 2 to two"]);
+  });
+});
+
+test("a task whose runtime refuses it does not go to the same node as fast as it can", async () => {
+  await rig.join("one");
+  const one = await submit("x");
+  const failure = { class: "refused", message: "not here" } as const;
+  await rig.engine.report(one, { kind: "failed", attempt: 1, failure });
+  await rig.settle();
+  expect(rig.sent).toEqual(["offer 1 to one"]);
+  await rig.elapse(refusalPauses.baseDelayMs + 50);
+  expect(rig.sent).toEqual(["offer 1 to one", "offer 2 to one"]);
+});
+
+test("a task that its only node has lost twice is offered there again", async () => {
+  await rig.join("one");
+  const one = await submit("x", { effects: "safe" });
+  const loss = { kind: "lost", fenced: true, reason: "gone" } as const;
+  await rig.engine.report(one, { ...loss, attempt: 1, started: true });
+  await rig.settle();
+  await rig.engine.report(one, { kind: "started", attempt: 2 });
+  await rig.engine.report(one, { ...loss, attempt: 2, started: false });
+  await rig.settle();
+  await rig.elapse(refusalPauses.baseDelayMs + 50);
+  expect(rig.sent.at(-1)).toBe("offer 3 to one");
+});
