@@ -44,7 +44,7 @@ export function createTakeUp(options: TakeUpOptions): (task: Task) => void {
       const event = { kind: "grace_ended", attempt: attempt.number } as const;
       timers.in(one, recoveryGraceMs, () => void report(one, event));
     } else if (isWanted) {
-      const pauseMs = retryAtMs(task, random.next()) - clock.nowMs();
+      const pauseMs = retryPauseMs(task, clock.nowMs(), random.next());
       if (pauseMs > 0) timers.in(one, pauseMs, () => offering.join(one));
       else offering.route(one);
     }
@@ -70,9 +70,10 @@ function toLiveTask(task: Task, { registry, byNode, clock }: TakeUpOptions): Liv
   return one;
 }
 
-/** Epoch: when the pause after a failed attempt is over. */
-function retryAtMs(task: Task, random: number): number {
+/** What is left of the pause after a failed attempt: never more than all of it, also when the clock was set back. */
+function retryPauseMs(task: Task, nowMs: number, random: number): number {
   const last = task.attempts.at(-1);
   if (last?.state !== "finished") return 0;
-  return (last.endedAtMs ?? 0) + retryDelayMs(task.message.retry, countedAttempts(task), random);
+  const pauseMs = retryDelayMs(task.message.retry, countedAttempts(task), random);
+  return Math.min(pauseMs, (last.endedAtMs ?? 0) + pauseMs - nowMs);
 }

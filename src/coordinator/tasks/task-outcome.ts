@@ -1,4 +1,5 @@
 import type { Task } from "../../domain/tasks/task.ts";
+import { countedAttempts } from "../../domain/tasks/task-machine.ts";
 import { type ErrorCode, MeshError } from "../../protocol/errors.ts";
 import type { FailureClass } from "../../protocol/failure.ts";
 import type { RouteAnswer } from "../../protocol/http/contract.ts";
@@ -39,8 +40,13 @@ function toMessageError(task: Task): MeshError {
   if (task.state === "cancelled")
     return new MeshError("MESSAGE_CANCELLED", "The message was cancelled.", { details });
   if (task.state === "expired")
-    return new MeshError("MESSAGE_EXPIRED", "No node took the message before it expired.", { details });
+    return new MeshError("MESSAGE_EXPIRED", expiryText(countedAttempts(task)), { details });
   if (failure === null)
     return new MeshError("INTERNAL", `The message ended ${task.state} without a reason.`, { details });
   return new MeshError(codeOfClass[failure.class], failure.message, { details });
+}
+
+function expiryText(tries: number): string {
+  if (tries === 0) return "No node took the message before it expired.";
+  return `The message expired before it was tried again, after ${tries} ${tries === 1 ? "try" : "tries"}.`;
 }

@@ -7,6 +7,7 @@ import type { TaskMessage } from "../../../src/domain/tasks/task.ts";
 import type { Failure } from "../../../src/protocol/failure.ts";
 import type { TaskId } from "../../../src/protocol/ids.ts";
 import { createEngineRig, type EngineRig } from "../../support/engine-rig.ts";
+import { readyRuntime } from "../../support/fake-node.ts";
 
 let rig: EngineRig;
 beforeEach(async () => {
@@ -65,6 +66,45 @@ describe("a queued task", () => {
     rig.registry.setOffline(node, "closed");
     await rig.settle();
     for (const { id } of tasks) expect(waitsFor(id)).toContain("one is offline");
+  });
+
+  test("tells of a node that fits and cannot serve as soon as it joins, and so do those that wait for the same", async () => {
+    const gpu = { requires: { gpu: true } } as const;
+    const tasks = await Promise.all(["a", "b"].map((content) => submit(content, gpu)));
+    const plain = await submit("plain", { requires: { os: "darwin" } });
+    const node = await rig.join("box", {
+      capabilities: { gpu: true },
+      runtimes: [{ ...readyRuntime, ready: false, reason: "it starts" }],
+    });
+    await rig.settle();
+    for (const { id } of tasks) expect(waitsFor(id)).toContain("box has it, not ready");
+    expect(waitsFor(plain.id)).not.toContain("box");
+    await rig.registry.patch(node, { scheduling: "cordoned" });
+    rig.registry.setStatus(node, {
+      type: "status",
+      load: { in_flight: 0, cpu: 0, memory: 0 },
+      slots: 4,
+      runtimes: [readyRuntime],
+      recovering: [],
+    });
+    await rig.settle();
+    for (const { id } of tasks) expect(waitsFor(id)).toContain("box has it, cordoned");
+    await rig.registry.patch(node, { scheduling: "active" });
+    await rig.settle();
+    expect(rig.sent).toEqual(["offer 1 to box", "offer 1 to box"]);
+  });
+
+  test("that comes to a crowd is recorded with what the crowd was told a moment ago", async () => {
+    const ids: TaskId[] = [];
+    for (const pauseMs of [0, 400, 1_000]) {
+      await rig.elapse(pauseMs);
+      ids.push((await submit("x")).id);
+      await rig.settle();
+    }
+    const records = await Promise.all(ids.map((id) => rig.stored(id)));
+    const [first, second, third] = records.map((task) => task?.decision?.decided_at);
+    expect(second).toBe(first);
+    expect(third).not.toBe(first);
   });
 
   test("to a node that is unknown is refused, to one that is away it waits", async () => {
@@ -322,6 +362,17 @@ describe("after a restart", () => {
     await rig.elapse(40_000);
     expect(rig.sent.at(-1)).toBe("offer 2 to one");
   });
+});
+
+test("a pause is not longer for a clock that was set back while no coordinator was there", async () => {
+  await rig.join("one");
+  const pausing = await submit("pausing", { effects: "safe" });
+  await rig.engine.report(pausing, { kind: "failed", attempt: 1, failure: overloaded });
+  rig.clock.skipWall(-3_600_000);
+  await rig.restart();
+  await rig.relink("one");
+  await rig.elapse(defaultRetryPolicy.maxDelayMs);
+  expect(rig.sent.at(-1)).toBe("offer 2 to one");
 });
 
 describe("those that waited for the same", () => {
