@@ -291,7 +291,7 @@ describe("a task that is not to start before a moment", () => {
   test("can be cancelled meanwhile", async () => {
     await rig.join("one");
     const one = await submit("x", { notBeforeMs: inMs(60_000) });
-    rig.engine.cancel(one);
+    await rig.engine.cancel(one);
     await rig.elapse(120_000);
     expect(rig.ended).toEqual(["cancelled"]);
     expect(rig.sent).toEqual([]);
@@ -455,7 +455,7 @@ describe("what becomes free", () => {
     const cancelled = await submit("cancelled");
     const second = await submit("second");
     rig.setDiskFull(true);
-    rig.engine.cancel(cancelled);
+    void rig.engine.cancel(cancelled);
     rig.registry.release(node, false);
     expect(second.task.state).toBe("running");
     rig.setDiskFull(false);
@@ -671,13 +671,12 @@ describe("events", () => {
     await rig.settle();
     expect(rig.events.filter((type) => type === "task.waiting")).toHaveLength(1);
     rig.events.length = 0;
-    rig.engine.cancel(running);
+    void rig.engine.cancel(running);
     expect(rig.events).toEqual([]);
     await rig.settle();
     expect(rig.events).toEqual(["task.cancel_requested"]);
     expect(await rig.stored(running.id)).toMatchObject({ cancelRequestedAtMs: expect.any(Number) });
-    rig.engine.cancel(waits);
-    await rig.settle();
+    await rig.engine.cancel(waits);
     expect(rig.events).toEqual(["task.cancel_requested", "task.ended"]);
   });
 });
