@@ -62,13 +62,13 @@ describe("the cancel of a queued task", () => {
   test("waits for a store that cannot commit, and so does a second one", async () => {
     const id = await addQueued();
     rig.setDiskFull(true);
-    const first = watch(cancel(id));
-    const second = watch(cancel(id));
+    const both = [cancel(id), cancel(id)];
+    const outcomes = both.map(watch);
     await rig.elapse(cancelCommitMs / 2);
-    expect([first(), second()]).toEqual(["open", "open"]);
+    expect(outcomes.map((outcome) => outcome())).toEqual(["open", "open"]);
     rig.setDiskFull(false);
     await rig.elapse(500);
-    expect([first(), second()]).toEqual(["done", "done"]);
+    expect((await Promise.all(both)).map(({ state }) => state)).toEqual(["cancelled", "cancelled"]);
     expect(await rig.stored(id)).toMatchObject({ state: "cancelled" });
   });
 

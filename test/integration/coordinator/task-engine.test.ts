@@ -90,7 +90,7 @@ describe("while the disk is full", () => {
     void rig.engine.report(live, { kind: "refused", attempt: 1, message: "full" });
     await settle();
     rig.setDiskFull(false);
-    rig.engine.cancel(live);
+    void rig.engine.cancel(live);
     expect((await Promise.all([live.ended.promise, elapse(300)]))[0].state).toBe("cancelled");
     await elapse(300);
     expect(await stored(live.id)).toMatchObject({ state: "cancelled", attempts: [{ state: "refused" }] });
@@ -103,7 +103,7 @@ describe("a cancel", () => {
   test("that nobody confirms ends the task after ten seconds, its outcome unknown", async () => {
     const node = await rig.join("one");
     const live = await rig.engine.submit(message());
-    rig.engine.cancel(live);
+    void rig.engine.cancel(live);
     await settle();
     await elapse(9900);
     expect(rig.ended).toEqual([]);
@@ -119,7 +119,7 @@ describe("a cancel", () => {
   test("keeps its ten seconds when the link is lost meanwhile", async () => {
     await rig.join("one");
     const live = await rig.engine.submit(message());
-    rig.engine.cancel(live);
+    void rig.engine.cancel(live);
     await settle();
     await rig.engine.report(live, { kind: "link_lost", attempt: 1 });
     await elapse(10_100);
@@ -136,8 +136,9 @@ describe("a cancel", () => {
       nothing_done: true,
     } as const;
     void rig.engine.report(live, { kind: "failed", attempt: 1, failure });
-    rig.engine.cancel(live);
+    const cancelled = rig.engine.cancel(live);
     await elapse(60_000);
+    await cancelled;
     expect(rig.ended).toEqual(["cancelled"]);
     expect(await stored(live.id)).toMatchObject({ state: "cancelled" });
     expect(rig.sent).toEqual(["offer 1 to one"]);
