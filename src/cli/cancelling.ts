@@ -4,7 +4,7 @@ import type { CancelTimer, Clock } from "../platform/clock.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { contract } from "../protocol/http/contract.ts";
 import type { TaskId } from "../protocol/ids.ts";
-import { isConnectionLoss } from "./connection-loss.ts";
+import { mayPassAgain } from "./connection-loss.ts";
 
 /** How long the coordinator may take to name the message after Ctrl-C. */
 const unnamedGraceMs = 2000;
@@ -48,7 +48,7 @@ export function createCancelling(options: CancellingOptions): Cancelling {
         isSent = true;
       },
       (error: unknown) => {
-        if (!isConnectionLoss(error)) stop.abort(error);
+        if (!mayPassAgain(error)) stop.abort(error);
         // A coordinator that is being started again has to hear it, too.
         else if (!isOver && !stop.signal.aborted) cancelRepeat = clock.after(repeatMs, () => sendCancel(id));
       },

@@ -20,7 +20,7 @@ export function renderError(error: unknown, options: ReportOptions): string {
 }
 
 /** Anything but a MeshError is a fault of this program, or an interrupt. */
-function toKnownError(error: unknown, texts: Catalogue): MeshError {
+export function toKnownError(error: unknown, texts: Catalogue): MeshError {
   if (error instanceof MeshError) return error;
   if (error instanceof DOMException && error.name === "AbortError") {
     return new MeshError("MESSAGE_CANCELLED", texts.errors.interrupted, { hint: "" });

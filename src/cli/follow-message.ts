@@ -6,9 +6,17 @@ import type { RouteAnswer } from "../protocol/http/contract.ts";
 import type { TaskId } from "../protocol/ids.ts";
 import { defaultTimeoutS } from "../protocol/message.ts";
 import { createCancelling } from "./cancelling.ts";
-import { isConnectionLoss } from "./connection-loss.ts";
+import {
+  isSurelyNotSent,
+  isUnsure,
+  mayPass,
+  mayPassAgain,
+  tellsNothingOfMessage,
+} from "./connection-loss.ts";
+import type { Repeat } from "./repeat.ts";
+import { withHint } from "./with-hint.ts";
 
-/** Tries to take the answer up again after the connection was lost; with the delays below, over a minute. */
+/** Tries to take the answer up again after the way to it was lost; with the delays below, over a minute. */
 const maxPickUps = 40;
 const firstPickUpDelayMs = 250;
 const maxPickUpDelayMs = 2000;
@@ -19,7 +27,8 @@ interface FollowOptions {
   readonly client: MeshClient;
   readonly clock: Clock;
   readonly texts: Catalogue;
-  readonly request: Omit<RouteRequest, "signal"> & { readonly idempotencyKey: string };
+  readonly request: Omit<RouteRequest, "signal" | "idempotencyKey">;
+  readonly repeat: Repeat;
   /** Ctrl-C: the message is cancelled. */
   readonly interrupt: AbortSignal;
   readonly onEvent: (event: RouteEvent) => void;
@@ -27,9 +36,10 @@ interface FollowOptions {
 }
 
 /**
- * Sends a message and stays with it until it ends: picks it up again by its key when the connection is lost, and
+ * Sends a message and stays with it until it ends: picks it up again by its key when the way to it is lost, and
  * cancels it on interrupt.
- * @throws MeshError why there is no answer
+ * @throws MeshError why there is no answer; with the key in the hint when it may run all the same. When it surely was
+ * not sent that is said at once
  */
 export async function followMessage(options: FollowOptions): Promise<RouteAnswer> {
   const { clock, interrupt, texts } = options;
@@ -43,7 +53,7 @@ export async function followMessage(options: FollowOptions): Promise<RouteAnswer
   if (interrupt.aborted) onInterrupt();
   else interrupt.addEventListener("abort", onInterrupt, { once: true });
   try {
-    return await readWithPickUps(options, stop.signal, cancelling.named);
+    return await readWithPickUps(options, { signal: stop.signal, onNamed: cancelling.named });
   } finally {
     cancelDeadline();
     cancelling.end();
@@ -51,30 +61,51 @@ export async function followMessage(options: FollowOptions): Promise<RouteAnswer
   }
 }
 
-async function readWithPickUps(
-  options: FollowOptions,
-  signal: AbortSignal,
-  onNamed: (messageId: TaskId) => void,
-): Promise<RouteAnswer> {
-  let hadContact = false;
+interface Reading {
+  readonly signal: AbortSignal;
+  readonly onNamed: (messageId: TaskId) => void;
+}
+
+async function readWithPickUps(options: FollowOptions, { signal, onNamed }: Reading): Promise<RouteAnswer> {
+  const { client, clock, repeat, texts } = options;
+  /** The message may have reached the coordinator, so another one would be a second one. */
+  let mayRun = false;
+  let isNamed = false;
+  signal.throwIfAborted();
   for (let lost = 0; ; ) {
     try {
-      for await (const event of options.client.streamRoute({ ...options.request, signal })) {
-        hadContact = true;
+      const request = { ...options.request, idempotencyKey: repeat.key, signal };
+      for await (const event of client.streamRoute(request)) {
+        mayRun = true;
         lost = 0;
-        if (event.event === "decision") onNamed(event.data.message_id);
+        if (event.event === "decision") {
+          isNamed = true;
+          onNamed(event.data.message_id);
+        }
         options.onEvent(event);
         if (event.event === "result") return event.data;
       }
-      throw new MeshError(
-        "COORDINATOR_UNREACHABLE",
-        `${options.client.baseUrl} ended the answer without a result`,
-      );
+      throw new MeshError("COORDINATOR_UNREACHABLE", `${client.baseUrl} ended the answer without a result`);
     } catch (error) {
-      if (!hadContact || signal.aborted || lost >= maxPickUps || !isConnectionLoss(error)) throw error;
-      if (lost === 0) options.onNote(options.texts.send.pickingUp);
+      mayRun ||= signal.aborted || isUnsure(error);
+      const isWorthIt = mayRun ? mayPassAgain(error) : mayPass(error);
+      if (signal.aborted || lost >= maxPickUps || !isWorthIt || (!mayRun && isSurelyNotSent(error))) {
+        const isLeftOpen = mayRun && (signal.aborted ? !isNamed || isOutOfTime(error) : leavesOpen(error));
+        throw isLeftOpen ? withHint(error, texts.send.unsureHint(repeat.keyFlag), texts) : error;
+      }
+      if (lost === 0) options.onNote(texts.send.pickingUp);
       lost += 1;
-      await delay(options.clock, Math.min(firstPickUpDelayMs * 2 ** lost, maxPickUpDelayMs), signal);
+      await delay(clock, Math.min(firstPickUpDelayMs * 2 ** lost, maxPickUpDelayMs), signal);
     }
   }
+}
+
+/** What became of the message is not in this error. */
+function leavesOpen(error: unknown): boolean {
+  return isUnsure(error) || tellsNothingOfMessage(error);
+}
+
+/** Of the errors with which waiting is stopped the one that does not name the message. */
+function isOutOfTime(error: unknown): boolean {
+  return error instanceof MeshError && error.code === "MESSAGE_TIMEOUT";
 }

@@ -5,8 +5,9 @@ import { MeshError } from "../protocol/errors.ts";
 import type { RouteAnswer } from "../protocol/http/contract.ts";
 import type { TaskId } from "../protocol/ids.ts";
 import type { TaskInfo } from "../protocol/task.ts";
-import { isConnectionLoss } from "./connection-loss.ts";
+import { mayPassAgain } from "./connection-loss.ts";
 import { watchQuietStream } from "./quiet-stream.ts";
+import { withHint } from "./with-hint.ts";
 
 /** How long a coordinator may be away before a task is left to itself. */
 const maxAwayMs = 10 * 60_000;
@@ -56,20 +57,15 @@ export async function followTask(options: FollowTaskOptions): Promise<RouteAnswe
       throw new MeshError("COORDINATOR_UNREACHABLE", `${client.baseUrl} ended the stream without a result`);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      if (!hadContact || !isConnectionLoss(error)) throw error;
+      if (!hadContact || !mayPassAgain(error)) throw error;
       if (lostAtMs === null) options.onNote(texts.tasks.pickingUp);
       lostAtMs ??= clock.monotonicMs();
-      if (clock.monotonicMs() - lostAtMs >= maxAwayMs) throw withHint(error, texts.tasks.gaveUpHint(id));
+      if (clock.monotonicMs() - lostAtMs >= maxAwayMs)
+        throw withHint(error, texts.tasks.gaveUpHint(id), texts);
       quiet.end();
       await delay(clock, Math.min(firstDelayMs * 2 ** tries, maxDelayMs), signal);
     } finally {
       quiet.end();
     }
   }
-}
-
-function withHint(error: unknown, hint: string): unknown {
-  return error instanceof MeshError
-    ? new MeshError(error.code, error.message, { hint, cause: error })
-    : error;
 }

@@ -11,6 +11,7 @@ import {
 } from "../protocol/message.ts";
 import { parseRequirements } from "../protocol/requirement-text.ts";
 import type { CliContext } from "./context.ts";
+import type { Moment } from "./parsers.ts";
 
 /** What `send`, `task add` and `route explain` say about a message. */
 export interface MessageFlags {
@@ -41,9 +42,8 @@ export interface RunFlags extends RetryFlags {
 
 /** When it may be run; for queued messages only. */
 export interface TimeFlags {
-  /** RFC 3339. */
-  readonly notBefore?: string;
-  readonly expiresAt?: string;
+  readonly notBefore?: Moment;
+  readonly expiresAt?: Moment;
 }
 
 /** What is changed of a task that is run again. */
@@ -127,8 +127,8 @@ function toRunInput(flags: RunFlags): Pick<MessageInput, "timeout_s" | "effects"
 
 function toTimes({ notBefore, expiresAt }: TimeFlags): Pick<TaskInput, "not_before" | "expires_at"> {
   return {
-    ...(notBefore === undefined ? {} : { not_before: notBefore }),
-    ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
+    ...(notBefore === undefined ? {} : { not_before: notBefore.at }),
+    ...(expiresAt === undefined ? {} : { expires_at: expiresAt.at }),
   };
 }
 

@@ -24,9 +24,17 @@ export function durationSeconds(text: string): number | null {
   return seconds > 0 ? seconds : null;
 }
 
+/** A moment to come. */
+export interface Moment {
+  /** RFC 3339. */
+  readonly at: string;
+  /** It was given as a time from now. */
+  readonly isRelative: boolean;
+}
+
 /** A moment of RFC 3339, also of `2h`: in two hours. */
-export function parseMomentAhead(this: CliContext, text: string): string {
-  return toMoment(this, text, 1);
+export function parseMomentAhead(this: CliContext, text: string): Moment {
+  return { at: toMoment(this, text, 1), isRelative: durationSeconds(text) !== null };
 }
 
 /** A moment of RFC 3339, also of `2h`: two hours ago. */

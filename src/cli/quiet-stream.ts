@@ -4,7 +4,7 @@ import { MeshError } from "../protocol/errors.ts";
 import { contract } from "../protocol/http/contract.ts";
 import type { TaskId } from "../protocol/ids.ts";
 import type { TaskInfo } from "../protocol/task.ts";
-import { isConnectionLoss } from "./connection-loss.ts";
+import { mayPass } from "./connection-loss.ts";
 
 /** How long a stream may say nothing before the task itself is looked at. */
 export const quietMs = 15_000;
@@ -52,7 +52,7 @@ export function watchQuietStream(options: QuietStreamOptions): QuietStream {
       }
     } catch (error) {
       // Whatever else is wrong the stream itself will tell.
-      if (!isOver && isConnectionLoss(error)) connection.abort(error);
+      if (!isOver && mayPass(error)) connection.abort(error);
     }
     arm();
   };

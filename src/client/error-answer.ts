@@ -42,20 +42,25 @@ export function fromErrorBody(
       ...body.details,
       ...(body.request_id === undefined ? {} : { request_id: body.request_id }),
       ...(code.success || body.code === undefined ? {} : { unknown_code: body.code }),
+      ...(code.success || status === null ? {} : { http_status: status }),
     },
   });
 }
 
-/** Something answered, but not in our words: a proxy, or another server. */
+/** Something answered, but not in our words: a proxy, or another server. Its status is the detail `http_status`. */
 export function toForeignError(response: Response, exchange: Exchange): MeshError {
+  const details = { http_status: response.status };
   const what = `${response.status}${response.statusText === "" ? "" : ` ${response.statusText}`}`;
   if (isFromProxy(response, exchange)) {
     const by = exchange.proxyUrl === null ? "a proxy" : `the proxy ${withoutPassword(exchange.proxyUrl)}`;
-    return new MeshError("PROXY_IN_THE_WAY", `${by} answered ${what} instead of ${exchange.baseUrl}`);
+    return new MeshError("PROXY_IN_THE_WAY", `${by} answered ${what} instead of ${exchange.baseUrl}`, {
+      details,
+    });
   }
   return new MeshError(
     "NOT_A_COORDINATOR",
     `${exchange.baseUrl} answered ${what} (${contentTypeOf(response)}), but not as a claw-mesh coordinator`,
+    { details },
   );
 }
 

@@ -1,3 +1,14 @@
+/** What makes a repeat of a message the same message. */
+interface RepeatWords {
+  readonly keyFlag: string;
+  readonly timeFlags: readonly string[];
+}
+
+const sayAgain = ({ keyFlag, timeFlags }: RepeatWords) =>
+  timeFlags.length === 0
+    ? `Say the same again with ${keyFlag}`
+    : `Say the same again with ${[keyFlag, ...timeFlags].join(" ")}, in place of the times you gave`;
+
 const plural = (count: number, one: string, many: string) => `${count} ${count === 1 ? one : many}`;
 
 /** What the queue's commands say. */
@@ -39,8 +50,10 @@ export const taskTexts = {
   waitsFor: (what: string) => `It waits for ${what}`,
   followHint: (id: string) => `Follow it with: claw-mesh task watch ${id}`,
   notArrived: "no word whether it arrived; asking again",
-  unsureHint: (key: string) =>
-    `It may have been queued. Say the same again with --key ${key}: it is then queued once.`,
+  unsureHint: (repeat: RepeatWords) =>
+    `It may have been queued. ${sayAgain(repeat)}: it is then queued once.`,
+  keyWithTimes: "--key needs moments that stay the same; a time from now is another one with each repeat",
+  keyWithTimesHint: (flags: readonly string[]) => `Give the moment itself: ${flags.join(" ")}`,
   lateFlags: "--not-before and --expires-at are for queued messages: add --wait or --async, or use task add",
   asyncAndWait: "choose one of --async and --wait",
   asyncExplain: "--explain needs the answer; leave --async away, or see: claw-mesh task show <id>",
@@ -58,8 +71,7 @@ export const taskTexts = {
   fileHint: "Check the path and its permissions.",
   standardInput: "standard input",
   bulkStopped: (queued: number, total: number) => `${queued} of ${total} tasks were queued, then:`,
-  bulkGoOn: (key: string) =>
-    `Say the same again with --key ${key}: those that were queued are not queued twice.`,
+  bulkGoOn: (repeat: RepeatWords) => `${sayAgain(repeat)}: those that were queued are not queued twice.`,
   bulkQueued: (count: number) => `${plural(count, "task", "tasks")} queued`,
 
   waiting: (what: string, seconds: number) => `waiting for ${what}, ${seconds} s`,

@@ -120,6 +120,8 @@ export const en = {
       `message ${messageId}: the cancel was sent, but its end was not confirmed`,
     cancelNotSent: (messageId: string) => `message ${messageId}: the coordinator did not hear the cancel`,
     cancelHint: (messageId: string) => `It may go on. Try again with: claw-mesh task cancel ${messageId}`,
+    unsureHint: (keyFlag: string) =>
+      `It may run, or have run. Say the same again with ${keyFlag}: it is then taken up and not run twice.`,
     timedOut: (seconds: number) => `no answer within ${seconds} s`,
   },
 

@@ -18,6 +18,7 @@ import {
 import { printResult } from "../print.ts";
 import { type AnswerView, createAnswerView } from "../render/answer-view.ts";
 import { renderDecision } from "../render/decision.ts";
+import { type Repeat, toRepeat } from "../repeat.ts";
 import { submitTask } from "../submit-task.ts";
 import { printQueued } from "./task-add.ts";
 
@@ -35,15 +36,16 @@ export async function sendMessage(
   ...words: readonly string[]
 ): Promise<void> {
   checkFlags(this, flags);
+  const repeat = toRepeat(this, flags);
   const content = await readMessage(this, words);
   const { client } = await connect(this);
-  if (flags.async === true) return queueMessage(this, client, flags, content);
+  const sent = { flags, content, repeat };
+  if (flags.async === true) return queueMessage(this, client, sent);
   const view = createAnswerView(this, { tellsWaiting: flags.wait === true });
   try {
     const answer = await (flags.wait === true ? waitForAnswer : routeMessage)(
       { context: this, client, view },
-      flags,
-      content,
+      sent,
     );
     view.finish(answer, flags.explain === true ? await loadDecision(client, answer) : null);
   } catch (error) {
@@ -64,6 +66,12 @@ function checkFlags({ texts }: CliContext, flags: SendFlags): void {
   if (isLate && !isQueued) throw new MeshError("USAGE", texts.tasks.lateFlags);
 }
 
+interface Sent {
+  readonly flags: SendFlags;
+  readonly content: string;
+  readonly repeat: Repeat;
+}
+
 interface Sending {
   readonly context: CliContext;
   readonly client: MeshClient;
@@ -72,8 +80,7 @@ interface Sending {
 
 function routeMessage(
   { context, client, view }: Sending,
-  flags: SendFlags,
-  content: string,
+  { flags, content, repeat }: Sent,
 ): Promise<RouteAnswer> {
   return followMessage({
     client,
@@ -82,8 +89,8 @@ function routeMessage(
     request: {
       target: flags.node ?? flags.group ?? null,
       message: toMessage(flags, content),
-      idempotencyKey: flags.key ?? context.createSecret(),
     },
+    repeat,
     interrupt: context.interrupt,
     onEvent: view.onEvent,
     onNote: view.onNote,
@@ -93,22 +100,19 @@ function routeMessage(
 async function queueMessage(
   context: CliContext,
   client: MeshClient,
-  flags: SendFlags,
-  content: string,
+  { flags, content, repeat }: Sent,
 ): Promise<void> {
-  const key = flags.key ?? context.createSecret();
   const input = toTaskInput(context, flags, content);
   const { clock, texts, interrupt } = context;
   const onNote = () => {};
-  const task = await submitTask({ client, clock, texts, input, key, signal: interrupt, onNote });
-  printQueued(context, task, key);
+  const task = await submitTask({ client, clock, texts, input, repeat, signal: interrupt, onNote });
+  printQueued(context, task, repeat.key);
 }
 
 /** Queues the message and stays with it; Ctrl-C cancels it. */
 async function waitForAnswer(
   { context, client, view }: Sending,
-  flags: SendFlags,
-  content: string,
+  { flags, content, repeat }: Sent,
 ): Promise<RouteAnswer> {
   const { clock, texts, interrupt } = context;
   const { onEvent, onNote, onTask } = view;
@@ -119,9 +123,8 @@ async function waitForAnswer(
   else interrupt.addEventListener("abort", onInterrupt, { once: true });
   try {
     const input = toTaskInput(context, flags, content);
-    const key = flags.key ?? context.createSecret();
     const { signal } = stop;
-    const task = await submitTask({ client, clock, texts, input, key, signal, onNote });
+    const task = await submitTask({ client, clock, texts, input, repeat, signal, onNote });
     cancelling.named(task.id);
     onTask(task);
     const shown = { onEvent, onNote, onTask };

@@ -1,12 +1,13 @@
-import { MeshError } from "../../protocol/errors.ts";
 import type { TaskInput } from "../../protocol/message.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { inOrder } from "../in-order.ts";
 import { toTaskInput } from "../message-input.ts";
 import { printNote, toJsonText } from "../print.ts";
+import { toRepeat } from "../repeat.ts";
 import { submitTask } from "../submit-task.ts";
 import { readTaskLines, type TaskLine } from "../task-lines.ts";
+import { withHint } from "../with-hint.ts";
 import type { AddTaskFlags } from "./task-add.ts";
 
 /** Submissions under way at once. */
@@ -22,17 +23,17 @@ interface QueuedLine {
 /** Queues every task of a file of JSON lines and prints their ids, in the order of the lines. */
 export async function addTasksOfFile(context: CliContext, flags: AddTaskFlags, file: string): Promise<void> {
   const { clock, texts, interrupt, globals, stdout } = context;
+  const repeat = toRepeat(context, flags);
   const lines = await readTaskLines(context, file, toDefaults(context, flags));
   const { client } = await connect(context);
-  const key = flags.key ?? context.createSecret();
   const queued: QueuedLine[] = [];
   const onNote = (text: string) => printNote(context, text);
   const submit = async ({ line, input }: TaskLine): Promise<QueuedLine> => {
     interrupt.throwIfAborted();
-    const lineKey = `${key}.${line}`;
-    const options = { client, clock, texts, input, key: lineKey, signal: interrupt, onNote };
+    const key = `${repeat.key}.${line}`;
+    const options = { client, clock, texts, input, repeat: { ...repeat, key }, signal: interrupt, onNote };
     const { id, state } = await submitTask(options);
-    return { line, id, state, idempotency_key: lineKey };
+    return { line, id, state, idempotency_key: key };
   };
   try {
     for await (const task of inOrder(lines, maxSubmissions, submit)) {
@@ -42,9 +43,7 @@ export async function addTasksOfFile(context: CliContext, flags: AddTaskFlags, f
   } catch (error) {
     if (globals.json) stdout.write(toJsonText(queued));
     printNote(context, texts.tasks.bulkStopped(queued.length, lines.length));
-    throw error instanceof MeshError
-      ? new MeshError(error.code, error.message, { hint: texts.tasks.bulkGoOn(key), cause: error })
-      : error;
+    throw withHint(error, texts.tasks.bulkGoOn(repeat), texts);
   }
   if (globals.json) stdout.write(toJsonText(queued));
   printNote(context, texts.tasks.bulkQueued(queued.length));

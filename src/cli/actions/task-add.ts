@@ -11,6 +11,7 @@ import {
 } from "../message-input.ts";
 import { printNote, printResult } from "../print.ts";
 import { toSafeLine } from "../render/safe-text.ts";
+import { toRepeat } from "../repeat.ts";
 import { submitTask } from "../submit-task.ts";
 import { addTasksOfFile } from "./task-add-file.ts";
 
@@ -28,13 +29,13 @@ export async function addTask(
     if (words.length > 0) throw new MeshError("USAGE", this.texts.tasks.fileAndMessage);
     return addTasksOfFile(this, flags, flags.file);
   }
+  const repeat = toRepeat(this, flags);
   const input = toTaskInput(this, flags, await readMessage(this, words));
   const { client } = await connect(this);
   const { clock, texts, interrupt } = this;
-  const key = flags.key ?? this.createSecret();
   const onNote = (text: string) => printNote(this, text);
-  const task = await submitTask({ client, clock, texts, input, key, signal: interrupt, onNote });
-  printQueued(this, task, key);
+  const task = await submitTask({ client, clock, texts, input, repeat, signal: interrupt, onNote });
+  printQueued(this, task, repeat.key);
 }
 
 /** `Task task_… queued`, what it waits for, and how to go on. */
