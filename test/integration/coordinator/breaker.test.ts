@@ -166,7 +166,7 @@ describe("queued tasks of a mesh of one node that fails", () => {
     await world.elapse(firstCooldownMs + 100);
     const [probe] = held(bad);
     const live = probe === undefined ? null : world.now().engine.find(probe.offer.task);
-    if (live !== null) world.now().engine.cancel(live);
+    if (live !== null) void world.now().engine.cancel(live);
     await world.settle();
     await world.elapse(voidPauseMs + 100);
     expect(held(bad)).toHaveLength(1);

@@ -123,7 +123,7 @@ async function perform(world: QueueWorld, model: Model, command: Command): Promi
     case "cancel": {
       const id = at([...model.accepted.keys()], command.which);
       const live = id === undefined ? null : world.now().engine.find(id);
-      if (live !== null) world.now().engine.cancel(live);
+      if (live !== null) void world.now().engine.cancel(live);
       return;
     }
     case "retry":

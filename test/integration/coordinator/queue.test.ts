@@ -596,7 +596,7 @@ describe("many that wait", () => {
       expect(rig.engine.size()).toBe(maxWaiting);
       await expect(submit("later", { notBeforeMs: inAnHour })).rejects.toMatchObject({ code: "QUEUE_FULL" });
       const first = results.find((result) => result.status === "fulfilled");
-      if (first?.status === "fulfilled") rig.engine.cancel(first.value);
+      if (first?.status === "fulfilled") void rig.engine.cancel(first.value);
       await rig.settle();
       await submit("x");
     },
