@@ -1,4 +1,5 @@
 import type { Task, TaskMessage } from "../../domain/tasks/task.ts";
+import { isTerminal } from "../../domain/tasks/task-machine.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { TaskId } from "../../protocol/ids.ts";
 import type { TaskStore } from "../../store/tasks.ts";
@@ -37,8 +38,13 @@ export function createRepeatGuard({ store, findLive, accept }: RepeatOptions) {
   };
 }
 
-/** A task that had ended before it was asked for again. */
+/** A task that had ended before it was asked for again. Throws STORE_UNAVAILABLE when it has not: nothing goes on with it. */
 export function endedTask(task: Task): LiveTask {
+  if (!isTerminal(task.state)) {
+    throw new MeshError("STORE_UNAVAILABLE", `Task ${task.message.id} is on record, but not under way.`, {
+      hint: "Send it again with the same Idempotency-Key.",
+    });
+  }
   const one = createLiveTask(task, 0);
   one.ended.resolve(task);
   return one;

@@ -1,4 +1,4 @@
-import type { Clock } from "../../platform/clock.ts";
+import type { CancelTimer, Clock } from "../../platform/clock.ts";
 import { afterLoopTurn } from "../../platform/loop-turn.ts";
 import type { Database } from "../../platform/sqlite.ts";
 import { sqliteFault, toStoreError } from "../../platform/sqlite-errors.ts";
@@ -10,6 +10,10 @@ export const maxQueuedWorks = 50_000;
 
 /** A commit takes at most so many works (about 10 ms); the others follow on the next loop turn. */
 export const maxWorksPerCommit = 2_000;
+
+/** After a failed flush: pause before it is tried to put things right, doubled up to the second one after each failure. */
+export const healPauseMs = 2_000;
+export const maxHealPauseMs = 60_000;
 
 /** One commit, for metrics. */
 export interface Commit {
@@ -36,7 +40,8 @@ export interface Commit {
  * ```
  *
  * After a failed flush nobody knows what is on the disk, so `full` writes are refused, before they do anything, until a
- * flush has succeeded that made sure of everything.
+ * flush has succeeded that made sure of everything. While what a caller was told is not there still is, because undoing it
+ * failed too, reads are refused. Both are tried again by themselves until they succeed, with growing pauses.
  */
 export interface Committer {
   /**
@@ -46,9 +51,15 @@ export interface Committer {
    * @param undo statements that take back what `work` did and returned; for `full` ones whose flush failed
    */
   readonly write: <T>(durability: Durability, work: () => T, undo?: (value: T) => void) => Promise<T>;
-  /** Runs a query at once. It sees all that was committed, and nothing that is queued. */
+  /**
+   * Runs a query at once. It sees all that was committed, and nothing that is queued or was refused. Rejects with
+   * STORE_UNAVAILABLE while something that was refused is still to be taken back.
+   */
   readonly read: <T>(query: () => T) => Promise<T>;
-  /** Commits what is queued; later calls are refused. */
+  /**
+   * Commits what is queued and takes back what is to be; later calls are refused. Call it again when the last flush has
+   * ended, which may have failed.
+   */
   readonly close: () => void;
 }
 
@@ -98,6 +109,8 @@ export function createCommitter(options: CommitterOptions): Committer {
   let undos: (() => void)[] = [];
   let isCommitScheduled = false;
   let isClosed = false;
+  let forgetHealing: CancelTimer | null = null;
+  let nextHealPauseMs = healPauseMs;
 
   function toCallerError(error: unknown): MeshError {
     const failure = toStoreError(error);
@@ -171,7 +184,9 @@ export function createCommitter(options: CommitterOptions): Committer {
     try {
       await flushing.syncNow();
     } catch (error) {
-      const failure = takeBack(works) ? error : notTakenBack(error);
+      for (const { undo, value } of works) if (undo !== null) undos.push(() => undo(value));
+      const failure = takeBack() ? error : notTakenBack(error);
+      healLater();
       for (const { reject } of works) reject(failure);
       return;
     }
@@ -179,16 +194,30 @@ export function createCommitter(options: CommitterOptions): Committer {
   }
 
   /** @returns false when that failed too: it then happens first in the next transaction */
-  function takeBack(works: readonly CommittedWork[]): boolean {
-    for (const { undo, value } of works) if (undo !== null) undos.push(() => undo(value));
+  function takeBack(): boolean {
     if (undos.length === 0) return true;
     try {
       inTransaction(() => []);
       return true;
     } catch (error) {
-      if (sqliteFault(error) === null) throw error;
+      toCallerError(error);
       return false;
     }
+  }
+
+  function healLater(): void {
+    if (isClosed || forgetHealing !== null) return;
+    forgetHealing = clock.after(nextHealPauseMs, () => void heal(), { unref: true });
+    nextHealPauseMs = Math.min(2 * nextHealPauseMs, maxHealPauseMs);
+  }
+
+  /** Takes back what is to be, and brings that to the disk with all else that is in doubt. */
+  async function heal(): Promise<void> {
+    // Who waits for that flush is told by itself when it fails.
+    const isWell = takeBack() && (await flushing.syncNow().then(toTrue, toFalse));
+    forgetHealing = null;
+    if (isWell) nextHealPauseMs = healPauseMs;
+    else healLater();
   }
 
   function commitNext(): void {
@@ -229,6 +258,7 @@ export function createCommitter(options: CommitterOptions): Committer {
         : enqueue(durability, work, undo),
     read: async (query) => {
       if (isClosed) throw closedError();
+      if (undos.length > 0) throw notSettledError();
       try {
         return query();
       } catch (error) {
@@ -237,10 +267,15 @@ export function createCommitter(options: CommitterOptions): Committer {
     },
     close: () => {
       isClosed = true;
+      forgetHealing?.();
       while (queue.length > 0) commitNext();
+      takeBack();
     },
   };
 }
+
+const toTrue = () => true;
+const toFalse = () => false;
 
 /** Whether only the work that threw is to blame, not the disk or the database. */
 function isOneWorksFault(error: unknown): boolean {
@@ -252,6 +287,10 @@ function closedError(): MeshError {
   return new MeshError("STORE_UNAVAILABLE", "the store is closed", {
     hint: "The coordinator is stopping; try again when it is back.",
   });
+}
+
+function notSettledError(): MeshError {
+  return new MeshError("STORE_UNAVAILABLE", "the disk failed, and what it refused is still to be taken back");
 }
 
 function notTakenBack(error: unknown): MeshError {

@@ -4,12 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createManualClock } from "../../../test/support/manual-clock.ts";
 import { createSampleAttempt, createSampleTask } from "../../../test/support/store/sample-tasks.ts";
+import { anyTask } from "../../../test/support/store/task-model.ts";
 import type { Task } from "../../domain/tasks/task.ts";
 import { systemIds } from "../../platform/ids.ts";
+import { nextLoopTurn } from "../../platform/loop-turn.ts";
 import { closeDatabase, type Database, openDatabase } from "../../platform/sqlite.ts";
 import type { RuleStore } from "../rules.ts";
 import type { TaskStore } from "../tasks.ts";
-import { type Committer, createCommitter } from "./committer.ts";
+import { type Committer, createCommitter, healPauseMs } from "./committer.ts";
 import { migrations } from "./migrations/index.ts";
 import { createRuleStore } from "./rules.ts";
 import { createSharedSync, failedPauseMs, type SharedSync } from "./shared-sync.ts";
@@ -24,6 +26,7 @@ let tasks: TaskStore;
 let rules: RuleStore;
 /** What the disk says to a flush. */
 let flushFault: Error | null;
+let onFlush: () => void;
 let flushes: number;
 
 beforeEach(() => {
@@ -31,9 +34,11 @@ beforeEach(() => {
   clock = createManualClock();
   database = openDatabase({ file: join(directory, "mesh.db"), migrations, clock });
   flushFault = null;
+  onFlush = () => {};
   flushes = 0;
   const flush = async () => {
     flushes += 1;
+    onFlush();
     if (flushFault !== null) throw flushFault;
   };
   shared = createSharedSync({ flush, clock, intervalMs: 20 });
@@ -176,6 +181,86 @@ describe("a disk that does not take what was committed", () => {
     expect(await tasks.accept(scene.fresh, "full")).toBeNull();
     expect(flushes).toBe(3);
     expect(await tasks.get(scene.fresh.message.id)).toEqual(scene.fresh);
+  });
+
+  describe("nor lets it be taken back", () => {
+    /** The flush fails, and from then on nothing can be written; a caller was refused. */
+    async function refuseOne(task: Task): Promise<void> {
+      flushFault = ioError();
+      onFlush = () => database.run("pragma query_only = on");
+      await expect(tasks.accept(task, "full")).rejects.toThrow("may be there all the same");
+    }
+    function mendDisk(): void {
+      flushFault = null;
+      onFlush = () => {};
+      database.run("pragma query_only = off");
+    }
+
+    test("shows no caller what was refused: neither by its key nor in a list", async () => {
+      const scene = await createScene({ idempotencyKey: "key", bodyHash: "00" });
+      await refuseOne(scene.fresh);
+      const { id } = scene.fresh.message;
+      const page = { after: null, limit: 9, order: "oldest" } as const;
+      for (const read of [
+        () => tasks.findByKey("token_admin", "key"),
+        () => tasks.get(id),
+        () => tasks.list(anyTask, page),
+        () => tasks.listUnfinished(),
+      ]) {
+        await expect(read()).rejects.toMatchObject(unavailable("still to be taken back"));
+      }
+      mendDisk();
+      // The next write takes it back first, so the key is free for its repeat.
+      clock.advance(failedPauseMs);
+      const twin = createSampleTask({}, { idempotencyKey: "key", bodyHash: "00" });
+      expect(await tasks.accept(twin, "full")).toBeNull();
+      expect(await tasks.findByKey("token_admin", "key")).toEqual(twin);
+      expect(await tasks.get(id)).toBeNull();
+    });
+
+    test("takes it back by itself later, and brings that to the disk", async () => {
+      const scene = await createScene();
+      await refuseOne(scene.fresh);
+      const before = flushes;
+      clock.advance(healPauseMs);
+      await nextLoopTurn();
+      await expect(tasks.count()).rejects.toMatchObject(unavailable("still to be taken back"));
+      mendDisk();
+      clock.advance(2 * healPauseMs);
+      await nextLoopTurn();
+      await expectUntouched(scene);
+      expect(flushes).toBe(before + 1);
+    });
+
+    test("takes it back when it is closed", async () => {
+      const scene = await createScene();
+      await refuseOne(scene.fresh);
+      mendDisk();
+      committer.close();
+      const rows = database.query("select id from tasks where id = ?").all(scene.fresh.message.id);
+      expect(rows).toEqual([]);
+    });
+
+    test("takes back what was refused while it was being closed", async () => {
+      const scene = await createScene();
+      flushFault = ioError();
+      onFlush = () => database.run("pragma query_only = on");
+      const refused = tasks.accept(scene.fresh, "full");
+      committer.close();
+      await expect(refused).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+      mendDisk();
+      committer.close();
+      const rows = database.query("select id from tasks where id = ?").all(scene.fresh.message.id);
+      expect(rows).toEqual([]);
+    });
+  });
+
+  test("leaves no record of a task that ended as it was accepted", async () => {
+    const scene = await createScene();
+    flushFault = ioError();
+    const ended = failed();
+    await expect(tasks.accept(ended, "full")).rejects.toMatchObject(unavailable("EIO"));
+    await expectUntouched(scene);
   });
 
   test("does not stop what only has to survive this process", async () => {

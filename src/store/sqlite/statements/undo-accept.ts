@@ -1,7 +1,10 @@
 import type { Task } from "../../../domain/tasks/task.ts";
 import type { Database } from "../../../platform/sqlite.ts";
 
-/** Takes back an acceptance whose caller was told that it failed. Without effect once an attempt was added. */
+/**
+ * Takes back an acceptance whose caller was told that it failed, in whatever state: it may have ended at once, or have been
+ * cancelled meanwhile. Without effect once an attempt was added.
+ */
 export interface UndoAccept {
   readonly remove: (task: Task) => void;
   /** Also lets the ended task be run again by another one. */
@@ -10,7 +13,7 @@ export interface UndoAccept {
 
 export function prepareUndoAccept(database: Database): UndoAccept {
   const remove = database.prepare<unknown, [string, number]>(
-    "delete from tasks where id = ? and attempt = ? and state in ('queued', 'running')",
+    "delete from tasks where id = ? and attempt = ?",
   );
   const unmark = database.prepare<unknown, [string, string]>(
     "update tasks set retried_as = null where id = ? and retried_as = ?",
