@@ -43,10 +43,15 @@ export interface SqliteStoreOptions {
 export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { file, clock, ids, onCommit, log = silent } = options;
   const database = openDatabase({ file, migrations, clock });
+  const wal = createWalFlusher(file, database);
+  const shared = createSharedSync({ flush: wal.flush, clock, intervalMs: syncIntervalMs });
   let meshId: MeshId;
   try {
     meshId = loadMeshId(database, ids.mesh());
+    // A former process may have died between a commit and its flush: who repeats a key must not be told of that commit.
+    await shared.syncNow();
   } catch (error) {
+    await wal.close();
     closeDatabase(database);
     throw toOpenError(file, error);
   }
@@ -56,8 +61,6 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
       log.error("the database is damaged; stop the coordinator", { error, hint: wayBack(file) });
     isDamaged = true;
   };
-  const wal = createWalFlusher(file, database);
-  const shared = createSharedSync({ flush: wal.flush, clock, intervalMs: syncIntervalMs });
   const backup = createLiveBackup({ database, file, version: migrations.length, clock });
   const backups = createBackupSchedule({
     save: async () => {
@@ -86,6 +89,8 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
     backup.stop();
     await backups.close();
     await shared.close();
+    // What the last flush did not bring to the disk.
+    committer.close();
     await wal.close();
     closeDatabase(database);
     await backup.release();
