@@ -28,7 +28,7 @@ const editFlagTexts = {
   node: "Send it to this node (name or id)",
   group: "Send it to this group",
   requires: 'What the node must have: gpu,os=darwin,skill=docker; "": nothing',
-  timeout: "Time for the message from its first offer on: 90, 30s, 5m, 2h",
+  timeout: "Time for the message from the first offer that a node takes: 90, 30s, 5m, 2h",
   effects: "safe: may be run again after a failure; unsafe: may not",
   priority: "0 (least urgent) to 9 (most urgent)",
   notBefore: queueFlagTexts.notBefore,
@@ -58,7 +58,7 @@ export const taskCommandTexts = {
     flags: {
       ...queueFlagTexts,
       file: "Queue the messages of this file of JSON lines; -: standard input",
-      timeout: "Time for the message from its first offer on: 90, 30s, 5m, 2h [10m]",
+      timeout: "Time for the message from the first offer that a node takes: 90, 30s, 5m, 2h [10m]",
       effects: "safe: may be run again after a failure; unsafe: may not [unsafe]",
     },
   },
