@@ -129,7 +129,8 @@ export interface TaskStore {
 
   /**
    * One small step of deleting ended tasks, oldest first: looks at the next records behind `after` and deletes at most
-   * `limit` of those that ended before `endedBeforeMs`. Ids that retries refer to stay as they are.
+   * `limit` of those that ended before `endedBeforeMs`, fewer when they are large. Ids that retries refer to stay as they
+   * are.
    * @returns `next`: where the following step begins; null: nothing further is old enough
    */
   readonly deleteFinished: (step: {

@@ -43,7 +43,7 @@ beforeEach(() => {
   };
   shared = createSharedSync({ flush, clock, intervalMs: 20 });
   committer = createCommitter({ database, flushing: shared, clock });
-  tasks = createTaskStore(database, committer);
+  tasks = createTaskStore(database, committer, clock);
   rules = createRuleStore(database, committer);
 });
 

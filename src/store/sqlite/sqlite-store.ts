@@ -98,7 +98,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
 
   return {
     meshId,
-    tasks: createTaskStore(database, committer),
+    tasks: createTaskStore(database, committer, clock),
     nodes: createNodeStore(database, committer),
     rules: createRuleStore(database, committer),
     groups: createGroupStore(database, committer),

@@ -1,3 +1,4 @@
+import type { Clock } from "../../platform/clock.ts";
 import { nextLoopTurn } from "../../platform/loop-turn.ts";
 import type { Database } from "../../platform/sqlite.ts";
 import { MeshError } from "../../protocol/errors.ts";
@@ -14,7 +15,7 @@ import { prepareListUnfinishedTasks } from "./statements/list-unfinished-tasks.t
 import { prepareRetryTask } from "./statements/retry-task.ts";
 import { prepareUndoAccept } from "./statements/undo-accept.ts";
 
-export function createTaskStore(database: Database, committer: Committer): TaskStore {
+export function createTaskStore(database: Database, committer: Committer, clock: Clock): TaskStore {
   const acceptTask = prepareAcceptTask(database);
   const undoAccept = prepareUndoAccept(database);
   const changeTask = prepareChangeTask(database);
@@ -24,7 +25,7 @@ export function createTaskStore(database: Database, committer: Committer): TaskS
   const retryTask = prepareRetryTask(database);
   const discardTask = prepareDiscardTask(database);
   const countTasks = prepareCountTasks(database);
-  const deleteFinishedTasks = prepareDeleteFinishedTasks(database);
+  const deleteFinishedTasks = prepareDeleteFinishedTasks(database, clock);
 
   return {
     accept: (task, durability) =>
