@@ -252,7 +252,14 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
   });
   links.start();
   directNodes.start();
-  const retention = createRetention({ store: store.tasks, policy: options.retention, events, clock, log });
+  const retention = createRetention({
+    store: store.tasks,
+    unfinished: engine.size,
+    policy: options.retention,
+    events,
+    clock,
+    log,
+  });
   retention.start();
   log.info(`coordinator listening on :${server.port}`, { version, mesh: store.meshId });
 

@@ -4,7 +4,7 @@ import { createEventEmitter } from "../../platform/event-emitter.ts";
 import { type Log, silentLog } from "../../platform/log.ts";
 import type { TaskId } from "../../protocol/ids.ts";
 import type { MeshEvents } from "../events/mesh-events.ts";
-import { createRetention, maxStepTasks, roundIntervalMs, stepPauseMs } from "./retention.ts";
+import { createRetention, maxStepTasks, minKeptMs, roundIntervalMs, stepPauseMs } from "./retention.ts";
 
 const dayMs = 24 * 3600 * 1000;
 
@@ -44,6 +44,7 @@ function open(parts: { readonly kept: readonly Kept[]; readonly days?: number; r
         return { deleted: gone.length, next: old.length > limit ? (gone.at(-1)?.id as TaskId) : null };
       },
     },
+    unfinished: () => kept.filter(({ endedAtMs }) => endedAtMs === null).length,
     policy: { days: parts.days ?? 30, maxTasks: parts.maxTasks ?? 1_000_000 },
     events,
     clock,
@@ -135,17 +136,27 @@ describe("retention", () => {
     await round();
     expect(ids()).toEqual(many(1_000, 0, 250).map(({ id }) => id));
     expect(told).toEqual([maxStepTasks, 50]);
-    keep(many(7, nowMs, 1_250));
+    keep(many(7, nowMs - minKeptMs, 1_250));
     await round();
     expect(ids()).toEqual(many(1_000, 0, 257).map(({ id }) => id));
     expect(counts()).toBe(1);
   });
 
-  test("never deletes unfinished tasks, however many there are", async () => {
-    const { round, ids, keep } = open({ kept: many(20, null), maxTasks: 10 });
-    keep([{ id: "z", endedAtMs: nowMs }]);
+  test("neither deletes nor counts unfinished tasks, however many there are", async () => {
+    const ended = many(11, nowMs - dayMs, 20);
+    const { round, ids } = open({ kept: [...many(20, null), ...ended], maxTasks: 10 });
     await round();
-    expect(ids()).toEqual(many(20, null).map(({ id }) => id));
+    expect(ids()).toEqual([...many(20, null), ...ended.slice(1)].map(({ id }) => id));
+  });
+
+  test("keeps what ended within the last hour, however many there are: its keys may be repeated", async () => {
+    const { round, ids, clock, settle } = open({ kept: many(20, nowMs), maxTasks: 10 });
+    await round();
+    expect(ids()).toHaveLength(20);
+    clock.advance(minKeptMs);
+    await settle();
+    await round();
+    expect(ids()).toHaveLength(10);
   });
 
   test("that fails says so once, and goes on when it can again", async () => {

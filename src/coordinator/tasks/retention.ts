@@ -8,7 +8,7 @@ import type { MeshEventEmitter } from "../events/mesh-events.ts";
 export interface RetentionPolicy {
   /** Since their end. */
   readonly days: number;
-  /** Records in all, unfinished tasks included; those are never deleted. */
+  /** Ended ones; tasks that have not ended are not counted, and never deleted. */
   readonly maxTasks: number;
 }
 
@@ -28,17 +28,26 @@ export const maxStepTasks = 200;
 /** Between two steps of a round. */
 export const stepPauseMs = 20;
 
+/**
+ * However many there are, none is deleted so soon after its end: its sender may be about to repeat its key, and without
+ * the record that would be a new message.
+ */
+export const minKeptMs = 3600 * 1000;
+
 const dayMs = 24 * 3600 * 1000;
 
 interface RetentionOptions {
   readonly store: Pick<TaskStore, "count" | "deleteFinished">;
+  /** Tasks that have not ended. */
+  readonly unfinished: () => number;
   readonly policy: RetentionPolicy;
   readonly events: MeshEventEmitter;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-export function createRetention({ store, policy, events, clock, log }: RetentionOptions): Retention {
+export function createRetention(options: RetentionOptions): Retention {
+  const { store, unfinished, policy, events, clock, log } = options;
   /** Records there are; null: not counted yet. */
   let count: number | null = null;
   /** Accepted while they were counted, or since. */
@@ -97,7 +106,10 @@ export function createRetention({ store, policy, events, clock, log }: Retention
     try {
       const nowMs = clock.nowMs();
       const old = await deleteWhile(nowMs - policy.days * dayMs, async () => maxStepTasks);
-      const surplus = await deleteWhile(nowMs, async () => (await present()) - policy.maxTasks);
+      const surplus = await deleteWhile(
+        nowMs - minKeptMs,
+        async () => (await present()) - unfinished() - policy.maxTasks,
+      );
       if (old + surplus > 0) log.info("old tasks were deleted", { old, surplus });
       isFailing = false;
     } catch (error) {
