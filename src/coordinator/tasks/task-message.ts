@@ -15,8 +15,13 @@ import {
 /** Characters of an Idempotency-Key. */
 const maxKeyLength = 256;
 
-/** How far ahead `not_before` may be. */
-const maxDelayMs = 366 * 24 * 3600 * 1000;
+const yearMs = 366 * 24 * 3600 * 1000;
+
+/** How far away `not_before` may be, ahead or past. */
+const maxDelayMs = yearMs;
+
+/** How far ahead `expires_at` may be. */
+const maxExpiryMs = 10 * yearMs;
 
 /** What makes a task of a message. */
 interface Made {
@@ -48,7 +53,7 @@ export function toSynchronousMessage(
   };
 }
 
-/** A message that is queued. Its times are checked by {@link assertTimes}. Throws BODY_INVALID for a bad key. */
+/** A message that is queued. Its times are not checked yet: see {@link timesProblem}. Throws BODY_INVALID for a bad key. */
 export function toQueuedMessage(input: TaskInput, from: Submission, made: Made): TaskMessage {
   return {
     ...toMessage(input, from, made),
@@ -92,8 +97,12 @@ export function timesProblem(
 ): string | null {
   if (notBeforeMs !== null && notBeforeMs > nowMs + maxDelayMs)
     return "not_before is more than a year ahead.";
+  if (notBeforeMs !== null && notBeforeMs < nowMs - maxDelayMs) return "not_before is more than a year past.";
   if (expiresAtMs !== null && expiresAtMs <= nowMs) {
     return `expires_at is in the past: here it is ${toIsoTime(nowMs)}.`;
+  }
+  if (expiresAtMs !== null && expiresAtMs > nowMs + maxExpiryMs) {
+    return "expires_at is more than ten years ahead.";
   }
   if (notBeforeMs !== null && expiresAtMs !== null && notBeforeMs >= expiresAtMs) {
     return "expires_at must come after not_before.";
@@ -101,7 +110,7 @@ export function timesProblem(
   return null;
 }
 
-/** Throws BODY_INVALID when a queued message could never run, or only in a year. */
+/** Throws BODY_INVALID when a queued message could never run, or only in more than a year. */
 export function assertTimes(message: Pick<TaskMessage, "notBeforeMs" | "expiresAtMs">, nowMs: number): void {
   const problem = timesProblem(message, nowMs);
   if (problem !== null) throw new MeshError("BODY_INVALID", problem);
