@@ -6,7 +6,7 @@ const Word = z
   .trim()
   .min(1)
   .max(64)
-  .regex(/^[^\p{Cc}\p{Bidi_Control},\u2028\u2029]+$/u, "must not contain commas or control characters");
+  .regex(/^[^\p{Cc}\p{Cs}\p{Bidi_Control},\u2028\u2029]+$/u, "must not contain commas or control characters");
 
 export const Tag = Word;
 export const Skill = Word;

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { Requirements } from "./capability.ts";
-import { Labels } from "./rule.ts";
+import { Moment } from "./iso-time.ts";
+import { MessageLabels } from "./rule.ts";
+import { Text } from "./text.ts";
 
 /** Attempts of one task that may reach a runtime; refusals and attempts that surely never started do not count. */
 export const defaultMaxAttempts = 3;
@@ -46,13 +48,13 @@ export const maxContentLength = 1024 * 1024;
 
 /** What a client asks, as `POST /route` takes it. */
 export const MessageInput = z.strictObject({
-  content: z.string().min(1, "must not be empty").max(maxContentLength),
+  content: Text.min(1, "must not be empty").max(maxContentLength),
   /** Who asks: `cli`, `telegram:12345` … */
-  source: z.string().min(1).max(256).default("api"),
+  source: Text.min(1).max(256).default("api"),
   /** A conversation; its messages stay on one node while that node can serve. */
-  session: z.string().min(1).max(256).optional(),
+  session: Text.min(1).max(256).optional(),
   requires: Requirements.optional(),
-  labels: Labels.optional(),
+  labels: MessageLabels.optional(),
   timeout_s: z
     .number()
     .positive()
@@ -66,16 +68,13 @@ export const MessageInput = z.strictObject({
 });
 export type MessageInput = z.infer<typeof MessageInput>;
 
-/** A moment, with its zone: `2026-11-22T16:00:00Z`. */
-const Moment = z.iso.datetime({ offset: true });
-
 /** What `POST /tasks` takes: the message is kept until a node that fits can take it, and nobody has to wait. */
 export const TaskInput = MessageInput.extend({
   /** Node (id or name) or group. */
-  target: z.string().min(1).max(80).optional(),
-  /** It is not offered to a node before this moment, which is at most a year away. */
+  target: Text.min(1).max(80).optional(),
+  /** It is not offered to a node before this moment, which is at most a year away, ahead or past. */
   not_before: Moment.optional(),
-  /** If no node has taken it by then it ends `expired`; a run that has begun goes on. */
+  /** If no node has taken it by then it ends `expired`; a run that has begun goes on. At most ten years ahead. */
   expires_at: Moment.optional(),
 });
 export type TaskInput = z.infer<typeof TaskInput>;
@@ -83,10 +82,10 @@ export type TaskInput = z.infer<typeof TaskInput>;
 /** What may be changed of an ended task when it is run again; null takes a value away. */
 export const RetryEdit = z.strictObject({
   content: MessageInput.shape.content.optional(),
-  target: z.string().min(1).max(80).nullish(),
+  target: Text.min(1).max(80).nullish(),
   requires: Requirements.optional(),
-  labels: Labels.optional(),
-  session: z.string().min(1).max(256).nullish(),
+  labels: MessageLabels.optional(),
+  session: Text.min(1).max(256).nullish(),
   timeout_s: MessageInput.shape.timeout_s,
   effects: Effects.optional(),
   priority: Priority.optional(),

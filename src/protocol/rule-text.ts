@@ -9,7 +9,7 @@ import {
 import { issueLines, MeshError } from "./errors.ts";
 import { nearestName } from "./nearest-name.ts";
 import { requirementTextKeys } from "./requirement-text.ts";
-import { RuleMatch } from "./rule.ts";
+import { labelKeyProblem, RuleMatch } from "./rule.ts";
 
 /** Keys of {@link parseRuleMatch}, in the order {@link printRuleMatch} writes them. */
 export const ruleTextKeys = [
@@ -135,6 +135,8 @@ function readBoolean(criterion: Criterion): boolean {
 function readLabel(criterion: Criterion): readonly [key: string, value: string] {
   const [key = "", ...rest] = splitUnescaped(criterion.value ?? "", "=");
   if (key === "" || rest.length === 0) throw invalid(`"${criterion.text}" must be like label:key=value`);
+  const problem = labelKeyProblem(unescapeText(key));
+  if (problem !== null) throw invalid(problem);
   return [unescapeText(key), unescapeText(rest.join("="))];
 }
 

@@ -1,13 +1,47 @@
 import { z } from "zod";
 import { ArchName, Name, OsName, RuntimeKind, Skill, Tag } from "./capability.ts";
 import { RuleId } from "./ids.ts";
+import { Text } from "./text.ts";
 
 export const StrategyName = z.enum(["least-busy", "round-robin", "weighted", "random", "fastest", "sticky"]);
 export type StrategyName = z.infer<typeof StrategyName>;
 
-/** Labels of a message; also what a rule compares them with (all pairs must be equal). */
+/** Labels of one message, at most. */
+export const maxLabels = 32;
+
+/** Keys that mean something else to the objects that labels are kept in. */
+const reservedKeys: readonly string[] = ["__proto__", "constructor", "prototype"];
+
+/** Labels as they are kept and shown. */
 export const Labels = z.record(z.string().min(1).max(64), z.string().max(256));
 export type Labels = z.infer<typeof Labels>;
+
+/** What is wrong with a key, in words; null: nothing. */
+export function labelKeyProblem(key: string): string | null {
+  return reservedKeys.includes(key) ? `"${key}" cannot be the key of a label` : null;
+}
+
+/** A record leaves the key `__proto__` out without a word: then a filter or a rule would fit what it was not meant for. */
+const refusingReserved = <Schema extends z.ZodType>(schema: Schema) =>
+  z.preprocess((labels: Labels, context) => {
+    const keys = typeof labels === "object" && labels !== null ? Object.getOwnPropertyNames(labels) : [];
+    for (const key of keys) {
+      const problem = labelKeyProblem(key);
+      if (problem !== null) context.addIssue({ code: "custom", message: problem, input: labels });
+    }
+    return labels;
+  }, schema);
+
+/** What a rule compares the labels of a message with: all pairs must be equal. */
+export const RuleLabels = refusingReserved(Labels);
+
+/** The labels that a client gives a message. */
+export const MessageLabels = refusingReserved(
+  z
+    .record(Text.min(1).max(64), Text.max(256))
+    .refine((labels) => Object.keys(labels).length <= maxLabels, `must not be more than ${maxLabels}`)
+    .meta({ maxProperties: maxLabels }),
+);
 
 /**
  * When a rule applies. `content`, `source`, `labels` and `session` look at the message; `requires_…` at what it
@@ -15,14 +49,12 @@ export type Labels = z.infer<typeof Labels>;
  */
 export const RuleMatch = z.strictObject({
   /** `/pattern/flags` (linear-time syntax, flags i, m, s) or a list of words. */
-  content: z
-    .union([z.string().min(1).max(1024), z.array(z.string().min(1).max(128)).min(1).max(64)])
-    .optional(),
+  content: z.union([Text.min(1).max(1024), z.array(Text.min(1).max(128)).min(1).max(64)]).optional(),
   /** Glob with `*` and `?`, compared without case. */
-  source: z.string().min(1).max(256).optional(),
-  labels: Labels.optional(),
+  source: Text.min(1).max(256).optional(),
+  labels: RuleLabels.optional(),
   /** Glob over the session name. */
-  session: z.string().min(1).max(256).optional(),
+  session: Text.min(1).max(256).optional(),
   requires_gpu: z.boolean().optional(),
   requires_os: OsName.optional(),
   requires_arch: ArchName.optional(),
@@ -42,7 +74,7 @@ export const Otherwise = z.enum(["next", "queue", "fail"]);
 export type Otherwise = z.infer<typeof Otherwise>;
 
 /** A node name, node id or group name. Unknown ones warn; they may come later. */
-const Target = z.string().min(1).max(80);
+const Target = Text.min(1).max(80);
 
 /** A rule as a client writes it. */
 export const RuleInput = z.strictObject({

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Requirements } from "./capability.ts";
 import { Failure, FailureClass } from "./failure.ts";
 import { AttemptNumber, NodeId, TaskId } from "./ids.ts";
+import { Moment } from "./iso-time.ts";
 import { Effects, Priority, RetryCause } from "./message.ts";
 import { Labels } from "./rule.ts";
 
@@ -140,9 +141,9 @@ export const TaskFilter = z.strictObject({
   /** Failure classes, joined by commas. */
   class: listOf(FailureClass.options).optional(),
   /** Accepted at or after this moment. */
-  since: z.iso.datetime({ offset: true }).optional(),
+  since: Moment.optional(),
   /** Accepted before this moment. */
-  until: z.iso.datetime({ offset: true }).optional(),
+  until: Moment.optional(),
   /** `true`: failed tasks that were neither run again nor discarded. */
   dead_letter: z.enum(["true", "false"]).optional(),
 });

@@ -190,7 +190,15 @@ function parseParams(route: RouteContract, params: Readonly<Record<string, strin
 function parseQuery(route: RouteContract, url: string): unknown {
   if (route.query === undefined) return undefined;
   const mark = url.indexOf("?");
-  const query = Object.fromEntries(new URLSearchParams(mark < 0 ? "" : url.slice(mark)));
+  const pairs = [...new URLSearchParams(mark < 0 ? "" : url.slice(mark))];
+  const query = Object.fromEntries(pairs);
+  if (Object.keys(query).length < pairs.length) {
+    // One of them would count and the others would not, without a word.
+    throw new MeshError(
+      "QUERY_INVALID",
+      "The query names a parameter twice; several values are joined by commas.",
+    );
+  }
   return parseWith(route.query, query, "QUERY_INVALID", "query");
 }
 

@@ -1,8 +1,8 @@
 import { fromIsoTime } from "../../platform/clock.ts";
-import { MeshError } from "../../protocol/errors.ts";
+import { issueLines, MeshError } from "../../protocol/errors.ts";
 import { FailureClass } from "../../protocol/failure.ts";
 import { NodeId, TaskId } from "../../protocol/ids.ts";
-import { Labels } from "../../protocol/rule.ts";
+import { type Labels, MessageLabels } from "../../protocol/rule.ts";
 import { type TaskFilter, TaskState } from "../../protocol/task.ts";
 import type { TaskOutline, TaskQuery } from "../../store/tasks.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
@@ -102,12 +102,18 @@ function labelsOf(text: string): Labels {
       throw new MeshError("QUERY_INVALID", `The label filter "${pair}" is not of the form key=value.`);
     return [pair.slice(0, at), pair.slice(at + 1)];
   });
-  const labels = Object.fromEntries(pairs);
-  if (Object.keys(labels).length < pairs.length) {
+  if (new Set(pairs.map(([key]) => key)).size < pairs.length) {
     throw new MeshError("QUERY_INVALID", "The label filter names a key twice.");
   }
-  const parsed = Labels.safeParse(labels);
-  if (!parsed.success) throw new MeshError("QUERY_INVALID", "The label filter names what no label can be.");
+  const parsed = MessageLabels.safeParse(Object.fromEntries(pairs));
+  if (!parsed.success) {
+    const problem = issueLines(parsed.error)[0];
+    throw new MeshError("QUERY_INVALID", `The label filter names what no label can be: ${problem}.`);
+  }
+  // A pair that got lost on the way would make the filter fit what it was not meant for.
+  if (Object.keys(parsed.data).length < pairs.length) {
+    throw new MeshError("QUERY_INVALID", "The label filter names what no label can be.");
+  }
   return parsed.data;
 }
 
