@@ -75,8 +75,12 @@ export interface TaskListing {
   readonly next: TaskId | null;
 }
 
-/** Records that one call to `list` or `deleteFinished` looks at, at most: it holds up the event loop for some 3 ms. */
-export const maxScannedRows = 5_000;
+/**
+ * Records that one call to `list` or `deleteFinished` looks at, at most. Measured with 20,000 records of 3 KB on two cores:
+ * it holds up the event loop for 3 ms, for 10 when it compares five labels of each, and each 100 tasks that it returns
+ * for 3 more.
+ */
+export const maxScannedRows = 2_000;
 
 export interface TaskStore {
   /**

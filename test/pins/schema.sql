@@ -84,6 +84,9 @@ CREATE TABLE tasks (
   body_hash text,
   -- JSON; null for what most messages are: synchronous, without priority, times or a retry policy of their own.
   delivery text,
+  -- The beginning of a content that is longer; null: the content is short enough to be its own. What lists show must not
+  -- cost all pages of a large content.
+  content_preview text,
   requires text not null,
   labels text not null,
   failure text,

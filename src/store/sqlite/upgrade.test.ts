@@ -20,7 +20,12 @@ const rows = [
   { state: "cancelled", isCancelRequested: 1, response: null, key: null },
   { state: "running", isCancelRequested: 1, response: null, key: null },
   { state: "queued", isCancelRequested: 0, response: null, key: null },
-].map((row, index) => ({ ...row, id: systemIds.task(), createdAtMs: 1_000 + index }));
+].map((row, index) => ({
+  ...row,
+  id: systemIds.task(),
+  createdAtMs: 1_000 + index,
+  content: "hello ".repeat(index === 0 ? 10_000 : 1),
+}));
 
 function writeVersion1(file: string): void {
   const database = openDatabase({ file, migrations: migrations.slice(0, 1), clock: systemClock });
@@ -31,7 +36,7 @@ function writeVersion1(file: string): void {
         id, state, attempt, is_cancel_requested, ended_at_ms, node_id, subject, source, session, target, effects,
         infer, timeout_ms, created_at_ms, idempotency_key, body_hash, requires, labels, failure, attempts, decision,
         content, response
-      ) values (?, ?, 1, ?, 2000, ?, 'token_admin', 'cli', 'garden', 'mac', 'safe', 0, 60000, ?, ?, 'ab', ?, ?, null, ?, ?, 'hello', ?)`,
+      ) values (?, ?, 1, ?, 2000, ?, 'token_admin', 'cli', 'garden', 'mac', 'safe', 0, 60000, ?, ?, 'ab', ?, ?, null, ?, ?, ?, ?)`,
       [
         row.id,
         row.state,
@@ -43,6 +48,7 @@ function writeVersion1(file: string): void {
         '{"team":"a"}',
         JSON.stringify([createSampleAttempt(nodeId)]),
         JSON.stringify(createSampleDecision(nodeId)),
+        row.content,
         row.response,
       ],
     );
@@ -60,7 +66,7 @@ test("a database of version 1 is upgraded with all that it holds, and backed up 
       message: {
         id: row.id,
         subject: "token_admin",
-        content: "hello",
+        content: row.content,
         source: "cli",
         session: "garden",
         requires: { gpu: true },
@@ -96,8 +102,13 @@ test("a database of version 1 is upgraded with all that it holds, and backed up 
   expect(unfinished.map((task) => task.message.id)).toEqual(rows.slice(2).map((row) => row.id));
   const { tasks } = await store.tasks.list(anyTask, { after: null, limit: 9, order: "oldest" });
   expect(tasks.map((task) => task.id)).toEqual(rows.map((row) => row.id));
+  expect(tasks.map((task) => task.contentPreview)).toEqual(rows.map((row) => row.content.slice(0, 200)));
   expect((await store.tasks.findByKey("token_admin", "key-1"))?.message.id).toBe(rows[0]?.id);
   await store.close();
+  const upgraded = new Database(file, { readonly: true });
+  const previews = upgraded.query("select length(content_preview) as length from tasks order by id").all();
+  expect(previews).toEqual([{ length: 200 }, { length: null }, { length: null }, { length: null }]);
+  upgraded.close();
 
   const [backup = ""] = listBackups(file);
   const old = new Database(backup, { readonly: true });

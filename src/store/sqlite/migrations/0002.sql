@@ -30,6 +30,9 @@ create table tasks (
   body_hash text,
   -- JSON; null for what most messages are: synchronous, without priority, times or a retry policy of their own.
   delivery text,
+  -- The beginning of a content that is longer; null: the content is short enough to be its own. What lists show must not
+  -- cost all pages of a large content.
+  content_preview text,
   requires text not null,
   labels text not null,
   failure text,
@@ -42,11 +45,13 @@ create table tasks (
 
 insert into tasks (
   id, state, attempt, cancel_requested_at_ms, ended_at_ms, node_id, subject, source, session, target, effects, infer,
-  timeout_ms, created_at_ms, idempotency_key, body_hash, requires, labels, failure, attempts, decision, content, response
+  timeout_ms, created_at_ms, idempotency_key, body_hash, content_preview, requires, labels, failure, attempts, decision,
+  content, response
 ) select
   id, state, attempt, iif(is_cancel_requested = 1, created_at_ms, null), ended_at_ms, node_id, subject, source, session,
-  target, effects, infer, timeout_ms, created_at_ms, idempotency_key, body_hash, requires, labels, failure, attempts,
-  decision, content, response
+  target, effects, infer, timeout_ms, created_at_ms, idempotency_key, body_hash,
+  iif(length(content) > 200, substr(content, 1, 200), null), requires, labels, failure, attempts, decision, content,
+  response
 from tasks_of_version_1 order by rowid;
 
 drop table tasks_of_version_1;

@@ -2,6 +2,7 @@ import type { Task } from "../../../domain/tasks/task.ts";
 import type { Database } from "../../../platform/sqlite.ts";
 import { toDecisionColumn } from "../decision-column.ts";
 import { toDeliveryColumn } from "../delivery-column.ts";
+import { toPreviewColumn } from "../preview-column.ts";
 import { toBooleanColumn, toJsonColumn } from "../row.ts";
 
 /** @returns a function that inserts the task; it returns false when its key is taken */
@@ -11,8 +12,8 @@ export function prepareAcceptTask(database: Database): (task: Task) => boolean {
       id, state, attempt, cancel_requested_at_ms, ended_at_ms, node_id,
       subject, source, session, target, effects, infer, timeout_ms, created_at_ms,
       idempotency_key, body_hash, requires, labels, failure, attempts, decision, content, response,
-      delivery
-    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      delivery, content_preview
+    ) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     on conflict (subject, idempotency_key) where idempotency_key is not null do nothing`);
   return (task) => {
     const { message } = task;
@@ -41,6 +42,7 @@ export function prepareAcceptTask(database: Database): (task: Task) => boolean {
       message.content,
       task.response,
       toDeliveryColumn(message),
+      toPreviewColumn(message.content),
     );
     return changes > 0;
   };
