@@ -17,6 +17,9 @@ interface EditedTask {
   readonly message: string;
 }
 
+/** Stands before the id in a comment at the beginning of every edited text. */
+const editedMark = "claw-mesh dead-letter edit";
+
 const fieldNames = ["target", "requires", "effects", "priority", "timeout", "message"] as const;
 
 /** The text for the editor: YAML, with what is to know as comments. `problem`: why the last one could not be read. */
@@ -24,6 +27,7 @@ export function toEditorText(task: TaskInfo, texts: Catalogue, problem: string |
   const { edit } = texts.tasks;
   const fields = toEditedTask(task);
   const comments = [
+    `${editedMark} ${task.id}`,
     ...(problem === null ? [] : [edit.problem(problem)]),
     ...edit.intro(task.id),
     ...(task.failure === null ? [] : [edit.failureLine(toSafeLine(task.failure.message))]),
@@ -35,6 +39,13 @@ export function toEditorText(task: TaskInfo, texts: Catalogue, problem: string |
     return [hint === undefined ? line : `${line} # ${hint}`];
   });
   return [...comments.map((line) => `# ${line}`), "", ...lines, ""].join("\n");
+}
+
+/** The task that a text for the editor is about; null: it is no such text. */
+export function editedTaskId(text: string): string | null {
+  const comments = text.split("\n").filter((line) => line.startsWith("# "));
+  const mark = comments.find((line) => line.startsWith(`# ${editedMark} `));
+  return mark !== undefined && text.startsWith("# ") ? mark.slice(`# ${editedMark} `.length).trim() : null;
 }
 
 /** Puts another reason above a text that was written already. */

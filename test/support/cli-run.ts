@@ -24,6 +24,8 @@ export interface Reply {
   readonly events: (events: readonly StreamedEvent[], options?: { readonly staysOpen?: boolean }) => void;
   /** The connection breaks before any answer. */
   readonly cut: () => void;
+  /** Somebody on the way answers, who is no coordinator. */
+  readonly foreign: (status: number, headers?: Readonly<Record<string, string>>) => void;
 }
 
 export interface StreamedEvent {
@@ -41,7 +43,10 @@ export interface RunOptions {
   readonly interrupt?: AbortSignal;
   /** In place of the system's; the time is {@link cliNowMs} in any case. */
   readonly clock?: Clock;
+  readonly onStdout?: (text: string) => void;
   readonly onStderr?: (text: string) => void;
+  /** null: it was deleted. */
+  readonly cwd?: string | null;
 }
 
 export interface CliRun {
@@ -53,7 +58,9 @@ export interface CliRun {
 export interface CliBench extends AsyncDisposable {
   readonly url: string;
   readonly directory: string;
-  readonly requests: SeenRequest[];
+  readonly requests: readonly SeenRequest[];
+  /** @param path below `/api/v1` */
+  readonly requestsTo: (path: string) => readonly SeenRequest[];
   readonly handle: (handler: (request: SeenRequest, reply: Reply) => void) => void;
   readonly run: (args: readonly string[], options?: RunOptions) => Promise<CliRun>;
 }
@@ -78,6 +85,7 @@ export async function createCliBench(): Promise<CliBench> {
     url,
     directory,
     requests,
+    requestsTo: (path) => requests.filter((request) => request.path === `/api/v1${path}`),
     handle: (next) => {
       handler = next;
     },
@@ -111,7 +119,7 @@ function createReply(answer: ServerResponse): Reply {
       answer.end(JSON.stringify(value));
     },
     events: (events, { staysOpen = false } = {}) => {
-      answer.writeHead(200, { "content-type": "text/event-stream" });
+      if (!answer.headersSent) answer.writeHead(200, { "content-type": "text/event-stream" });
       for (const { event, id, data } of events) {
         answer.write(
           `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
@@ -120,6 +128,10 @@ function createReply(answer: ServerResponse): Reply {
       if (!staysOpen) answer.end();
     },
     cut: () => void answer.socket?.destroy(),
+    foreign: (status, headers = {}) => {
+      answer.writeHead(status, { "content-type": "text/html", ...headers });
+      answer.end("<html>");
+    },
   };
 }
 
@@ -147,6 +159,7 @@ async function runOnce(
     },
     stdout: output((text) => {
       stdout += text;
+      options.onStdout?.(text);
     }),
     stderr: output((text) => {
       stderr += text;
@@ -154,8 +167,8 @@ async function runOnce(
     }),
     fetch,
     clock: { ...(options.clock ?? systemClock), nowMs: () => cliNowMs },
-    createSecret: () => "0123456789abcdef0123456789abcdef",
-    cwd: directory,
+    createSecret: () => cliSecret,
+    cwd: options.cwd === undefined ? directory : options.cwd,
     home: directory,
     programFile: "/opt/claw-mesh/bin/claw-mesh",
     hostName: "mac-mini.local",
@@ -165,11 +178,69 @@ async function runOnce(
   return { exitCode: await runCli(args, world), stdout, stderr };
 }
 
-const digits = (digit: string) => digit.repeat(32);
+export const digits = (digit: string) => digit.repeat(32);
 
 export const taskId = `task_${digits("a")}`;
 export const otherTaskId = `task_${digits("b")}`;
 export const nodeId = `node_${digits("c")}`;
+
+/** What all commands of tests take as a new key. */
+export const cliSecret = "0123456789abcdef0123456789abcdef";
+
+/** Pauses between tries, of 2 s at most, take no time on it and count as if they had. */
+export function createHurriedClock(): Clock {
+  let skippedMs = 0;
+  return {
+    ...systemClock,
+    monotonicMs: () => systemClock.monotonicMs() + skippedMs,
+    after: (delayMs, callback, options) => {
+      if (delayMs > 2000) return systemClock.after(delayMs, callback, options);
+      skippedMs += delayMs;
+      return systemClock.after(0, callback, options);
+    },
+  };
+}
+
+/** Answers with tasks, on pages of one. */
+export function replyPage(request: SeenRequest, reply: Reply, ...tasks: readonly object[]): void {
+  const at = Number(request.query.cursor ?? 0);
+  reply.json({ tasks: tasks.slice(at, at + 1), next_cursor: at + 1 < tasks.length ? String(at + 1) : null });
+}
+
+/** A node as a list shows it. */
+export function nodeInfo(changes: object = {}) {
+  return {
+    id: nodeId,
+    name: "mac-mini",
+    endpoint: "link",
+    capabilities: {
+      os: "darwin",
+      arch: "arm64",
+      gpu: true,
+      memory_gb: 16,
+      tags: ["home"],
+      skills: ["xcode"],
+    },
+    status: "online",
+    last_heartbeat: "2026-11-22T10:00:00.000Z",
+    transport: "link",
+    ready: true,
+    reason: null,
+    scheduling: "active",
+    slots: 4,
+    in_flight: 1,
+    load: null,
+    runtimes: [],
+    groups: [],
+    breakers: [],
+    weight: 1,
+    latency_ms: null,
+    version: "1.2.3",
+    joined_at: "2026-11-22T10:00:00.000Z",
+    since: "2026-11-22T10:00:00.000Z",
+    ...changes,
+  };
+}
 
 /** A task as a list shows it. */
 export function taskSummary(changes: object = {}) {

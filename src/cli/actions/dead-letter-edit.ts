@@ -1,15 +1,17 @@
-import { createEditedFile, type EditedFile, editorCommand } from "../../platform/text-editor.ts";
-import { MeshError } from "../../protocol/errors.ts";
+import { createEditedFile, editorCommand } from "../../platform/text-editor.ts";
+import { errorCatalogue, MeshError } from "../../protocol/errors.ts";
 import { contract } from "../../protocol/http/contract.ts";
 import { maxContentLength, type RetryEdit } from "../../protocol/message.ts";
 import type { TaskInfo } from "../../protocol/task.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
-import { parseEditorText, toEditorText, withProblem } from "../dead-letter-text.ts";
+import { editedTaskId, parseEditorText, toEditorText, withProblem } from "../dead-letter-text.ts";
+import { toKnownError } from "../error-report.ts";
 import { type EditFlags, readMessage, toRetryEdit } from "../message-input.ts";
 import { printNote } from "../print.ts";
 import { parseTaskId } from "../task-choice.ts";
 import { readNamedFile } from "../task-lines.ts";
+import { withHint } from "../with-hint.ts";
 import { printRetried } from "./task-changes.ts";
 
 export interface EditDeadLetterFlags extends EditFlags {
@@ -22,31 +24,48 @@ export async function editDeadLetter(
   flags: EditDeadLetterFlags,
   text: string,
 ): Promise<void> {
-  const { texts } = this;
   const id = parseTaskId(this, text);
-  const flagEdit = await toFlagEdit(this, flags);
+  const flagEdit = await readFlags(this, flags);
   const command = flagEdit === null ? findEditor(this) : null;
   const { client } = await connect(this);
   const task = await client.call(contract.getTask, { params: { id } });
   checkIsDeadLetter(this, task);
-  const edit = flagEdit ?? (await editInEditor(this, task, command ?? ""));
-  if (edit === null || Object.keys(edit).length === 0 || isSameAs(task, edit)) {
-    this.stderr.write(`${texts.tasks.edit.unchanged}\n`);
-    return;
-  }
-  printRetried(this, id, await client.call(contract.retryTask, { params: { id }, body: edit }));
+  const retry = async (edit: RetryEdit | null) => {
+    if (edit === null || isSameAs(task, edit)) {
+      this.stderr.write(`${this.texts.tasks.edit.unchanged}\n`);
+      return;
+    }
+    printRetried(this, id, await client.call(contract.retryTask, { params: { id }, body: edit }));
+  };
+  if (flagEdit === null) await editInEditor(this, { task, command: command ?? "", retry });
+  else await retry(toFlagEdit(this, flagEdit, task));
+}
+
+/** What the flags say, and the text of `--file`. */
+interface FlagEdit {
+  readonly edit: RetryEdit;
+  readonly fileText: string | null;
 }
 
 /** null: no flag says what to change. */
-async function toFlagEdit(context: CliContext, flags: EditDeadLetterFlags): Promise<RetryEdit | null> {
+async function readFlags(context: CliContext, flags: EditDeadLetterFlags): Promise<FlagEdit | null> {
   const { file, ...edits } = flags;
   if (file !== undefined && edits.message !== undefined) {
     throw new MeshError("USAGE", context.texts.tasks.edit.messageAndFile);
   }
   const edit = toRetryEdit(context, edits);
-  if (file === undefined) return Object.keys(edit).length === 0 ? null : edit;
-  const text = file === "-" ? await readMessage(context, ["-"]) : await readMessageFile(context, file);
-  return { ...edit, content: text };
+  if (file === undefined) return Object.keys(edit).length === 0 ? null : { edit, fileText: null };
+  const fileText = file === "-" ? await readMessage(context, ["-"]) : await readMessageFile(context, file);
+  return { edit, fileText };
+}
+
+/** `--file` names a message, or an edited text that was kept when it could not be used. */
+function toFlagEdit({ texts }: CliContext, { edit, fileText }: FlagEdit, task: TaskInfo): RetryEdit {
+  if (fileText === null) return edit;
+  const editedId = editedTaskId(fileText);
+  if (editedId === null) return { ...edit, content: fileText };
+  if (editedId !== task.id) throw new MeshError("USAGE", texts.tasks.edit.otherTask(editedId));
+  return { ...parseEditorText(fileText, task, texts), ...edit };
 }
 
 async function readMessageFile(context: CliContext, file: string): Promise<string> {
@@ -73,38 +92,66 @@ function checkIsDeadLetter({ texts }: CliContext, task: TaskInfo): void {
   throw new MeshError("TASK_NOT_FAILED", texts.tasks.edit.notFailed(task.id, texts.tasks.states[task.state]));
 }
 
-/** null: the text was left as it was, or emptied. */
-async function editInEditor(context: CliContext, task: TaskInfo, command: string): Promise<RetryEdit | null> {
+interface Editing {
+  readonly task: TaskInfo;
+  readonly command: string;
+  /** Runs the task again; null: nothing is to be changed. */
+  readonly retry: (edit: RetryEdit | null) => Promise<void>;
+}
+
+/** What was written is kept until the task runs again: whatever fails before says where it is. */
+async function editInEditor(context: CliContext, { task, command, retry }: Editing): Promise<void> {
   const { env, texts, interrupt } = context;
+  const { edit: words } = texts.tasks;
   const file = await createEditedFile(command, { fileName: `${task.id}.yaml`, env });
   let text = toEditorText(task, texts);
-  for (;;) {
-    const edited = await file.edit(text);
-    if (edited.exitCode !== 0)
-      throw keepFile(context, file, texts.tasks.edit.editorFailed(command, edited.exitCode));
-    if (interrupt.aborted || edited.text === text) {
-      await file.remove();
+  let isWorthKeeping = false;
+  try {
+    for (;;) {
+      const edited = await file.edit(text);
+      isWorthKeeping ||= edited.text !== text || edited.exitCode !== 0;
+      if (edited.exitCode !== 0) throw new MeshError("USAGE", words.editorFailed(command, edited.exitCode));
       interrupt.throwIfAborted();
-      return null;
-    }
-    try {
-      const edit = parseEditorText(edited.text, task, texts);
-      await file.remove();
-      return edit;
-    } catch (error) {
-      if (!(error instanceof MeshError)) throw error;
+      const edit = edited.text === text ? null : readEdit(context, edited.text, task);
+      if (typeof edit !== "string") {
+        await retry(edit);
+        break;
+      }
       // Shown again with what is wrong; closing the editor without a change gives up.
-      text = withProblem(edited.text, error.message, texts);
-      printNote(context, texts.tasks.edit.problem(error.message));
+      text = withProblem(edited.text, edit, texts);
     }
+  } catch (error) {
+    if (isWorthKeeping) throw withKeptFile(context, error, { task, path: file.path });
+    await file.remove();
+    throw error;
+  }
+  await file.remove();
+}
+
+/** @returns what is wrong with the text when it cannot be read, which was told then */
+function readEdit(context: CliContext, text: string, task: TaskInfo): RetryEdit | null | string {
+  try {
+    return parseEditorText(text, task, context.texts);
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    printNote(context, context.texts.tasks.edit.problem(error.message));
+    return error.message;
   }
 }
 
-function keepFile({ texts }: CliContext, file: EditedFile, problem: string): MeshError {
-  return new MeshError("USAGE", problem, { hint: texts.tasks.edit.kept(file.path) });
+interface Kept {
+  readonly task: TaskInfo;
+  readonly path: string;
 }
 
-/** The flags say what the task has already. */
+function withKeptFile({ texts }: CliContext, error: unknown, { task, path }: Kept): MeshError {
+  const known = toKnownError(error, texts);
+  const kept = texts.tasks.edit.kept(path, task.id);
+  const isOwnHint = known.hint !== "" && known.hint !== errorCatalogue.USAGE.hint;
+  return withHint(error, isOwnHint ? `${known.hint}\n${kept}` : kept, texts);
+}
+
+/** The edit says what the task has already, or nothing. */
 function isSameAs(task: TaskInfo, edit: RetryEdit): boolean {
   const { retry, not_before, expires_at, ...plain } = edit;
   if (retry !== undefined || not_before !== undefined || expires_at !== undefined) return false;
