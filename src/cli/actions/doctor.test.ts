@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { type CliBench, createCliBench, digits, nodeInfo } from "../../../test/support/cli-run.ts";
+
+let bench: CliBench;
+beforeEach(async () => {
+  bench = await createCliBench();
+});
+afterEach(() => bench[Symbol.asyncDispose]());
+
+const health = { status: "ok", mesh_id: `mesh_${digits("d")}`, version: "1.2.3" };
+
+describe("doctor", () => {
+  test("tells each check, and ends with 1 when one failed", async () => {
+    bench.handle((request, reply) => {
+      if (request.path === "/healthz") reply.json({ ...health, version: "9.9.9" });
+      else reply.json({ error: "no", code: "TOKEN_MISSING", hint: "h", request_id: "r" }, 401);
+    });
+    const { exitCode, stdout } = await bench.run(["doctor", "--json"]);
+    expect(exitCode).toBe(1);
+    const { ok, checks } = JSON.parse(stdout) as { ok: boolean; checks: { check: string; status: string }[] };
+    expect(ok).toBe(false);
+    expect(Object.fromEntries(checks.map(({ check, status }) => [check, status]))).toMatchObject({
+      version: "ok",
+      configuration: "ok",
+      proxy: "ok",
+      coordinator: "ok",
+      token: "failed",
+      coordinator_version: "warning",
+      runtime: "skipped",
+    });
+  });
+
+  test("is content with a healthy mesh", async () => {
+    bench.handle((request, reply) => reply.json(request.path === "/healthz" ? health : [nodeInfo()]));
+    const { exitCode, stdout } = await bench.run(["doctor"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).not.toContain("failed");
+    expect(stdout).toContain("1 node ready");
+  });
+
+  test("warns of a node that only echoes beside others, and says when there are only such", async () => {
+    const echo = { kind: "echo", version: null, ready: true, reason: null, active: 0, queued: 0 };
+    const doctorOf = async (...nodes: readonly object[]) => {
+      bench.handle((request, reply) => reply.json(request.path === "/healthz" ? health : nodes));
+      return (await bench.run(["doctor"])).stdout;
+    };
+    const echoing = nodeInfo({ name: "vps", runtimes: [echo] });
+    const thinking = nodeInfo({ runtimes: [{ ...echo, kind: "openclaw" }] });
+    expect(await doctorOf(echoing, thinking)).toContain("claw-mesh node cordon vps");
+    expect(await doctorOf({ ...echoing, scheduling: "cordoned" }, thinking)).not.toContain("echo");
+    expect(await doctorOf(echoing)).toContain("no AI will answer");
+    expect(await doctorOf(thinking)).not.toContain("echo");
+  });
+
+  test("does not send who reaches nothing back to itself", async () => {
+    const { stdout } = await bench.run(["doctor", "--coordinator", "http://127.0.0.1:1"]);
+    expect(stdout).toContain("claw-mesh up");
+    expect(stdout).not.toContain("claw-mesh doctor");
+  });
+});

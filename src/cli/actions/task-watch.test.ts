@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  type CliBench,
+  createCliBench,
+  createHurriedClock,
+  nodeId,
+  type Reply,
+  routeAnswer,
+  taskId,
+  taskInfo,
+} from "../../../test/support/cli-run.ts";
+import { type Clock, systemClock } from "../../platform/clock.ts";
+import { quietMs } from "../quiet-stream.ts";
+
+let bench: CliBench;
+beforeEach(async () => {
+  bench = await createCliBench();
+});
+afterEach(() => bench[Symbol.asyncDispose]());
+
+describe("task watch", () => {
+  const chunk = (offset: number, text: string) => ({ event: "chunk", data: { attempt: 1, offset, text } });
+
+  test("goes on behind the last event it saw when the connection breaks", async () => {
+    bench.handle((request, reply) => {
+      if (!request.path.endsWith("/stream")) return reply.json(taskInfo());
+      const isFirst = bench.requestsTo(`/tasks/${taskId}/stream`).length === 1;
+      reply.events(
+        isFirst ? [{ ...chunk(0, "Do"), id: "7" }] : [{ event: "result", id: "8", data: routeAnswer }],
+      );
+    });
+    const { exitCode, stdout, stderr } = await bench.run(["task", "watch", taskId]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe(`Message ${taskId} routed to node ${nodeId}\nResponse: Done\n`);
+    expect(
+      bench.requestsTo(`/tasks/${taskId}/stream`).map(({ headers }) => headers["last-event-id"]),
+    ).toEqual([undefined, "7"]);
+    expect(stderr).toContain("Waiting for a node with os=darwin");
+    expect(stderr).toContain("connection lost");
+  });
+
+  test("waits for what comes in the way while it reconnects to pass", async () => {
+    const obstacles: readonly ((reply: Reply) => void)[] = [
+      (reply) => reply.cut(),
+      (reply) => reply.foreign(502),
+      (reply) => reply.foreign(407),
+      (reply) => reply.foreign(200),
+      (reply) => reply.json({ error: "streams", code: "QUEUE_FULL" }, 503),
+      (reply) => reply.json({ error: "disk", code: "STORE_UNAVAILABLE" }, 503),
+    ];
+    bench.handle((request, reply) => {
+      if (!request.path.endsWith("/stream")) return reply.json(taskInfo());
+      const obstacle = obstacles[bench.requestsTo(`/tasks/${taskId}/stream`).length - 1];
+      if (obstacle === undefined) reply.events([{ event: "result", data: routeAnswer }]);
+      else obstacle(reply);
+    });
+    const { exitCode, stdout } = await bench.run(["task", "watch", taskId], { clock: createHurriedClock() });
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining("Response: Done")]);
+  });
+
+  test("does not trust a stream that says nothing: it looks at the task, and asks again", async () => {
+    const clock: Clock = {
+      ...systemClock,
+      after: (delayMs, callback, options) =>
+        systemClock.after(delayMs === quietMs ? 20 : delayMs, callback, options),
+    };
+    bench.handle((request, reply) => {
+      const looks = bench.requestsTo(`/tasks/${taskId}`).length;
+      if (!request.path.endsWith("/stream")) {
+        if (looks > 2) return reply.json(taskInfo({ state: "succeeded", waiting_for: null }));
+        return reply.json(taskInfo(looks > 1 ? { waiting_for: "a node with gpu" } : {}));
+      }
+      if (looks > 2) reply.events([{ event: "result", data: routeAnswer }]);
+      else reply.events([chunk(0, "")], { staysOpen: true });
+    });
+    const { exitCode, stdout, stderr } = await bench.run(["task", "watch", taskId], { clock });
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining("Response: Done")]);
+    expect(stderr).toContain("Waiting for a node with os=darwin");
+    expect(stderr).toContain("Waiting for a node with gpu");
+  });
+
+  test("ends as send would when there is no answer", async () => {
+    const error = { error: "no node fits", code: "NO_NODE_FITS", hint: "h", request_id: "r" };
+    bench.handle((request, reply) => {
+      if (request.path.endsWith("/stream")) reply.events([{ event: "error", data: error }]);
+      else reply.json(taskInfo());
+    });
+    const { exitCode, stderr } = await bench.run(["task", "watch", taskId]);
+    expect(exitCode).toBe(6);
+    expect(stderr).toContain("no node fits");
+  });
+
+  test("Ctrl-C stops watching, cancels nothing, and says how to", async () => {
+    const interrupt = new AbortController();
+    bench.handle((request, reply) => {
+      if (!request.path.endsWith("/stream")) return reply.json(taskInfo());
+      reply.events([chunk(0, "Do")], { staysOpen: true });
+      interrupt.abort(new DOMException("SIGINT", "AbortError"));
+    });
+    const { exitCode, stderr } = await bench.run(["task", "watch", taskId], { interrupt: interrupt.signal });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`claw-mesh task cancel ${taskId}`);
+    expect(bench.requests.every(({ method }) => method === "GET")).toBe(true);
+  });
+});
