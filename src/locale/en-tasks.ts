@@ -174,6 +174,8 @@ export const taskTexts = {
     retry: (done: number, failed: number) => `${done} run again${failed === 0 ? "" : `, ${failed} not`}`,
     discard: (done: number, failed: number) => `${done} discarded${failed === 0 ? "" : `, ${failed} not`}`,
   },
+  exportMissing: (count: number) =>
+    `${plural(count, "task was", "tasks were")} deleted meanwhile, as their time was over, and left out`,
   exported: (count: number, file: string) => `${plural(count, "task", "tasks")} written to ${file}`,
 
   edit: {
@@ -195,7 +197,9 @@ export const taskTexts = {
     unknownField: (name: string, names: readonly string[]) =>
       `there is no field "${name}"; there are ${names.join(", ")}`,
     editorFailed: (command: string, code: number) => `the editor "${command}" ended with code ${code}`,
-    kept: (file: string) => `What you wrote is kept in ${file}`,
+    kept: (file: string, id: string) =>
+      `What you wrote is kept in ${file}\nGo on with it: claw-mesh dead-letter edit ${id} --file ${file}`,
+    otherTask: (id: string) => `this is the edited text of task ${id}`,
     failureLine: (text: string) => `Failure: ${text}`,
     messageAndFile: "choose one of --message and --file",
     notFailed: (id: string, state: string) => `task ${id} is no dead letter: it is ${state}`,
