@@ -126,6 +126,48 @@ describe("the preview of an answer", () => {
     });
   });
 
+  test("costs little also when the text is much longer than what is kept, and comes in small pieces", () => {
+    const preview = createPreviewText();
+    const reader = preview.read();
+    const piece = "x".repeat(40);
+    // Were the text copied for every piece, this would take far longer than a test may.
+    for (let offset = 0; offset < 4 * maxSnapshotLength; offset += piece.length) {
+      preview.append(offset, piece);
+      expect(reader.next()?.text).toBe(piece);
+    }
+  });
+
+  test("tears no character apart, wherever the pieces and the parts end", () => {
+    const whole = "\u{1f600}".repeat(maxPartLength);
+    const lengths = fc.array(fc.integer({ min: 1, max: maxPartLength + 1 }), { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(lengths, (pieces) => {
+        const preview = createPreviewText();
+        const reader = preview.read();
+        let shown = "";
+        let offset = 0;
+        for (const length of pieces) {
+          preview.append(offset, whole.slice(offset, offset + length));
+          offset = preview.length();
+          for (let part = reader.next(); part !== null; part = reader.next()) {
+            expect(part.text.isWellFormed()).toBeTrue();
+            shown += part.text;
+          }
+        }
+        expect(shown).toBe(whole.slice(0, offset - (offset % 2)));
+      }),
+    );
+  });
+
+  test("begins with a whole character when the beginning is missing", () => {
+    const preview = createPreviewText();
+    preview.append(0, "\u{1f600}".repeat(maxSnapshotLength / 2));
+    preview.append(maxSnapshotLength, "x");
+    const part = preview.read().next();
+    expect(part).toMatchObject({ kind: "snapshot", offset: 2, isTruncated: true });
+    expect(part?.text.isWellFormed()).toBeTrue();
+  });
+
   type Step = { readonly back: number; readonly text: string } | "clear" | "read" | "join";
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 6, arbitrary: fc.record({ back: fc.constant(0), text: fc.string({ maxLength: 8 }) }) },

@@ -1,4 +1,5 @@
 import { maxSnapshotLength } from "../../protocol/task.ts";
+import { createKeptText } from "./kept-text.ts";
 
 /** What a reader of a running answer gets next. */
 export type PreviewPart =
@@ -44,57 +45,65 @@ export interface PreviewText {
 }
 
 export function createPreviewText(): PreviewText {
-  let text = "";
-  /** Offset of the first character kept. */
-  let start = 0;
+  const kept = createKeptText(maxSnapshotLength);
   /** Counts the times the text started again. */
   let epoch = 0;
 
   function restartAt(offset: number): void {
     epoch += 1;
-    if (offset >= start && offset <= start + text.length) {
-      text = text.slice(0, offset - start);
-    } else {
-      text = "";
-      start = offset;
-    }
+    kept.cutAt(offset);
+  }
+
+  /** Where readers begin: not within a character whose first half is gone. */
+  function firstOffset(): number {
+    const start = kept.start();
+    return start > 0 && isSecondHalf(kept.slice(start, start + 1)) ? start + 1 : start;
+  }
+
+  /** How far readers come: the first half of a character waits for the other. */
+  function lastOffset(limit: number): number {
+    const end = Math.min(kept.end(), limit);
+    return end > kept.start() && isFirstHalf(kept.slice(end - 1, end)) ? end - 1 : end;
   }
 
   return {
-    length: () => start + text.length,
+    length: kept.end,
     append: (offset, piece) => {
-      if (offset !== start + text.length) restartAt(offset);
-      text += piece;
-      if (text.length > maxSnapshotLength) {
-        const excess = text.length - maxSnapshotLength;
-        text = text.slice(excess);
-        start += excess;
-      }
+      if (offset !== kept.end()) restartAt(offset);
+      kept.append(piece);
     },
     clear: () => {
-      if (start + text.length > 0) restartAt(0);
+      if (kept.end() > 0) restartAt(0);
     },
     read: (from = null) => {
       const isKept =
-        from !== null && from.epoch === epoch && from.length >= start && from.length <= start + text.length;
+        from !== null && from.epoch === epoch && from.length >= kept.start() && from.length <= kept.end();
       let readEpoch = isKept ? epoch : -1;
       let sent = isKept ? from.length : 0;
       return {
         place: () => ({ epoch: readEpoch, length: sent }),
         next: () => {
-          const end = start + text.length;
-          if (readEpoch === epoch && sent === end) return null;
-          const isContinued = readEpoch === epoch && sent >= start;
-          const offset = isContinued ? sent : start;
-          const isFirst = readEpoch === -1 && end === 0;
+          const isFirst = readEpoch === -1 && lastOffset(kept.end()) === 0;
+          const isContinued = readEpoch === epoch && sent >= kept.start();
+          const offset = isContinued ? sent : firstOffset();
+          const end = lastOffset(offset + maxPartLength);
+          if (readEpoch === epoch && end <= sent) return null;
           readEpoch = epoch;
-          const part = text.slice(offset - start, offset - start + maxPartLength);
-          sent = offset + part.length;
+          sent = Math.max(offset, end);
           if (isFirst) return null;
-          if (isContinued) return { kind: "chunk", offset, text: part };
-          return { kind: "snapshot", offset: start, text: part, isTruncated: start > 0 };
+          const text = kept.slice(offset, end);
+          if (isContinued) return { kind: "chunk", offset, text };
+          return { kind: "snapshot", offset, text, isTruncated: offset > 0 };
         },
       };
     },
   };
+}
+
+function isFirstHalf(unit: string): boolean {
+  return unit >= "\ud800" && unit <= "\udbff";
+}
+
+function isSecondHalf(unit: string): boolean {
+  return unit >= "\udc00" && unit <= "\udfff";
 }
