@@ -90,6 +90,7 @@ test("a task that its only node has lost twice is offered there again", async ()
   await rig.join("one");
   const one = await submit("x", { effects: "safe" });
   const loss = { kind: "lost", fenced: true, reason: "gone" } as const;
+  await rig.engine.report(one, { kind: "started", attempt: 1 });
   await rig.engine.report(one, { ...loss, attempt: 1, started: true });
   await rig.settle();
   await rig.engine.report(one, { kind: "started", attempt: 2 });

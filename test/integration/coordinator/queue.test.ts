@@ -6,6 +6,7 @@ import { defaultRetryPolicy } from "../../../src/domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../../src/domain/tasks/task.ts";
 import type { Failure } from "../../../src/protocol/failure.ts";
 import type { TaskId } from "../../../src/protocol/ids.ts";
+import { toIsoTime } from "../../../src/protocol/iso-time.ts";
 import { createEngineRig, type EngineRig } from "../../support/engine-rig.ts";
 import { readyRuntime } from "../../support/fake-node.ts";
 
@@ -258,6 +259,8 @@ describe("a task that is not to start before a moment", () => {
     await rig.join("two");
     await rig.elapse(59_900);
     expect(rig.sent).toEqual([]);
+    rig.clock.skipWall(150);
+    expect(waitsFor(one.id)).toBe(`its time, ${toIsoTime(one.task.message.notBeforeMs ?? 0)}`);
     await rig.elapse(200);
     expect(rig.sent).toHaveLength(1);
   });
