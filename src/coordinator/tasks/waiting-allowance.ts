@@ -1,10 +1,11 @@
+import type { TaskMessage } from "../../domain/tasks/task.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { LiveTask } from "./live-task.ts";
 
 /** Messages that wait at most: for a slot, for a node that fits, or for their time. Beyond it: QUEUE_FULL. */
 export const maxWaiting = 10_000;
 
-/** Characters of all messages that wait, at most; they are held in memory. */
+/** Characters of all messages that wait, with their labels and all, at most; they are held in memory. */
 export const maxWaitingLength = 256 * 1024 * 1024;
 
 /** Counts the messages that wait, and those that will when their commit is done. */
@@ -22,19 +23,30 @@ export function createWaitingAllowance(): WaitingAllowance {
   let count = 0;
   let length = 0;
 
+  function assertRoom(message: TaskMessage): void {
+    if (count >= maxWaiting) {
+      throw new MeshError("QUEUE_FULL", `${count} messages wait already: no more may.`);
+    }
+    if (length + lengthOf(message) > maxWaitingLength) {
+      const inMi = (characters: number) => Math.floor(characters / (1024 * 1024));
+      throw new MeshError(
+        "QUEUE_FULL",
+        `The ${count} messages that wait already have ${inMi(length)} Mi characters: with this one they would have more than ${inMi(maxWaitingLength)} Mi.`,
+      );
+    }
+  }
+
   function grant(one: LiveTask): void {
     if (one.hasPlace) return;
     one.hasPlace = true;
     count += 1;
-    length += one.task.message.content.length;
+    length += lengthOf(one.task.message);
   }
 
   return {
     size: () => count,
     claim: (one) => {
-      if (count >= maxWaiting || length + one.task.message.content.length > maxWaitingLength) {
-        throw new MeshError("QUEUE_FULL", `${count} messages wait already.`);
-      }
+      assertRoom(one.task.message);
       grant(one);
     },
     grant,
@@ -42,7 +54,19 @@ export function createWaitingAllowance(): WaitingAllowance {
       if (!one.hasPlace) return;
       one.hasPlace = false;
       count -= 1;
-      length -= one.task.message.content.length;
+      length -= lengthOf(one.task.message);
     },
   };
+}
+
+/** What a client may make long. */
+function lengthOf({ content, labels, requires, session }: TaskMessage): number {
+  let length = content.length + (session?.length ?? 0);
+  for (const key in labels) length += key.length + (labels[key]?.length ?? 0);
+  for (const need in requires) {
+    const value = requires[need as keyof typeof requires];
+    if (typeof value === "string") length += value.length;
+    else if (Array.isArray(value)) for (const word of value) length += word.length;
+  }
+  return length;
 }
