@@ -129,7 +129,8 @@ export function createQueueRoutes(options: QueueRouteOptions): QueueHandlers {
     cancelTasks: (call) =>
       inBulk(call, {
         narrow: (query) => withinStates(query, ["queued", "running"]),
-        concerns: () => true,
+        // A run that was told to end may take a while: it would be found again and again.
+        concerns: ({ cancelRequestedAtMs }) => cancelRequestedAtMs === null,
         apply: async (id) => {
           await actions.cancel(id, call.principal);
           return {};

@@ -82,6 +82,8 @@ describe("a bulk call", () => {
     const { body } = await bulk("cancel", { filter: { source: "cancelled" } });
     expect(body).toEqual({ matched: 1, done: [{ id: running.id }], failed: [] });
     await node.next("cancel", (frame) => frame.task === running.id);
+    // One that was asked to end already is not asked again.
+    expect((await bulk("cancel", { filter: { source: "cancelled" } })).body.matched).toBe(0);
     node.send({ type: "cancelled", task: running.id, attempt });
     await node.next("ack", (ack) => ack.task === running.id);
     expect((await task(running.id)).state).toBe("cancelled");
