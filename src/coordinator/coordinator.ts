@@ -40,6 +40,7 @@ import { createGroups, type Groups } from "./routing/groups.ts";
 import { createRouter } from "./routing/router.ts";
 import { createRoutingRoutes } from "./routing/routes.ts";
 import { createRules } from "./routing/rules.ts";
+import { endDoubtfulTasks } from "./tasks/restoration.ts";
 import { createRetention, type RetentionPolicy } from "./tasks/retention.ts";
 import { createTaskRoutes } from "./tasks/routes.ts";
 import { createTaskEngine } from "./tasks/task-engine.ts";
@@ -180,6 +181,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
   });
   const hasSucceeded = (id: TaskId) => engine.find(id)?.task.state === "succeeded";
   startBreakers({ registry, events, clock, deadlines, random, hasSucceeded });
+  await endDoubtfulTasks({ store: store.tasks, mark: store.backupMark, clock, log });
   await engine.recover();
 
   const acks = createAckQueue(store.sync, deadlines, log);

@@ -1,4 +1,4 @@
-import type { Database } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import { chmodSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fromIsoTime, toIsoTime } from "../protocol/iso-time.ts";
@@ -11,13 +11,31 @@ export const keptBackups = 3;
 export function listBackups(file: string): readonly string[] {
   const prefix = `${basename(file)}.backup-`;
   return readdirSync(dirname(file))
-    .filter((name) => name.startsWith(prefix) && !name.endsWith(partialSuffix))
+    .filter((name) => name.startsWith(prefix) && !name.includes(partialSuffix))
     .sort((left, right) => (madeAt(left) < madeAt(right) ? 1 : -1))
     .map((name) => join(dirname(file), name));
 }
 
-/** A backup that was being written when the process died has this suffix and never counts as one. */
+/** A backup that was being written when the process died has this in its name and never counts as one. */
 export const partialSuffix = ".partial";
+
+/** Writes into a copy that it is one: who finds it in the place of the database knows that time has gone by since. */
+export type MarkBackup = (copy: Database, madeAtMs: number) => void;
+
+/** Marks a copy that is still partial. It is flushed by whoever wants that. */
+export function markCopy(partial: string, mark: MarkBackup, madeAtMs: number): void {
+  const copy = new Database(partial, { readwrite: true, strict: true });
+  try {
+    copy.run("pragma synchronous = off");
+    mark(copy, madeAtMs);
+  } finally {
+    copy.close(true);
+  }
+}
+
+export function deletePartial(partial: string): void {
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(partial + suffix, { force: true });
+}
 
 function madeAt(name: string): string {
   return name.slice(name.lastIndexOf("-") + 1);
@@ -50,13 +68,14 @@ export function deleteOldBackups(file: string, version: number): void {
 export function saveBackup(
   database: Database,
   file: string,
-  options: { version: number; clock: Clock },
+  options: { version: number; clock: Clock; markBackup: MarkBackup | undefined },
 ): string {
   const backup = backupName(file, options);
   const partial = backup + partialSuffix;
-  rmSync(partial, { force: true });
+  deletePartial(partial);
   database.run("vacuum into ?", [partial]);
   chmodSync(partial, 0o600);
+  if (options.markBackup !== undefined) markCopy(partial, options.markBackup, options.clock.nowMs());
   renameSync(partial, backup);
   deleteOldBackups(file, options.version);
   return backup;

@@ -1,11 +1,18 @@
 import type { Database } from "bun:sqlite";
-import { type FileHandle, open, rename, rm, stat, statfs } from "node:fs/promises";
+import { type FileHandle, open, rename, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MeshError } from "../protocol/errors.ts";
 import { syncDirectory } from "./atomic-file.ts";
 import type { Clock } from "./clock.ts";
 import { checkpointPages } from "./sqlite.ts";
-import { backupName, deleteOldBackups, partialSuffix } from "./sqlite-backups.ts";
+import {
+  backupName,
+  deleteOldBackups,
+  deletePartial,
+  type MarkBackup,
+  markCopy,
+  partialSuffix,
+} from "./sqlite-backups.ts";
 import { checkSmallDatabase } from "./sqlite-soundness.ts";
 
 /** Free room that a backup wants, as a multiple of the database: it must not be what fills the disk. */
@@ -33,6 +40,7 @@ export interface LiveBackupOptions {
   readonly file: string;
   readonly version: number;
   readonly clock: Clock;
+  readonly markBackup?: MarkBackup;
 }
 
 /**
@@ -44,7 +52,8 @@ export interface LiveBackupOptions {
  * The handle it reads through stays open until the database is closed: closing any handle of a file drops the locks that
  * this process has on it, those of SQLite too.
  */
-export function createLiveBackup({ database, file, version, clock }: LiveBackupOptions): LiveBackup {
+export function createLiveBackup(options: LiveBackupOptions): LiveBackup {
+  const { database, file, version, clock, markBackup } = options;
   let source: FileHandle | null = null;
   let isStopped = false;
 
@@ -63,7 +72,6 @@ export function createLiveBackup({ database, file, version, clock }: LiveBackupO
         const wal = await stat(`${file}-wal`);
         if (wal.size > maxWalBytes) throw unavailable("too much was written meanwhile");
       }
-      await target.datasync();
     } finally {
       await target.close();
     }
@@ -75,14 +83,17 @@ export function createLiveBackup({ database, file, version, clock }: LiveBackupO
     checkSmallDatabase(database);
     const backup = backupName(file, { version, clock });
     const partial = backup + partialSuffix;
-    await rm(partial, { force: true });
+    deletePartial(partial);
+    const madeAtMs = clock.nowMs();
     const bytes = checkpoint(database);
     await ensureRoom(file, bytes);
     try {
       await copyTo(partial, bytes);
+      if (markBackup !== undefined) markCopy(partial, markBackup, madeAtMs);
+      await flush(partial);
       await rename(partial, backup);
     } finally {
-      await rm(partial, { force: true });
+      deletePartial(partial);
     }
     await syncDirectory(dirname(file));
     deleteOldBackups(file, version);
@@ -122,6 +133,15 @@ function checkpoint(database: Database): number {
     )
     .get();
   return size?.bytes ?? 0;
+}
+
+async function flush(path: string): Promise<void> {
+  const handle = await open(path, "r+");
+  try {
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function ensureRoom(file: string, bytes: number): Promise<void> {

@@ -2,12 +2,13 @@ import type { Database } from "bun:sqlite";
 import { MeshError } from "../protocol/errors.ts";
 import type { Clock } from "./clock.ts";
 import { sha256Hex } from "./hash.ts";
-import { saveBackup } from "./sqlite-backups.ts";
+import { type MarkBackup, saveBackup } from "./sqlite-backups.ts";
 
 interface MigrateOptions {
   readonly file: string;
   readonly migrations: readonly string[];
   readonly clock: Clock;
+  readonly markBackup?: MarkBackup;
 }
 
 /**
@@ -16,7 +17,8 @@ interface MigrateOptions {
  * about a version would otherwise work on different tables without noticing.
  * @throws MeshError STORE_TOO_NEW when the database is newer than `migrations`, or was made by other ones
  */
-export function migrate(database: Database, { file, migrations, clock }: MigrateOptions): void {
+export function migrate(database: Database, options: MigrateOptions): void {
+  const { file, migrations, clock, markBackup } = options;
   const version = readVersion(database);
   if (version > migrations.length) {
     throw new MeshError(
@@ -26,7 +28,7 @@ export function migrate(database: Database, { file, migrations, clock }: Migrate
   }
   if (version > 0) checkApplied(database, file, migrations.slice(0, version));
   if (version === migrations.length) return;
-  if (version > 0) saveBackup(database, file, { version, clock });
+  if (version > 0) saveBackup(database, file, { version, clock, markBackup });
   for (const [index, sql] of migrations.entries()) {
     if (index >= version) apply(database, { version: index + 1, sql, nowMs: clock.nowMs() });
   }

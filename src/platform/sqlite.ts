@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshError } from "../protocol/errors.ts";
 import type { Clock } from "./clock.ts";
-import { wayBack } from "./sqlite-backups.ts";
+import { type MarkBackup, wayBack } from "./sqlite-backups.ts";
 import { sqliteFault, toStoreError } from "./sqlite-errors.ts";
 import { migrate } from "./sqlite-migrations.ts";
 import { checkSmallDatabase, checkWalHeader } from "./sqlite-soundness.ts";
@@ -34,6 +34,8 @@ export interface OpenDatabaseOptions {
   /** In order; the first is version 1. A released one never changes. */
   readonly migrations: readonly string[];
   readonly clock: Clock;
+  /** Of the backup before a migration. */
+  readonly markBackup?: MarkBackup;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { MeshId } from "../protocol/ids.ts";
+import type { BackupMark } from "./backup-mark.ts";
 import type { InviteStore } from "./invites.ts";
 import type { NodeStore } from "./nodes.ts";
 import type { GroupStore, RuleStore } from "./rules.ts";
@@ -25,6 +26,7 @@ export interface Store {
   readonly groups: GroupStore;
   readonly sessions: SessionStore;
   readonly invites: InviteStore;
+  readonly backupMark: BackupMark;
 
   /**
    * Resolves when all that was committed before the call is durable in full. Callers that arrive while one is on its

@@ -56,6 +56,8 @@ export type TaskEvent =
   | { readonly kind: "timed_out"; readonly isNodeAway: boolean }
   /** `expires_at` has come; without effect while an attempt is open. */
   | { readonly kind: "expired" }
+  /** The record comes out of a backup: the task may have run, or have ended, since that was made. */
+  | { readonly kind: "restored"; readonly backupMadeAt: string }
   /** No node fits and waiting is not wanted, or all candidates refused. */
   | { readonly kind: "unroutable"; readonly failure: Failure; readonly decision: Decision };
 
@@ -127,6 +129,8 @@ export function nextTaskState(
       return timeOut(task, event.isNodeAway, context.nowMs);
     case "expired":
       return currentAttempt(task) === null ? end(task, "expired", context.nowMs, null) : nothing;
+    case "restored":
+      return restore(task, event.backupMadeAt, context.nowMs);
     case "unroutable":
       // Decided before an attempt was made that is open now: what becomes of that one counts.
       if (currentAttempt(task) !== null) return nothing;
@@ -306,6 +310,17 @@ function lose(
   const unknown: Failure = { class: "outcome_unknown", message: message.slice(0, maxFailureLength) };
   const state = isCancelled ? "cancelled" : "failed";
   return { change: { ...endChange(state, nowMs, unknown), attempts: [lost] }, next: none };
+}
+
+function restore(task: Task, backupMadeAt: string, nowMs: number): TaskStep {
+  // One that is to be cancelled is not offered again in any case.
+  if (mayRunAgain(task.message) || task.cancelRequestedAtMs !== null) return nothing;
+  const message = `The database was restored from a backup of ${backupMadeAt}; whether it ran since is not known.`;
+  const failure: Failure = { class: "outcome_unknown", message };
+  const change = endChange("failed", nowMs, failure);
+  const attempt = currentAttempt(task);
+  if (attempt === null) return { change, next: none };
+  return { change: { ...change, attempts: [closed(attempt, "lost", nowMs, failure)] }, next: none };
 }
 
 /** The attempt never began. It does not count, but there is an end to it: each is a line on the record. */

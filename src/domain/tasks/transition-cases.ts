@@ -58,6 +58,7 @@ const cancel: TaskEvent = { kind: "cancel_requested" };
 const unconfirmed: TaskEvent = { kind: "cancel_unconfirmed" };
 const timedOut = (isNodeAway: boolean): TaskEvent => ({ kind: "timed_out", isNodeAway });
 const expired: TaskEvent = { kind: "expired" };
+const restored: TaskEvent = { kind: "restored", backupMadeAt: "2026-11-22T16:00:00.000Z" };
 const unroutable: TaskEvent = {
   kind: "unroutable",
   failure: { class: "unroutable", message: "It needs os=darwin." },
@@ -125,6 +126,8 @@ const whileQueued: readonly TransitionCase[] = [
     timedOut(false),
     stays("queued", "refused"),
   ),
+  caseOf("restore, may run again", [safe], restored, stays("queued", "–")),
+  caseOf("restore, may not", [unsafe], restored, endsBefore("queued → failed", "outcome_unknown")),
 ];
 
 const whileOpen: readonly TransitionCase[] = [
@@ -215,6 +218,10 @@ const whileOpen: readonly TransitionCase[] = [
   caseOf("time over while the node is away", [unsafe, offered, started], timedOut(true), {
     ...endsAfter("failed", "started → finished", "outcome_unknown"),
     next: "stop",
+  }),
+  caseOf("restore while open, may run again", [safe, offered], restored, stays("running", "offered")),
+  caseOf("restore while open, may not", [unsafe, offered], restored, {
+    ...endsAfter("failed", "offered → lost", "outcome_unknown"),
   }),
   caseOf("offer while open", [unsafe, offered], offered, stays("running", "offered")),
   caseOf("no node fits while open", [unsafe, offered], unroutable, stays("running", "offered")),

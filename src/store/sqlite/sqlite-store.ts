@@ -16,7 +16,7 @@ import { createNodeStore } from "./nodes.ts";
 import { createGroupStore, createRuleStore } from "./rules.ts";
 import { createSessionStore } from "./sessions.ts";
 import { createSharedSync } from "./shared-sync.ts";
-import { loadMeshId } from "./statements/meta.ts";
+import { loadMeshId, markBackup, prepareBackupMark } from "./statements/meta.ts";
 import { createTaskStore } from "./tasks.ts";
 
 export interface SqliteStoreOptions {
@@ -42,7 +42,7 @@ export interface SqliteStoreOptions {
  */
 export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { file, clock, ids, onCommit, log = silent } = options;
-  const database = openDatabase({ file, migrations, clock });
+  const database = openDatabase({ file, migrations, clock, markBackup });
   const wal = createWalFlusher(file, database);
   const shared = createSharedSync({ flush: wal.flush, clock, intervalMs: syncIntervalMs });
   let meshId: MeshId;
@@ -61,7 +61,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
       log.error("the database is damaged; stop the coordinator", { error, hint: wayBack(file) });
     isDamaged = true;
   };
-  const backup = createLiveBackup({ database, file, version: migrations.length, clock });
+  const backup = createLiveBackup({ database, file, version: migrations.length, clock, markBackup });
   const backups = createBackupSchedule({
     save: async () => {
       // A copy of damage would take the place of a good one.
@@ -82,6 +82,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
       onCommit?.(commit);
     },
   });
+  const mark = prepareBackupMark(database);
   let closing: Promise<void> | null = null;
 
   async function close(): Promise<void> {
@@ -104,6 +105,10 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
     groups: createGroupStore(database, committer),
     sessions: createSessionStore(database, committer, clock),
     invites: createInviteStore(database, committer),
+    backupMark: {
+      load: () => committer.read(mark.load),
+      clear: () => committer.write("full", mark.clear),
+    },
     sync: shared.sync,
     close: () => {
       closing ??= close();

@@ -114,5 +114,7 @@ test("a database of version 1 is upgraded with all that it holds, and backed up 
   const old = new Database(backup, { readonly: true });
   expect(old.query("select user_version from pragma_user_version").get()).toEqual({ user_version: 1 });
   expect(old.query("select count(*) as count from tasks").get()).toEqual({ count: rows.length });
+  // Whoever puts it back has a coordinator that knows so.
+  expect(old.query("select value from meta where key = 'backup_made_at'").get()).not.toBeNull();
   old.close();
 });
