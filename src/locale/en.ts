@@ -1,5 +1,7 @@
 import { commandTexts } from "./en-commands.ts";
+import { doctorTexts } from "./en-doctor.ts";
 import { labCommandTexts, labTexts } from "./en-lab.ts";
+import { groupTexts, ruleTexts } from "./en-rules.ts";
 import { taskTexts } from "./en-tasks.ts";
 
 /** Every text that people see on the terminal, in English. Another language is another value of {@link Catalogue}. */
@@ -165,34 +167,8 @@ export const en = {
     unblockNodes: (needs: string, nodes: string) => `${needs}: ${nodes}`,
   },
 
-  rules: {
-    none: "No routing rules configured.",
-    columns: {
-      position: "#",
-      id: "ID",
-      match: "MATCH",
-      target: "TARGET",
-      strategy: "STRATEGY",
-      origin: "ORIGIN",
-    },
-    origins: { config: "file", api: "api" },
-    added: (id: string) => `Rule added: ${id}`,
-    warning: (text: string) => `Warning: ${text}`,
-    removed: (id: string) => `Rule removed: ${id}`,
-    moved: (id: string, position: number) => `Rule moved: ${id} is now #${position}`,
-    unknown: (id: string) => `rule "${id}" not found`,
-    fixed: (id: string) => `rule ${id} comes from the configuration file and cannot be moved`,
-    noPlace: "say where: --first, --last or --to <position>",
-  },
-
-  groups: {
-    none: "No groups.",
-    columns: { name: "NAME", nodes: "NODES", match: "MATCH", origin: "ORIGIN" },
-    saved: (name: string) => `Group saved: ${name}`,
-    removed: (name: string) => `Group removed: ${name}`,
-    empty: "a group needs --nodes, --match, or both",
-    oneEach: "a group can ask for one skill and one tag, and not for any-skill or group",
-  },
+  rules: ruleTexts,
+  groups: groupTexts,
 
   invite: {
     intro: (expires: string) => `On the other machine, once, before ${expires}:`,
@@ -243,62 +219,7 @@ export const en = {
     twoRuntimes: "--no-gateway and --runtime exclude each other",
   },
 
-  doctor: {
-    checks: {
-      version: "version",
-      configuration: "configuration",
-      proxy: "proxy",
-      coordinator: "coordinator",
-      token: "token",
-      clock: "clock",
-      coordinator_version: "coordinator version",
-      runtime: "runtime",
-    },
-    ok: "ok",
-    warning: "warning",
-    failed: "failed",
-    skipped: "skipped",
-    remedy: (text: string) => `→ ${text}`,
-    noFile: "no file; defaults are used",
-    file: (path: string) => `read from ${path}`,
-    skippedFile: (path: string, reason: string) => `${path} is not a configuration: ${reason}`,
-    skippedFileRemedy: "Rename it, or name the right file with --config.",
-    noProxy: "no proxy variables",
-    proxyNotUsed: (names: string) => `${names} set, not used for this coordinator`,
-    proxyUsed: (proxy: string) => `goes through ${proxy}`,
-    proxyRemedy: (host: string) => `If that is not wanted: NO_PROXY=${host}`,
-    reached: (url: string, ms: number) => `${url} answered in ${ms} ms`,
-    notReached: "not reached",
-    notReachedRemedy: (isHere: boolean) =>
-      isHere
-        ? "Start it here with: claw-mesh up; or name another one with --coordinator."
-        : "Is it running there, does a firewall let the port in, and is --coordinator right?",
-    tokenFrom: (origin: string) => `accepted, from ${origin}`,
-    tokenRefused: (origin: string) => `refused, from ${origin}`,
-    noToken: "none found",
-    noTokenRemedy: "Give --token, set CLAW_MESH_TOKEN, or run this on the coordinator's machine.",
-    clockSkew: (seconds: number) => `${seconds} s apart from the coordinator's`,
-    clockRemedy: "Set this machine's clock by the network (NTP).",
-    noDate: "the coordinator told no time",
-    sameVersion: (version: string) => `${version}, the same`,
-    otherVersion: (theirs: string, ours: string) => `${theirs}, here ${ours}`,
-    versionRemedy: "Bring both to the same version.",
-    noNodes: "no nodes in the mesh",
-    noNodesRemedy: "Add this machine with: claw-mesh join <url>",
-    onlyEchoes: "echo nodes only: no AI will answer",
-    echoes: (node: string) => `${node} only echoes, and takes messages when no other node is free`,
-    echoRemedy: (node: string) => `Keep messages away from it with: claw-mesh node cordon ${node}`,
-    runtimesReady: (count: number) => `${count} ${count === 1 ? "node" : "nodes"} ready`,
-    runtimeNotReady: (node: string, reason: string) => `${node}: ${reason}`,
-    runtimeRemedy: "Look at the runtime on that machine, then at its claw-mesh log.",
-    origins: {
-      flag: (flag: string) => flag,
-      environment: (variable: string) => variable,
-      file: (path: string) => path,
-      dataDir: (path: string) => path,
-    },
-    failedSummary: (count: number) => `${count} ${count === 1 ? "check" : "checks"} failed`,
-  },
+  doctor: doctorTexts,
 };
 
 export type Catalogue = typeof en;

@@ -4,96 +4,60 @@ import type { DiscardFlags, RetryDeadLetterFlags } from "../actions/task-changes
 import type { ListDeadLetterFlags } from "../actions/task-list.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
+import { editFlags, fileFlag } from "./message-flags.ts";
 import {
-  choiceFlags,
-  countFlag,
-  editFlags,
-  failedOnFlag,
-  fileFlag,
-  isGivenFlag,
-  placeFlags,
+  allFlags,
+  createShowCommand,
+  filterFlags,
+  listFlags,
+  retryFlags,
   taskArgument,
   taskArguments,
-} from "./message-flags.ts";
+} from "./task-flags.ts";
 
 export function createDeadLetterCommands(help: HelpText) {
   const { docs, texts } = help;
-  const { deadLetter, deadLetterShow, placeholders } = texts.commands;
+  const { deadLetter, deadLetterList, deadLetterShow } = texts.commands;
   return buildRouteMap<string, CliContext>({
     docs: docs(deadLetter),
     routes: {
-      list: createListCommand(help),
-      show: buildCommand<object, [string], CliContext>({
-        loader: async () => (await import("../actions/task-list.ts")).showTask,
-        docs: docs(deadLetterShow),
-        parameters: { positional: taskArgument(deadLetterShow.arguments.task, placeholders.task) },
+      list: buildCommand<ListDeadLetterFlags, [], CliContext>({
+        loader: async () => (await import("../actions/task-list.ts")).listDeadLetters,
+        docs: docs(deadLetterList),
+        parameters: { flags: listFlags(texts, deadLetterList.flags) },
       }),
-      edit: createEditCommand(help),
-      retry: createRetryCommand(help),
-      discard: createDiscardCommand(help),
+      show: createShowCommand(help, deadLetterShow),
+      ...createChangeCommands(help),
     },
   });
 }
 
-function createListCommand({ docs, texts }: HelpText) {
-  const { deadLetterList } = texts.commands;
-  return buildCommand<ListDeadLetterFlags, [], CliContext>({
-    loader: async () => (await import("../actions/task-list.ts")).listDeadLetters,
-    docs: docs(deadLetterList),
-    parameters: {
-      flags: {
-        ...placeFlags(texts),
-        ...choiceFlags(texts),
-        limit: countFlag(deadLetterList.flags.limit),
-        all: isGivenFlag(deadLetterList.flags.all),
+function createChangeCommands({ docs, texts }: HelpText) {
+  const { deadLetterEdit, deadLetterRetry, deadLetterDiscard } = texts.commands;
+  return {
+    edit: buildCommand<EditDeadLetterFlags, [string], CliContext>({
+      loader: async () => (await import("../actions/dead-letter-edit.ts")).editDeadLetter,
+      docs: docs(deadLetterEdit),
+      parameters: {
+        positional: taskArgument(texts, deadLetterEdit),
+        flags: { ...editFlags(texts), file: fileFlag(deadLetterEdit.flags.file) },
       },
-    },
-  });
-}
-
-function createEditCommand({ docs, texts }: HelpText) {
-  const { deadLetterEdit, placeholders } = texts.commands;
-  return buildCommand<EditDeadLetterFlags, [string], CliContext>({
-    loader: async () => (await import("../actions/dead-letter-edit.ts")).editDeadLetter,
-    docs: docs(deadLetterEdit),
-    parameters: {
-      positional: taskArgument(deadLetterEdit.arguments.task, placeholders.task),
-      flags: { ...editFlags(texts), file: fileFlag(deadLetterEdit.flags.file) },
-    },
-  });
-}
-
-function createRetryCommand({ docs, texts }: HelpText) {
-  const { deadLetterRetry, placeholders } = texts.commands;
-  return buildCommand<RetryDeadLetterFlags, string[], CliContext>({
-    loader: async () => (await import("../actions/task-changes.ts")).retryDeadLetters,
-    docs: docs(deadLetterRetry),
-    parameters: {
-      positional: taskArguments(deadLetterRetry.arguments.task, placeholders.task),
-      flags: {
-        ...choiceFlags(texts),
-        failedOn: failedOnFlag(texts),
-        ...editFlags(texts),
-        all: isGivenFlag(deadLetterRetry.flags.all),
-        yes: isGivenFlag(deadLetterRetry.flags.yes),
+    }),
+    retry: buildCommand<RetryDeadLetterFlags, string[], CliContext>({
+      loader: async () => (await import("../actions/task-changes.ts")).retryDeadLetters,
+      docs: docs(deadLetterRetry),
+      parameters: {
+        positional: taskArguments(texts, deadLetterRetry),
+        flags: { ...retryFlags(texts), ...allFlags(deadLetterRetry.flags) },
       },
-    },
-  });
-}
-
-function createDiscardCommand({ docs, texts }: HelpText) {
-  const { deadLetterDiscard, placeholders } = texts.commands;
-  return buildCommand<DiscardFlags, string[], CliContext>({
-    loader: async () => (await import("../actions/task-changes.ts")).discardDeadLetters,
-    docs: docs(deadLetterDiscard),
-    parameters: {
-      positional: taskArguments(deadLetterDiscard.arguments.task, placeholders.task),
-      flags: {
-        ...placeFlags(texts),
-        ...choiceFlags(texts),
-        all: isGivenFlag(deadLetterDiscard.flags.all),
-        yes: isGivenFlag(deadLetterDiscard.flags.yes),
+    }),
+    discard: buildCommand<DiscardFlags, string[], CliContext>({
+      loader: async () => (await import("../actions/task-changes.ts")).discardDeadLetters,
+      docs: docs(deadLetterDiscard),
+      parameters: {
+        positional: taskArguments(texts, deadLetterDiscard),
+        flags: { ...filterFlags(texts), ...allFlags(deadLetterDiscard.flags) },
       },
-    },
-  });
+    }),
+  };
 }

@@ -26,7 +26,7 @@ const duration = { kind: "parsed", parse: parseDuration, optional: true, placeho
 const count = { kind: "parsed", parse: parseCount, optional: true, placeholder: "n" } as const;
 const isGiven = { kind: "boolean", optional: true, withNegated: false } as const;
 
-type Texts = HelpText["texts"];
+export type Texts = HelpText["texts"];
 
 export function isGivenFlag(brief: string) {
   return { ...isGiven, brief } as const;
@@ -38,15 +38,6 @@ export function countFlag(brief: string) {
 
 export function fileFlag(brief: string) {
   return { ...text, brief, placeholder: "file" } as const;
-}
-
-/** Any number of ids. */
-export function taskArguments(brief: string, placeholder: string) {
-  return { kind: "array", parameter: { parse: parseText, brief, placeholder } } as const;
-}
-
-export function taskArgument(brief: string, placeholder: string) {
-  return { kind: "tuple", parameters: [{ parse: parseText, brief, placeholder }] } as const;
 }
 
 export function messageArguments({ commands }: Texts) {

@@ -6,45 +6,68 @@ import type { ListTaskFlags } from "../actions/task-list.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
 import {
-  choiceFlags,
-  countFlag,
-  editFlags,
-  failedOnFlag,
   fileFlag,
   isGivenFlag,
   keyFlag,
   messageArguments,
   messageFlags,
-  placeFlags,
   runFlags,
   stateFlag,
+} from "./message-flags.ts";
+import {
+  createShowCommand,
+  filterFlags,
+  listFlags,
+  retryFlags,
   taskArgument,
   taskArguments,
-} from "./message-flags.ts";
+} from "./task-flags.ts";
 
 export function createTaskCommands(help: HelpText) {
   const { docs, texts } = help;
-  const { task, taskShow, taskWatch, placeholders } = texts.commands;
+  const { task, taskList, taskShow, taskWatch } = texts.commands;
   return buildRouteMap<string, CliContext>({
     docs: docs(task),
     routes: {
       add: createAddCommand(help),
-      list: createListCommand(help),
-      show: buildCommand<object, [string], CliContext>({
-        loader: async () => (await import("../actions/task-list.ts")).showTask,
-        docs: docs(taskShow),
-        parameters: { positional: taskArgument(taskShow.arguments.task, placeholders.task) },
+      list: buildCommand<ListTaskFlags, [], CliContext>({
+        loader: async () => (await import("../actions/task-list.ts")).listTasks,
+        docs: docs(taskList),
+        parameters: { flags: { state: stateFlag(texts), ...listFlags(texts, taskList.flags) } },
       }),
+      show: createShowCommand(help, taskShow),
       watch: buildCommand<object, [string], CliContext>({
         loader: async () => (await import("../actions/task-watch.ts")).watchTask,
         docs: docs(taskWatch),
-        parameters: { positional: taskArgument(taskWatch.arguments.task, placeholders.task) },
+        parameters: { positional: taskArgument(texts, taskWatch) },
       }),
-      cancel: createCancelCommand(help),
-      retry: createRetryCommand(help),
+      ...createChangeCommands(help),
       export: createExportCommand(help),
     },
   });
+}
+
+function createChangeCommands({ docs, texts }: HelpText) {
+  const { taskCancel, taskRetry } = texts.commands;
+  const state = stateFlag(texts);
+  return {
+    cancel: buildCommand<CancelFlags, string[], CliContext>({
+      loader: async () => (await import("../actions/task-changes.ts")).cancelTasks,
+      docs: docs(taskCancel),
+      parameters: {
+        positional: taskArguments(texts, taskCancel),
+        flags: { state, ...filterFlags(texts), yes: isGivenFlag(taskCancel.flags.yes) },
+      },
+    }),
+    retry: buildCommand<RetryTaskFlags, string[], CliContext>({
+      loader: async () => (await import("../actions/task-changes.ts")).retryTasks,
+      docs: docs(taskRetry),
+      parameters: {
+        positional: taskArguments(texts, taskRetry),
+        flags: { state, ...retryFlags(texts), yes: isGivenFlag(taskRetry.flags.yes) },
+      },
+    }),
+  };
 }
 
 function createAddCommand({ docs, texts }: HelpText) {
@@ -64,58 +87,6 @@ function createAddCommand({ docs, texts }: HelpText) {
   });
 }
 
-function createListCommand({ docs, texts }: HelpText) {
-  const { taskList } = texts.commands;
-  return buildCommand<ListTaskFlags, [], CliContext>({
-    loader: async () => (await import("../actions/task-list.ts")).listTasks,
-    docs: docs(taskList),
-    parameters: {
-      flags: {
-        state: stateFlag(texts),
-        ...placeFlags(texts),
-        ...choiceFlags(texts),
-        limit: countFlag(taskList.flags.limit),
-        all: isGivenFlag(taskList.flags.all),
-      },
-    },
-  });
-}
-
-function createCancelCommand({ docs, texts }: HelpText) {
-  const { taskCancel, placeholders } = texts.commands;
-  return buildCommand<CancelFlags, string[], CliContext>({
-    loader: async () => (await import("../actions/task-changes.ts")).cancelTasks,
-    docs: docs(taskCancel),
-    parameters: {
-      positional: taskArguments(taskCancel.arguments.task, placeholders.task),
-      flags: {
-        state: stateFlag(texts),
-        ...placeFlags(texts),
-        ...choiceFlags(texts),
-        yes: isGivenFlag(taskCancel.flags.yes),
-      },
-    },
-  });
-}
-
-function createRetryCommand({ docs, texts }: HelpText) {
-  const { taskRetry, placeholders } = texts.commands;
-  return buildCommand<RetryTaskFlags, string[], CliContext>({
-    loader: async () => (await import("../actions/task-changes.ts")).retryTasks,
-    docs: docs(taskRetry),
-    parameters: {
-      positional: taskArguments(taskRetry.arguments.task, placeholders.task),
-      flags: {
-        state: stateFlag(texts),
-        ...choiceFlags(texts),
-        failedOn: failedOnFlag(texts),
-        ...editFlags(texts),
-        yes: isGivenFlag(taskRetry.flags.yes),
-      },
-    },
-  });
-}
-
 function createExportCommand({ docs, texts }: HelpText) {
   const { taskExport } = texts.commands;
   return buildCommand<ExportFlags, [], CliContext>({
@@ -124,8 +95,7 @@ function createExportCommand({ docs, texts }: HelpText) {
     parameters: {
       flags: {
         state: stateFlag(texts),
-        ...placeFlags(texts),
-        ...choiceFlags(texts),
+        ...filterFlags(texts),
         output: fileFlag(taskExport.flags.output),
       },
     },

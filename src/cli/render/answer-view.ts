@@ -5,8 +5,9 @@ import type { TaskInfo } from "../../protocol/task.ts";
 import type { CliContext } from "../context.ts";
 import { printNote, printResult } from "../print.ts";
 import { renderDecision, waitingText } from "./decision.ts";
+import { createLiveText } from "./live-text.ts";
 import { createPaint } from "./paint.ts";
-import { createProgress } from "./progress.ts";
+import { createProgress, type Progress } from "./progress.ts";
 import { toSafeLine, toSafeText } from "./safe-text.ts";
 
 /** Shows an answer: as it comes on a terminal, at its end elsewhere. */
@@ -27,12 +28,58 @@ interface AnswerViewOptions {
 }
 
 export function createAnswerView(context: CliContext, options: AnswerViewOptions): AnswerView {
-  const { texts, stdout } = context;
-  const isLive = stdout.isTerminal && !context.globals.json;
-  const paint = createPaint(stdout);
+  const isLive = context.stdout.isTerminal && !context.globals.json;
   const progress = createProgress(context.stderr, context.clock);
+  const screen = createAnswerScreen(context, progress);
+  const waiting = createWaitingLine(context, progress, options);
+  const clear = () => {
+    waiting.end();
+    progress.clear();
+  };
+  progress.show((seconds) => context.texts.send.waiting(null, seconds));
+  return {
+    onEvent: (event) => {
+      if (event.event !== "decision") {
+        if (isLive) screen.onEvent(event);
+        return;
+      }
+      const { decision, message_id } = event.data;
+      if (isLive) screen.endLine();
+      if (decision.outcome !== "assigned") waiting.tell(waitingText(decision, context.texts));
+      else if (isLive) {
+        waiting.end();
+        const [chosen] = decision.ranking;
+        if (chosen !== undefined) screen.showRoute(message_id, chosen.node_id);
+        progress.show((seconds) => context.texts.send.waiting(chosen?.name ?? null, seconds));
+      }
+    },
+    onTask: ({ state, waiting_for }) => {
+      if (state === "queued") waiting.tell(waiting_for === null ? null : toSafeLine(waiting_for));
+    },
+    onNote: (text) => {
+      progress.clear();
+      screen.endLine();
+      printNote(context, text);
+      waiting.showAgain();
+    },
+    abandon: () => {
+      clear();
+      screen.endLine();
+    },
+    finish: (answer, decision) => {
+      clear();
+      if (isLive) screen.finish(answer, decision);
+      else printAnswer(context, answer, decision);
+    },
+  };
+}
+
+/** The answer on a terminal, as it comes. */
+function createAnswerScreen({ texts, stdout }: CliContext, progress: Progress) {
+  const paint = createPaint(stdout);
   /** Text of the answer stands on the last line of the terminal. */
   let isInLine = false;
+  let shownNodeId: string | null = null;
   const endLine = () => {
     if (isInLine) stdout.write("\n");
     isInLine = false;
@@ -51,8 +98,6 @@ export function createAnswerView(context: CliContext, options: AnswerViewOptions
       stdout.write(`${paint("dim", `(${texts.send.restarted})`)}\n`);
     },
   });
-  let shownNodeId: string | null = null;
-
   const showRoute = (messageId: string, nodeId: string) => {
     if (shownNodeId === nodeId) return;
     progress.clear();
@@ -60,122 +105,51 @@ export function createAnswerView(context: CliContext, options: AnswerViewOptions
     stdout.write(`${texts.send.routed(messageId, nodeId)}\n`);
     shownNodeId = nodeId;
   };
-  let toldWaiting: string | null = null;
-  /** Shows again what a note took away; nothing once the answer has begun. */
-  let showWaiting: () => void = () => {};
-  const tellWaiting = (what: string | null) => {
-    showWaiting = () => progress.show((seconds) => texts.tasks.waiting(what ?? texts.tasks.aNode, seconds));
-    showWaiting();
-    if (!options.tellsWaiting || what === null || what === toldWaiting) return;
-    toldWaiting = what;
-    if (!context.stderr.isTerminal) printNote(context, texts.tasks.waitsNote(what));
-  };
-  const showDecision = (messageId: string, decision: Decision) => {
-    const chosen = decision.ranking[0];
-    endLine();
-    if (decision.outcome !== "assigned") {
-      tellWaiting(waitingText(decision, texts));
-      return;
-    }
-    showWaiting = () => {};
-    if (chosen !== undefined) showRoute(messageId, chosen.node_id);
-    progress.show((seconds) => texts.send.waiting(chosen?.name ?? null, seconds));
-  };
-  const onLiveEvent = (event: RouteEvent) => {
-    switch (event.event) {
-      case "decision":
-        showDecision(event.data.message_id, event.data.decision);
-        return;
-      case "snapshot":
-      case "chunk":
-        live.add(event.data);
-        return;
-      case "result":
-        progress.clear();
-        return;
-    }
-  };
-  progress.show((seconds) => texts.send.waiting(null, seconds));
   return {
-    onEvent: (event) => {
-      if (isLive) onLiveEvent(event);
-      else if (event.event === "decision" && event.data.decision.outcome !== "assigned") {
-        tellWaiting(waitingText(event.data.decision, texts));
-      }
+    endLine,
+    showRoute,
+    onEvent: (event: Exclude<RouteEvent, { readonly event: "decision" }>) => {
+      if (event.event === "result") progress.clear();
+      else live.add(event.data);
     },
-    onTask: ({ state, waiting_for }) => {
-      if (state === "queued") tellWaiting(waiting_for === null ? null : toSafeLine(waiting_for));
-    },
-    onNote: (text) => {
-      progress.clear();
+    finish: (answer: RouteAnswer, decision: Decision | null) => {
+      showRoute(answer.message_id, answer.node_id);
+      if (answer.response === "") stdout.write(`${texts.send.response}\n`);
+      live.complete(answer.response);
       endLine();
-      printNote(context, text);
-      showWaiting();
-    },
-    abandon: () => {
-      showWaiting = () => {};
-      progress.clear();
-      endLine();
-    },
-    finish: (answer, decision) => {
-      showWaiting = () => {};
-      progress.clear();
-      if (isLive) {
-        showRoute(answer.message_id, answer.node_id);
-        if (answer.response === "") stdout.write(`${texts.send.response}\n`);
-        live.complete(answer.response);
-        endLine();
-        if (decision !== null) stdout.write(`\n${renderDecision(decision, texts, stdout)}`);
-        return;
-      }
-      printResult(context, decision === null ? answer : { ...answer, decision }, () =>
-        [
-          ...(decision === null ? [] : [renderDecision(decision, texts, stdout)]),
-          toSafeLine(texts.send.routed(answer.message_id, answer.node_id)),
-          `${texts.send.response} ${toSafeText(answer.response)}`,
-        ].join("\n"),
-      );
+      if (decision !== null) stdout.write(`\n${renderDecision(decision, texts, stdout)}`);
     },
   };
 }
 
-/**
- * Puts snapshots and chunks together and writes each part once. A lower offset, another attempt or another text than
- * the one written starts the text again.
- */
-export function createLiveText(
-  write: (text: string) => void,
-  hooks: { readonly onStart: () => void; readonly onRestart: () => void },
-) {
-  let written = "";
-  let base = 0;
-  let attempt = 0;
-  const replace = (text: string) => {
-    if (written === "" || text.startsWith(written)) {
-      if (written === "" && text !== "") hooks.onStart();
-      write(text.slice(written.length));
-    } else {
-      hooks.onRestart();
-      hooks.onStart();
-      write(text);
-    }
-    written = text;
-  };
+/** What the message waits for: a line that goes away, and a note of each new reason where there is no terminal. */
+function createWaitingLine(context: CliContext, progress: Progress, { tellsWaiting }: AnswerViewOptions) {
+  const { tasks } = context.texts;
+  let toldWaiting: string | null = null;
+  let show: () => void = () => {};
   return {
-    add: (part: { readonly attempt: number; readonly offset: number; readonly text: string }) => {
-      const keep = part.attempt === attempt ? part.offset - base : -1;
-      attempt = part.attempt;
-      if (keep >= 0 && keep <= written.length) {
-        replace(written.slice(0, keep) + part.text);
-      } else {
-        base = part.offset;
-        replace(part.text);
-      }
+    tell: (what: string | null) => {
+      show = () => progress.show((seconds) => tasks.waiting(what ?? tasks.aNode, seconds));
+      show();
+      if (!tellsWaiting || what === null || what === toldWaiting) return;
+      toldWaiting = what;
+      if (!context.stderr.isTerminal) printNote(context, tasks.waitsNote(what));
     },
-    /** The whole answer, as the result has it. */
-    complete: (text: string) => {
-      if (base > 0 && text.endsWith(written)) return;
-      replace(text);
+    /** Shows again what a note took away; nothing once the answer has begun. */
+    showAgain: () => show(),
+    end: () => {
+      show = () => {};
     },
   };
+}
+
+function printAnswer(context: CliContext, answer: RouteAnswer, decision: Decision | null): void {
+  const { texts, stdout } = context;
+  printResult(context, decision === null ? answer : { ...answer, decision }, () =>
+    [
+      ...(decision === null ? [] : [renderDecision(decision, texts, stdout)]),
+      toSafeLine(texts.send.routed(answer.message_id, answer.node_id)),
+      `${texts.send.response} ${toSafeText(answer.response)}`,
+    ].join("\n"),
+  );
 }

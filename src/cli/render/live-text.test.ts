@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createLiveText } from "./answer-view.ts";
+import { createLiveText } from "./live-text.ts";
 
 function collect() {
   let shown = "";
