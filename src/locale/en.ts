@@ -88,6 +88,11 @@ export const en = {
     notReady: "not ready",
     scheduling: { active: "", cordoned: "cordoned", draining: "draining" },
     reason: (name: string, reason: string) => `${name} is not ready: ${reason}`,
+    failingWord: "failing",
+    failing: (name: string, cause: string, next: string) =>
+      `${name} is failing too often (${cause}), ${next}`,
+    nextTry: (duration: string) => `next try in ${duration}`,
+    beingTried: "tried again with one message at a time",
     mesh: (url: string) => `Mesh: ${url}`,
     counts: (total: number, online: number, busy: number, offline: number) =>
       `Nodes: ${total} total (${online} online, ${busy} busy, ${offline} offline)`,

@@ -8,6 +8,25 @@ beforeEach(async () => {
 afterEach(() => bench[Symbol.asyncDispose]());
 
 describe("status and nodes", () => {
+  test.each(["nodes", "status"])(
+    "%s tells of a node that fails too often, and when it is tried again",
+    async (command) => {
+      const breakers = [
+        { cause: "auth", open_until: "2026-11-22T16:00:11.200Z" },
+        { cause: "lost_after_start", open_until: null },
+      ];
+      const offline = nodeInfo({ name: "away", status: "offline", breakers });
+      bench.handle((_, reply) => reply.json([nodeInfo({ breakers }), offline, nodeInfo({ name: "well" })]));
+      const { stdout } = await bench.run([command]);
+      expect(stdout).toContain("mac-mini is failing too often (auth), next try in 12 s\n");
+      expect(stdout).toContain(
+        "mac-mini is failing too often (lost_after_start), tried again with one message at a time\n",
+      );
+      expect(stdout).toMatch(/ mac-mini +online, failing /);
+      expect(stdout.match(/failing too often/g)).toHaveLength(2);
+    },
+  );
+
   test("status and nodes keep the wording of the classic tool", async () => {
     bench.handle((_, reply) => reply.json([]));
     expect((await bench.run(["nodes"])).stdout).toBe("No nodes registered.\n");

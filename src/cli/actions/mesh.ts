@@ -15,7 +15,7 @@ export async function showStatus(this: CliContext): Promise<void> {
       this.texts.nodes.mesh(url),
       this.texts.nodes.counts(counts.total, counts.online, counts.busy, counts.offline),
       "",
-      renderNodes(nodes, this.texts, this.stdout),
+      renderNodes(nodes, nodeTable(this)),
     ].join("\n"),
   );
 }
@@ -23,7 +23,11 @@ export async function showStatus(this: CliContext): Promise<void> {
 export async function listNodes(this: CliContext): Promise<void> {
   const { client } = await connect(this);
   const nodes = await client.listNodes({ signal: this.interrupt });
-  printResult(this, nodes, () => renderNodes(nodes, this.texts, this.stdout));
+  printResult(this, nodes, () => renderNodes(nodes, nodeTable(this)));
+}
+
+function nodeTable({ texts, stdout: output, clock }: CliContext) {
+  return { texts, output, nowMs: clock.nowMs() };
 }
 
 /** The action that gives a node this scheduling. */

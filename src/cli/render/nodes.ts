@@ -1,11 +1,20 @@
 import type { Catalogue } from "../../locale/index.ts";
+import { fromIsoTime } from "../../platform/clock.ts";
 import type { Output } from "../../platform/terminal.ts";
 import type { NodeInfo, RuntimeStatus } from "../../protocol/node.ts";
+import { coarseText } from "./durations.ts";
 import { toSafeLine } from "./safe-text.ts";
 import { type Cell, renderTable } from "./table.ts";
 
-/** The table of nodes, and a line for each that is not ready. */
-export function renderNodes(nodes: readonly NodeInfo[], texts: Catalogue, output: Output): string {
+interface NodeTableOptions {
+  readonly texts: Catalogue;
+  readonly output: Output;
+  readonly nowMs: number;
+}
+
+/** The table of nodes, and a line for each that is not ready, or fails too often. */
+export function renderNodes(nodes: readonly NodeInfo[], options: NodeTableOptions): string {
+  const { texts, output } = options;
   if (nodes.length === 0) return `${texts.nodes.none}\n`;
   const { columns } = texts.nodes;
   const table = renderTable<NodeInfo>(
@@ -41,10 +50,28 @@ export function renderNodes(nodes: readonly NodeInfo[], texts: Catalogue, output
     nodes,
     output,
   );
-  const reasons = nodes
-    .filter((node) => node.status !== "offline" && !node.ready && node.reason !== null)
-    .map((node) => texts.nodes.reason(toSafeLine(node.name), toSafeLine(node.reason ?? "")));
-  return reasons.length === 0 ? table : `${table}\n${reasons.join("\n")}\n`;
+  const troubles = nodes
+    .filter(({ status }) => status !== "offline")
+    .flatMap((node) => troublesOf(node, options));
+  return troubles.length === 0 ? table : `${table}\n${troubles.join("\n")}\n`;
+}
+
+/** Why a node gets no work, or less than it could have. */
+function troublesOf(
+  { name, ready, reason, breakers }: NodeInfo,
+  { texts: { nodes }, nowMs }: NodeTableOptions,
+): readonly string[] {
+  const shownName = toSafeLine(name);
+  return [
+    ...(ready || reason === null ? [] : [nodes.reason(shownName, toSafeLine(reason))]),
+    ...breakers.map(({ cause, open_until }) => {
+      const waitMs = open_until === null ? 0 : fromIsoTime(open_until) - nowMs;
+      // Whole seconds, and never none before the moment has come.
+      const next =
+        waitMs <= 0 ? nodes.beingTried : nodes.nextTry(coarseText(Math.ceil(waitMs / 1000) * 1000));
+      return nodes.failing(shownName, cause, next);
+    }),
+  ];
 }
 
 export function countByStatus(nodes: readonly NodeInfo[]): Record<NodeInfo["status"], number> {
@@ -61,6 +88,7 @@ export function runtimeText(runtime: RuntimeStatus): string {
 function statusCell(node: NodeInfo, texts: Catalogue): Cell {
   const words: string[] = [node.status];
   if (node.status !== "offline" && !node.ready) words.push(texts.nodes.notReady);
+  if (node.status !== "offline" && node.breakers.length > 0) words.push(texts.nodes.failingWord);
   if (node.scheduling !== "active") words.push(texts.nodes.scheduling[node.scheduling]);
   const colour =
     node.status === "offline" ? "red" : words.length > 1 || node.status === "busy" ? "yellow" : "green";
