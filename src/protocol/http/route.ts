@@ -1,6 +1,8 @@
 import type { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
 
+export const apiPrefix = "/api/v1";
+
 /** What a token may do. admin ⊃ operate ⊃ read, admin ⊃ send; `node` opens that node's own routes only. */
 export type Scope = "none" | "read" | "send" | "operate" | "admin" | "metrics" | "node" | "invite";
 
