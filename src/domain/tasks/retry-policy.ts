@@ -20,7 +20,7 @@ export const defaultRetryPolicy: RetryPolicy = {
 
 /**
  * Attempts of one task in all, those that no node took included: then it ends as `refused`. By the pauses between
- * refusals that is after half an hour at the least, and sixteen hours where nothing else happens on the node.
+ * refusals that is after half an hour at the least, and about twelve hours where nothing else happens on the node.
  */
 export const maxOffers = 200;
 
