@@ -6,7 +6,7 @@ export const queueFlagTexts = {
   maxAttempts: "Attempts that may reach a runtime [3]",
   retryDelay: "Pause before the second attempt, at most; it doubles with each further one",
   retryOn: "What may be tried again, joined by commas: lost_after_start, overloaded, internal, quota, auth",
-  key: "Idempotency key: the same key and message again give the same task [random]",
+  key: "Idempotency key: the same key and message again give the same task; not with times from now [random]",
 };
 
 /** Flags that choose tasks; all that are given have to hold. */
@@ -112,7 +112,7 @@ export const taskCommandTexts = {
   },
   taskExport: {
     brief: "Write tasks as JSON lines",
-    full: "Writes whole tasks, each as one line of JSON, newest first: to standard output, or to --output.",
+    full: "Writes whole tasks, each as one line of JSON, newest first: to standard output, or to --output. What is deleted meanwhile, as its time is over, is left out.",
     examples: [
       "claw-mesh task export --since 1d --output tasks.jsonl",
       "claw-mesh task export --state failed | jq -r .failure.message",
@@ -141,7 +141,10 @@ export const taskCommandTexts = {
       "claw-mesh dead-letter edit task_0195… --file message.txt --node mac-mini",
     ],
     arguments: taskArgument,
-    flags: { ...editFlagTexts, file: "Another message: the text of this file; -: standard input" },
+    flags: {
+      ...editFlagTexts,
+      file: "Another message, or an edited text that was kept: this file; -: standard input",
+    },
   },
   deadLetterRetry: {
     brief: "Run dead letters again",

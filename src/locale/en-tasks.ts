@@ -111,6 +111,7 @@ export const taskTexts = {
     timeline: "Timeline",
     attempts: "Attempts",
     failure: "Failure",
+    expired: "Expired",
     answer: "Answer",
     late: "late report, kept for the record",
   },
@@ -140,6 +141,11 @@ export const taskTexts = {
     too_large: "Answers are limited to 8 MiB; ask for a file instead.",
     timeout: "Give it more time with --timeout.",
   },
+  expiredText: (tries: number) =>
+    tries === 0
+      ? "No node took it in time."
+      : `Its time ran out before it was tried again, after ${plural(tries, "try", "tries")}.`,
+  followRetryHint: (id: string) => `It runs again; follow that with: claw-mesh task watch ${id}`,
   retryHint: (id: string) => `Run it again with: claw-mesh task retry ${id}`,
   editHint: (id: string) => `Change it first with: claw-mesh dead-letter edit ${id}`,
 

@@ -120,6 +120,32 @@ describe("task list and show", () => {
     expect(stdout).toContain(`claw-mesh task retry ${taskId}`);
   });
 
+  test.each([
+    ["expired untried", { state: "expired", waiting_for: null }, "No node took it in time.", "task retry"],
+    [
+      "expired after a try",
+      { state: "expired", waiting_for: null, attempt_count: 1 },
+      "Its time ran out before it was tried again, after 1 try.",
+      "task retry",
+    ],
+    [
+      "expired, run again",
+      { state: "expired", waiting_for: null, retried_as: otherTaskId },
+      "No node took it in time.",
+      `task watch ${otherTaskId}`,
+    ],
+    ["failed, run again", { ...failedTask, retried_as: otherTaskId }, "quota", `task watch ${otherTaskId}`],
+    ["failed, discarded", { ...failedTask, discarded_at: "2026-11-22T16:00:00.000Z" }, "quota", "task retry"],
+  ] as const)("show of a task that is %s tells why, and the one way on", async (_, changes, why, hint) => {
+    bench.handle((__, reply) => reply.json(taskInfo(changes)));
+    const { stdout } = await bench.run(["task", "show", taskId]);
+    expect(stdout).toContain(why);
+    const commands = [...stdout.matchAll(/claw-mesh ((?:task|dead-letter) .*)$/gm)].map(
+      ([, command]) => command,
+    );
+    expect(commands).toEqual([hint === "task retry" ? `task retry ${taskId}` : hint]);
+  });
+
   test("an id that is none is not found", async () => {
     const { exitCode, stderr } = await bench.run(["task", "show", "task_1"]);
     expect([exitCode, bench.requests.length]).toEqual([5, 0]);

@@ -12,7 +12,7 @@ import { failureName, stateColour, stateText } from "./tasks.ts";
 /** A task in full: what it is, what it waits for or came to, and its history. */
 export function renderTask(task: TaskInfo, texts: Catalogue, output: Output): string {
   const paint = createPaint(output);
-  const { detail, failureHints } = texts.tasks;
+  const { detail } = texts.tasks;
   const colour = stateColour(task.state);
   const state = stateText(task, texts);
   const sections: (readonly [title: string, body: string])[] = [
@@ -21,16 +21,10 @@ export function renderTask(task: TaskInfo, texts: Catalogue, output: Output): st
   ];
   if (task.attempts.length > 0)
     sections.push([detail.attempts, renderAttempts(task.attempts, texts, output)]);
-  if (task.failure !== null) {
-    const hints = [failureHints[task.failure.class]];
-    if (task.retried_as === null && task.discarded_at === null) {
-      hints.push(texts.tasks.retryHint(task.id), texts.tasks.editHint(task.id));
-    }
-    const lines = [
-      `${failureName(task.failure)}: ${toSafeLine(task.failure.message)}`,
-      ...hints.map((hint) => `${paint("dim", texts.errors.hint)} ${hint}`),
-    ];
-    sections.push([detail.failure, lines.join("\n")]);
+  const reason = reasonOf(task, texts);
+  if (reason !== null) {
+    const hints = reason.hints.map((hint) => `${paint("dim", texts.errors.hint)} ${hint}`);
+    sections.push([reason.title, [reason.text, ...hints].join("\n")]);
   }
   if (task.response !== null) sections.push([detail.answer, toSafeText(task.response)]);
   return [
@@ -39,6 +33,29 @@ export function renderTask(task: TaskInfo, texts: Catalogue, output: Output): st
     ...sections.map(([title, body]) => `\n${paint("bold", title)}\n${body.trimEnd()}`),
     "",
   ].join("\n");
+}
+
+interface Reason {
+  readonly title: string;
+  readonly text: string;
+  readonly hints: readonly string[];
+}
+
+/** Why there is no answer, and what can be done; null: there is one, or there may be yet, or nobody wanted it. */
+function reasonOf(task: TaskInfo, texts: Catalogue): Reason | null {
+  const { detail, expiredText, failureHints, followRetryHint, retryHint, editHint } = texts.tasks;
+  const { id, failure, retried_as, discarded_at } = task;
+  const again = retried_as === null ? [retryHint(id)] : [followRetryHint(retried_as)];
+  if (failure !== null) {
+    const isDeadLetter = task.state === "failed" && retried_as === null && discarded_at === null;
+    return {
+      title: detail.failure,
+      text: `${failureName(failure)}: ${toSafeLine(failure.message)}`,
+      hints: [failureHints[failure.class], ...again, ...(isDeadLetter ? [editHint(id)] : [])],
+    };
+  }
+  if (task.state !== "expired") return null;
+  return { title: detail.expired, text: expiredText(task.attempt_count), hints: again };
 }
 
 function renderFacts(task: TaskInfo, texts: Catalogue, paint: Paint): string {
