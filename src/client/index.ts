@@ -1,12 +1,4 @@
-export {
-  type AnswerOf,
-  type CallInput,
-  type CallOptions,
-  createMeshClient,
-  type FollowRequest,
-  type MeshClient,
-  type MeshClientOptions,
-  type MeshFetch,
-  type RouteEvent,
-  type RouteRequest,
-} from "./mesh-client.ts";
+export type { FollowRequest, RouteEvent, RouteRequest } from "./answer-streams.ts";
+export type { AnswerOf, CallInput, CallOptions } from "./call-types.ts";
+export { createMeshClient, type MeshClient, type MeshClientOptions } from "./mesh-client.ts";
+export type { MeshFetch } from "./transport.ts";

@@ -2,7 +2,7 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { MeshError } from "../protocol/errors.ts";
 import { contract } from "../protocol/http/contract.ts";
 import type { TaskId } from "../protocol/ids.ts";
-import { createMeshClient, type MeshClientOptions, type RouteEvent } from "./mesh-client.ts";
+import { createMeshClient, type MeshClientOptions, type RouteEvent } from "./index.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
 let handle: Handler = () => new Response("no handler", { status: 500 });
