@@ -14,8 +14,6 @@ export interface Call<Route extends RouteContract> {
   /** The body as it was sent; empty without one. */
   readonly bodyText: string;
   readonly headers: Headers;
-  /** Path and query as they were sent. */
-  readonly url: string;
   readonly requestId: string;
   /** Aborted when the client went away. */
   readonly signal: AbortSignal;

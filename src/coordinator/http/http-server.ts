@@ -74,7 +74,6 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
         body,
         bodyText,
         headers: request.headers,
-        url: request.url,
         requestId,
         signal: request.signal,
         takeTime: () => {
