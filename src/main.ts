@@ -30,8 +30,8 @@ async function main(): Promise<void> {
       interrupt: interruptOnSignals(),
     }),
   );
-  await flush(process.stdout);
-  await flush(process.stderr);
+  await end(process.stdout);
+  await end(process.stderr);
   process.exit(exitCode);
 }
 
@@ -74,9 +74,9 @@ function interruptOnSignals(): AbortSignal {
   return interrupt.signal;
 }
 
-/** Text written to a pipe may still be on its way; exit would cut it. */
-function flush(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => stream.write("", () => resolve()));
+/** Text written to a pipe may still be on its way; exit would cut it. The callback of an empty write does not wait for it. */
+function end(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.end(() => resolve()));
 }
 
 void main();

@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import packageFile from "../../package.json" with { type: "json" };
-import { e2eTimeoutMs } from "../support/mesh-process.ts";
+import { createTestMesh, e2eTimeoutMs } from "../support/mesh-process.ts";
 import { executable, runProgram } from "../support/program.ts";
 import { createTempDir } from "../support/temp-dir.ts";
 
@@ -36,6 +36,31 @@ describe("the executable", () => {
     expect(await stderrOf(["join"])).toContain("<url> is missing");
     expect(await stderrOf(["nodes", "extra"])).toContain("one argument too many");
     expect(await stderrOf(["route", "ad"])).toContain("Hint: See: claw-mesh route --help");
+  });
+
+  test("hands a long answer to a slow reader of a pipe in full", async () => {
+    await using mesh = await createTestMesh();
+    const coordinator = await mesh.startCoordinator({ args: ["--local", "echo"] });
+    const { machine } = coordinator;
+    const content = "x".repeat(900_000);
+    await Bun.write(join(machine.cwd, "long.txt"), content);
+    const sending = [
+      executable,
+      "send",
+      "--auto",
+      "--json",
+      "--coordinator",
+      coordinator.url,
+      "<",
+      "long.txt",
+    ];
+    const child = Bun.spawn(["sh", "-c", `${sending.join(" ")} | (sleep 0.3; cat)`], {
+      cwd: machine.cwd,
+      env: { HOME: machine.home, PATH: "/usr/bin:/bin" },
+      stdout: "pipe",
+    });
+    const answer = JSON.parse(await child.stdout.text()) as { response: string };
+    expect(answer.response).toEndWith(content);
   });
 
   test("takes nothing from .env and bunfig.toml of the directory it is started in", async () => {
