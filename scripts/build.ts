@@ -71,7 +71,7 @@ async function build(hash: string): Promise<number> {
   const file = await stat(outfile);
   const stamp: Stamp = { inputs: hash, size: file.size, builtAtMs: file.mtimeMs };
   await Bun.write(stampFile, `${JSON.stringify(stamp)}\n`);
-  console.error(`built bin/claw-mesh, ${(file.size / 1e6).toFixed(1)} MB`);
+  console.log(`built bin/claw-mesh, ${(file.size / 1e6).toFixed(1)} MB`);
   return 0;
 }
 
