@@ -15,7 +15,7 @@ export interface ReceivedMessage {
 export type ClassicGateway = (
   content: string,
   message: ReceivedMessage,
-) => string | Promise<string> | Response;
+) => string | Response | Promise<string | Response>;
 
 export interface ClassicNodeOptions {
   /** `http://127.0.0.1:port` of the coordinator. */

@@ -109,7 +109,9 @@ function readFailure({ task, attempt }: AttemptRef, answer: Answered): AttemptFr
   const detail = errorText(text);
   const message = `The node answered ${status}${detail === "" ? "" : `: ${detail}`}`;
   const told = fromHeaderJson(DirectOutcome, headers.get(directOutcomeHeader));
-  if (told?.kind === "refused") return { type: "refuse", task, attempt, reason: told.reason, message };
+  if (told?.kind === "refused") {
+    return { type: "refuse", task, attempt, reason: told.reason, message, isUnbegun: true };
+  }
   if (told?.kind === "lost") {
     return { type: "lost", task, attempt, started: told.started, fenced: told.fenced, reason: message };
   }

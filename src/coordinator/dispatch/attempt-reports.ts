@@ -22,9 +22,15 @@ import { type LiveTask, notify } from "../tasks/live-task.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
 import type { AckQueue } from "./ack-queue.ts";
 
+/**
+ * `isUnbegun`: nothing of it was begun, although the attempt counts as started, as one does whose offer is itself the
+ * call to the node. A link never says so: there `refuse` after `started` means that the run is gone.
+ */
+export type Refusal = RefuseFrame & { readonly isUnbegun?: true };
+
 /** What a node says about one attempt. */
 export type AttemptFrame =
-  | RefuseFrame
+  | Refusal
   | StartedFrame
   | ChunkFrame
   | ResultFrame
@@ -103,10 +109,16 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     });
   }
 
-  function takeRefusal(live: LiveTask, node: MeshNode, frame: RefuseFrame): void {
+  function takeRefusal(live: LiveTask, node: MeshNode, frame: Refusal): void {
     if (frame.reason === "full") live.fullRefusals += 1;
     else if (frame.reason !== "no_such_runtime") registry.setNotReady(node, frame.message);
-    void engine.report(live, { kind: "refused", attempt: frame.attempt, message: frame.message });
+    const { attempt, message } = frame;
+    void engine.report(
+      live,
+      frame.isUnbegun === true
+        ? { kind: "failed", attempt, failure: { class: "refused", message } }
+        : { kind: "refused", attempt, message },
+    );
   }
 
   function takeChunk(live: LiveTask, frame: ChunkFrame): void {

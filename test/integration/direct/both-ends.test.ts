@@ -1,9 +1,13 @@
 import { describe, expect, test } from "bun:test";
+import { directMessagesPath, directOutcomeHeader, toHeaderJson } from "../../../src/protocol/direct.ts";
+import { startClassicNode } from "../../support/classic-node.ts";
 import { startDirectAgent } from "../../support/direct-agent.ts";
 import { createScriptedRuntime } from "../../support/scripted-runtime.ts";
+import { createTempDir } from "../../support/temp-dir.ts";
 import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
+import { until } from "../../support/until.ts";
 
-const join = (mesh: TestCoordinator, parts: { name?: string; slots?: number } = {}) => {
+const join = (mesh: TestCoordinator, parts: { name?: string; slots?: number; dataDir?: string } = {}) => {
   const runtime = createScriptedRuntime({ kind: "openai" });
   return startDirectAgent({
     coordinatorUrl: `http://127.0.0.1:${mesh.port()}`,
@@ -12,6 +16,17 @@ const join = (mesh: TestCoordinator, parts: { name?: string; slots?: number } = 
     ...parts,
   }).then((node) => ({ node, runtime, [Symbol.asyncDispose]: () => node[Symbol.asyncDispose]() }));
 };
+
+/** Calls the node as its coordinator does. */
+async function callNode(dataDir: string, port: number, body: unknown): Promise<Response> {
+  const [file] = await Array.fromAsync(new Bun.Glob("nodes/*/*/node.json").scan({ cwd: dataDir }));
+  const { token } = await Bun.file(`${dataDir}/${file}`).json();
+  return fetch(`http://127.0.0.1:${port}${directMessagesPath}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+}
 
 describe("with a direct endpoint at both ends", () => {
   test("a node tells its runtime and slots, and is offered what a link would offer", async () => {
@@ -71,6 +86,56 @@ describe("with a direct endpoint at both ends", () => {
     run.settle({ kind: "failed", failure });
     (await two.runtime.nextRun()).succeed("done");
     expect((await answer).body).toMatchObject({ response: "done", attempts: 2 });
+  });
+
+  test.each(["full", "draining", "not_ready"] as const)(
+    "an unsafe message goes to another node when one refuses it (%s)",
+    async (reason) => {
+      await using mesh = await createTestCoordinator();
+      const headers = { [directOutcomeHeader]: toHeaderJson({ kind: "refused", reason }) };
+      const asked = Promise.withResolvers<void>();
+      const isJoined = Promise.withResolvers<void>();
+      await using _ = await startClassicNode({
+        coordinatorUrl: `http://127.0.0.1:${mesh.port()}`,
+        bearer: mesh.token,
+        name: "a",
+        gateway: async () => {
+          asked.resolve();
+          await isJoined.promise;
+          return Response.json({ error: "not now" }, { status: 429, headers });
+        },
+      });
+      const answer = mesh.send("hello", { parts: { effects: "unsafe" } });
+      await asked.promise;
+      await using two = await join(mesh, { name: "b" });
+      isJoined.resolve();
+      (await two.runtime.nextRun()).succeed("done");
+      const { body } = await answer;
+      expect(body).toMatchObject({ response: "done", attempts: 2 });
+      const { attempts } = (await mesh.call("GET", `/api/v1/tasks/${body.message_id}`)).body;
+      expect(attempts).toMatchObject([
+        { node_name: "a", state: "refused", failure: { class: "refused" } },
+        { node_name: "b", state: "finished", failure: null },
+      ]);
+    },
+  );
+
+  test("an unsafe message that finds the node full has its turn when a slot is free", async () => {
+    await using mesh = await createTestCoordinator();
+    await using dir = await createTempDir();
+    await using one = await join(mesh, { slots: 1, dataDir: dir.path });
+    // A run that the coordinator does not know of.
+    const other = callNode(dir.path, one.node.port, { id: "another", content: "first" });
+    const first = await one.runtime.nextRun();
+    const answer = mesh.send("hello", { parts: { effects: "unsafe" } });
+    await until("the refusal", async () => {
+      const [task] = (await mesh.call("GET", "/api/v1/tasks")).body.tasks;
+      return task !== undefined && task.state === "queued";
+    });
+    first.succeed("done");
+    expect((await other).status).toBe(200);
+    (await one.runtime.nextRun()).succeed("done");
+    expect((await answer).body).toMatchObject({ response: "done" });
   });
 
   test("a cancel stops the run", async () => {
