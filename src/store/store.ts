@@ -34,7 +34,7 @@ export interface Store {
    */
   readonly sync: () => Promise<void>;
 
-  /** Commits what is queued and closes. Later calls reject with STORE_UNAVAILABLE. */
+  /** Commits what is queued and closes. Later calls reject with a StoreClosedError. */
   readonly close: () => Promise<void>;
 }
 

@@ -47,6 +47,8 @@ export interface EngineRig extends AsyncDisposable {
   /** While it is on, the clock stands still for long after so many decisions, as on a machine that is busy. */
   readonly stallAtDecision: (count: number) => { readonly start: () => void; readonly stop: () => void };
   readonly setDiskFull: (isFull: boolean) => void;
+  /** While it is on, no change of a task can be made, and none will ever. */
+  readonly setDamaged: (isDamaged: boolean) => void;
   /** Calls back right after the next commit of a change. */
   readonly afterNextChange: (callback: () => void) => void;
   readonly join: (name: string, parts?: NodeParts) => Promise<MeshNode>;
@@ -75,6 +77,7 @@ interface Notes {
   decisions: number;
   onDecision: () => void;
   isDiskFull: boolean;
+  isDamaged: boolean;
   onChanged: () => void;
 }
 
@@ -101,6 +104,7 @@ export async function createEngineRig(): Promise<EngineRig> {
     decisions: 0,
     onDecision: () => undefined,
     isDiskFull: false,
+    isDamaged: false,
     onChanged: () => undefined,
   };
   let parts: Parts = await launch(file, clock, notes);
@@ -165,6 +169,9 @@ export async function createEngineRig(): Promise<EngineRig> {
         notes.onDecision = () => undefined;
       },
     }),
+    setDamaged: (isDamaged) => {
+      notes.isDamaged = isDamaged;
+    },
     setDiskFull: (isFull) => {
       notes.isDiskFull = isFull;
     },
@@ -273,6 +280,7 @@ function watched(tasks: TaskStore, notes: Notes): TaskStore {
     ...tasks,
     accept: (task, durability) => failing(() => tasks.accept(task, durability)),
     change: async (id, fence, change, durability) => {
+      if (notes.isDamaged) throw new MeshError("STORE_CORRUPT", "the database is damaged");
       const isHeld = await failing(() => tasks.change(id, fence, change, durability));
       notes.onChanged();
       return isHeld;

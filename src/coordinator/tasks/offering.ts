@@ -80,8 +80,9 @@ export function createOffering(options: OfferingOptions): Offering {
     const event = placement.toEvent(one, decided);
     placement.leave(one, event.kind === "offered");
     if (event.kind === "offered") placement.hold(one, decided);
-    void report(one, event).then(() => {
-      if (event.kind === "offered") sendOffer(one);
+    void report(one, event).then((isTaken) => {
+      // Never an offer that is not on record.
+      if (isTaken && event.kind === "offered") sendOffer(one);
     });
   }
 

@@ -4,6 +4,7 @@ import type { Database } from "../../platform/sqlite.ts";
 import { sqliteFault, toStoreError } from "../../platform/sqlite-errors.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { Durability } from "../store.ts";
+import { StoreClosedError } from "../store-closed.ts";
 
 /** Works that may wait for their commit; beyond it, writes are refused with STORE_UNAVAILABLE. */
 export const maxQueuedWorks = 50_000;
@@ -236,7 +237,7 @@ export function createCommitter(options: CommitterOptions): Committer {
   }
 
   function enqueue<T>(durability: Durability, work: () => T, undo?: (value: T) => void): Promise<T> {
-    if (isClosed) return Promise.reject(closedError());
+    if (isClosed) return Promise.reject(new StoreClosedError());
     if (queue.length >= maxQueuedWorks) return Promise.reject(crowdedError());
     return new Promise<T>((resolve, reject) => {
       // The work that makes the value, what undoes it and the promise that takes it are of one T.
@@ -257,7 +258,7 @@ export function createCommitter(options: CommitterOptions): Committer {
         ? flushing.syncNow().then(() => enqueue(durability, work, undo))
         : enqueue(durability, work, undo),
     read: async (query) => {
-      if (isClosed) throw closedError();
+      if (isClosed) throw new StoreClosedError();
       if (undos.length > 0) throw notSettledError();
       try {
         return query();
@@ -281,12 +282,6 @@ const toFalse = () => false;
 function isOneWorksFault(error: unknown): boolean {
   const fault = sqliteFault(error);
   return fault === null || fault === "constraint" || fault === "other";
-}
-
-function closedError(): MeshError {
-  return new MeshError("STORE_UNAVAILABLE", "the store is closed", {
-    hint: "The coordinator is stopping; try again when it is back.",
-  });
 }
 
 function notSettledError(): MeshError {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import { toStoreError } from "../../platform/sqlite-errors.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import { StoreClosedError } from "../store-closed.ts";
 
 /** After a flush that failed, all are refused for so long: a failing disk is slow to say so. */
 export const failedPauseMs = 1_000;
@@ -85,7 +86,7 @@ export function createSharedSync({ flush, clock, intervalMs }: SharedSyncOptions
   }
 
   function wait(hurried: boolean): Promise<void> {
-    if (isClosed) return Promise.reject(new MeshError("STORE_UNAVAILABLE", "the store is closed"));
+    if (isClosed) return Promise.reject(new StoreClosedError());
     if (failure !== null && clock.monotonicMs() < failure.untilMs) return Promise.reject(failure.error);
     waiting ??= Promise.withResolvers<void>();
     const { promise } = waiting;

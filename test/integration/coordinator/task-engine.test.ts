@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { maxRetryMs } from "../../../src/coordinator/tasks/task-writer.ts";
 import { maxWaiting } from "../../../src/coordinator/tasks/waiting-allowance.ts";
 import type { TaskMessage } from "../../../src/domain/tasks/task.ts";
 import { createEngineRig, type EngineRig } from "../../support/engine-rig.ts";
@@ -13,6 +14,30 @@ const message = (parts: Partial<TaskMessage> = {}) => rig.message(parts);
 const stored = (id: TaskMessage["id"]) => rig.stored(id);
 const settle = () => rig.settle();
 const elapse = (ms: number) => rig.elapse(ms);
+
+test("an attempt that a damaged database refuses for good is never offered, and its outcome never counts as known", async () => {
+  await rig.join("one");
+  const live = await rig.engine.submit(message());
+  await rig.join("two");
+  rig.setDamaged(true);
+  await rig.engine.report(live, { kind: "refused", attempt: 1, message: "full" });
+  rig.setDamaged(false);
+  await elapse(60_000);
+  expect(rig.sent).toEqual(["offer 1 to one"]);
+  await expect(rig.engine.settled(live.id)).rejects.toMatchObject({ code: "STORE_CORRUPT" });
+  expect(await stored(live.id)).toMatchObject({ state: "running", attempts: [{ state: "offered" }] });
+});
+
+test("no offer is written whose attempt could not be put on record", async () => {
+  const live = await rig.engine.submit(rig.queued());
+  rig.setDamaged(true);
+  await rig.join("one");
+  await elapse(1_000);
+  rig.setDamaged(false);
+  await elapse(60_000);
+  expect(rig.sent).toEqual([]);
+  expect(await stored(live.id)).toMatchObject({ state: "queued", attempts: [] });
+});
 
 describe("while the disk is full", () => {
   test("new messages are refused and leave nothing behind", async () => {
@@ -39,7 +64,7 @@ describe("while the disk is full", () => {
     expect(node.inFlight).toBe(1);
 
     rig.setDiskFull(false);
-    await elapse(300);
+    await elapse(maxRetryMs);
     await reporting;
     expect(await stored(live.id)).toMatchObject({ state: "succeeded", response: "done" });
     expect(rig.ended).toEqual(["succeeded"]);
@@ -59,7 +84,7 @@ describe("while the disk is full", () => {
     await elapse(2000);
     expect(isSettled).toBe(false);
     rig.setDiskFull(false);
-    await elapse(300);
+    await elapse(maxRetryMs);
     await settling;
     expect(await stored(live.id)).toMatchObject({ state: "succeeded" });
   });
@@ -73,7 +98,7 @@ describe("while the disk is full", () => {
     await elapse(2000);
     expect(rig.sent).toEqual(["offer 1 to one"]);
     rig.setDiskFull(false);
-    await elapse(600);
+    await elapse(maxRetryMs);
     expect(rig.sent).toEqual(["offer 1 to one", "offer 2 to two"]);
     expect(one.inFlight).toBe(0);
     expect(await stored(live.id)).toMatchObject({
