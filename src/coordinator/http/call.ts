@@ -24,6 +24,19 @@ export interface Call<Route extends RouteContract> {
   readonly takeTime: () => () => void;
 }
 
+/** Does what may take longer than a connection may be silent. */
+export async function takingTime<Result>(
+  call: Pick<Call<RouteContract>, "takeTime">,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const endTime = call.takeTime();
+  try {
+    return await work();
+  } finally {
+    endTime();
+  }
+}
+
 /** Gives the value of the contract's answer schema, or a whole Response where headers or streams are wanted. */
 export type Handler<Route extends RouteContract> = (
   call: Call<Route>,

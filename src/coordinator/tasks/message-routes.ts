@@ -1,37 +1,28 @@
 import type { Task } from "../../domain/tasks/task.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Ids } from "../../platform/ids.ts";
-import { MeshError } from "../../protocol/errors.ts";
 import type { Contract } from "../../protocol/http/contract.ts";
 import { jsonAnswer } from "../http/answers.ts";
-import type { Call } from "../http/call.ts";
+import { type Call, takingTime } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
 import type { LiveTask } from "./live-task.ts";
-import type { TaskAccess } from "./task-access.ts";
-import type { TaskActions } from "./task-actions.ts";
 import type { TaskEngine } from "./task-engine.ts";
-import { toTaskInfo } from "./task-info.ts";
 import { toSynchronousMessage } from "./task-message.ts";
 import { toRouteAnswer } from "./task-outcome.ts";
 import type { TaskStreams } from "./task-streams.ts";
 
 interface MessageRouteOptions {
   readonly engine: TaskEngine;
-  readonly access: TaskAccess;
-  readonly actions: TaskActions;
   readonly streams: TaskStreams;
   readonly clock: Clock;
   readonly ids: Ids;
 }
 
-type MessageHandlers = Pick<
-  Handlers,
-  "routeMessage" | "routeMessageTo" | "getTask" | "getTaskDecision" | "cancelTask"
->;
+type MessageHandlers = Pick<Handlers, "routeMessage" | "routeMessageTo">;
 type MessageCall = Call<Contract["routeMessage"]> | Call<Contract["routeMessageTo"]>;
 
 export function createMessageRoutes(options: MessageRouteOptions): MessageHandlers {
-  const { engine, access, actions, streams, clock } = options;
+  const { engine, streams, clock } = options;
 
   function submit({ body, bodyText, headers, principal }: MessageCall, target: string | null) {
     const from = { subject: principal.subject, headers, bodyText };
@@ -41,12 +32,7 @@ export function createMessageRoutes(options: MessageRouteOptions): MessageHandle
 
   async function send(call: MessageCall, target: string | null): Promise<Response> {
     if (call.headers.get("accept")?.includes("text/event-stream") === true) return stream(call, target);
-    const endTime = call.takeTime();
-    try {
-      return await waitForAnswer(call, await submit(call, target));
-    } finally {
-      endTime();
-    }
+    return takingTime(call, async () => waitForAnswer(call, await submit(call, target)));
   }
 
   /** A client that goes away cancels its message, unless a key says that it will come back for it. */
@@ -80,15 +66,6 @@ export function createMessageRoutes(options: MessageRouteOptions): MessageHandle
   return {
     routeMessage: (call) => send(call, null),
     routeMessageTo: (call) => send(call, call.params.node),
-    getTask: async ({ params, principal }) =>
-      toTaskInfo(await access.see(params.id, principal), clock.nowMs()),
-    getTaskDecision: async ({ params, principal }) => {
-      const { decision } = await access.see(params.id, principal);
-      if (decision === null) throw new MeshError("TASK_NOT_FOUND", `Task ${params.id} has no decision yet.`);
-      return decision;
-    },
-    cancelTask: async ({ params, principal }) =>
-      toTaskInfo(await actions.cancel(params.id, principal), clock.nowMs()),
   };
 }
 

@@ -7,14 +7,16 @@ import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import { createEventStreams } from "../http/event-stream.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Groups } from "../routing/groups.ts";
+import { createBulkRoutes } from "./bulk-routes.ts";
 import { createBulkTasks } from "./bulk-tasks.ts";
 import { createMessageRoutes } from "./message-routes.ts";
-import { createQueueRoutes } from "./queue-routes.ts";
+import { createSingleTaskRoutes } from "./single-task-routes.ts";
 import { createStreamPositions } from "./stream-position.ts";
 import { createTaskAccess } from "./task-access.ts";
 import { createTaskActions } from "./task-actions.ts";
 import type { TaskEngine } from "./task-engine.ts";
 import { createTaskFilters } from "./task-filter.ts";
+import { createTaskListRoutes } from "./task-list-routes.ts";
 import { createTaskStreams } from "./task-streams.ts";
 
 interface TaskRouteOptions {
@@ -43,7 +45,9 @@ export function createTaskRoutes(options: TaskRouteOptions) {
     log,
   });
   return {
-    ...createMessageRoutes({ engine, access, actions, streams, clock, ids }),
-    ...createQueueRoutes({ engine, store, access, actions, filters, bulk, streams, clock, ids }),
+    ...createMessageRoutes({ engine, streams, clock, ids }),
+    ...createSingleTaskRoutes({ engine, store, access, actions, streams, clock, ids }),
+    ...createTaskListRoutes({ engine, store, filters, clock }),
+    ...createBulkRoutes({ actions, bulk }),
   };
 }
