@@ -1,10 +1,9 @@
 import type { Task } from "../../domain/tasks/task.ts";
-import { currentAttempt, isTerminal } from "../../domain/tasks/task-machine.ts";
 import type { Log } from "../../platform/log.ts";
-import type { Decision } from "../../protocol/decision.ts";
 import type { RouteAnswer } from "../../protocol/http/contract.ts";
 import { toErrorBody } from "../http/answers.ts";
 import type { EventSource, ServerSentEvent } from "../http/event-stream.ts";
+import { createDecisionEvents } from "./decision-events.ts";
 import type { LiveTask } from "./live-task.ts";
 import type { StreamPosition } from "./stream-position.ts";
 
@@ -31,9 +30,7 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
   const { from } = options;
   const isSameAttempt = from !== null && from.attempt === live.task.attempts.at(-1)?.number;
   const reader = live.preview.read(isSameAttempt ? from : null);
-  let toldAttempt = isSameAttempt ? from.attempt : 0;
-  let toldWait: string | null = null;
-  let seenWait: Decision | null = null;
+  const decisions = createDecisionEvents(live, isSameAttempt ? from.attempt : 0);
   let ended: Task | null = null;
   let stopped: unknown = null;
   let isOver = false;
@@ -51,24 +48,9 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
     },
   );
 
-  function takeDecision(): ServerSentEvent[] {
+  function takeDecision(): readonly ServerSentEvent[] {
     if (live.task.state === "queued") options.refresh();
-    const { task } = live;
-    const { decision } = task;
-    if (decision === null) return [];
-    const attempt = (isTerminal(task.state) ? task.attempts.at(-1) : currentAttempt(task))?.number ?? 0;
-    if (attempt === 0 ? isWaitTold(decision) : attempt <= toldAttempt) return [];
-    if (attempt === 0) toldWait = waitOf(decision);
-    else [toldAttempt, toldWait, seenWait] = [attempt, null, null];
-    return [{ event: "decision", data: { message_id: live.id, attempt, decision } }];
-  }
-
-  /** Between two attempts the decision is still that of the first: it says nothing about the wait. */
-  function isWaitTold(decision: Decision): boolean {
-    if (decision === seenWait) return toldWait !== null || toldAttempt > 0;
-    seenWait = decision;
-    if (decision.outcome === "assigned" && (toldWait !== null || toldAttempt > 0)) return true;
-    return waitOf(decision) === toldWait;
+    return decisions.take();
   }
 
   function takeText(): ServerSentEvent[] {
@@ -111,9 +93,4 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
     },
     onGone: options.onGone,
   };
-}
-
-/** What a message waits for, to be compared; the time of the decision does not matter. */
-function waitOf({ outcome, unblock }: Decision): string {
-  return JSON.stringify([outcome, unblock]);
 }
