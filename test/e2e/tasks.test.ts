@@ -197,6 +197,37 @@ describe("kill -9 of the coordinator", () => {
   });
 });
 
+describe("a gateway that answers for the coordinator once it has the message", () => {
+  /** Hands every request on, and loses the answer to the first that sends a message. */
+  function startGateway() {
+    let posts = 0;
+    return Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: async (request) => {
+        const { pathname, search } = new URL(request.url);
+        const { method, headers } = request;
+        const isFirst = method === "POST" && ++posts === 1;
+        const body = method === "POST" ? { body: await request.text() } : {};
+        const answer = await fetch(`${coordinator.url}${pathname}${search}`, { method, headers, ...body });
+        if (!isFirst) return answer;
+        await answer.body?.cancel();
+        return new Response("<html>", { status: 504 });
+      },
+    });
+  }
+
+  test.each([["send --auto"], ["send --auto --wait"], ["task add"]])("%s runs it once", async (command) => {
+    await mesh.startNode(coordinator, { name: unique("once") });
+    await using gateway = startGateway();
+    const url = `http://127.0.0.1:${gateway.port}`;
+    const args = [...command.split(" "), "pay the bill", "--coordinator", url];
+    const { exitCode, stderr } = await coordinator.machine.cli(args);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(await json("task", "list")).toMatchObject([{ content_preview: "pay the bill" }]);
+  });
+});
+
 describe("send", () => {
   test("--async prints the id at once, and --wait is cancelled by Ctrl-C", async () => {
     const sent = await json("send", "--auto", "--async", "--requires", "tag=nowhere", "hello");
