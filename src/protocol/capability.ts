@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** A short word: no control characters, no comma (commas separate words on the command line). */
+/** A short word: no control characters, no half of a surrogate pair, no comma (commas separate words on the command line). */
 const Word = z
   .string()
   .trim()

@@ -6,7 +6,7 @@ import { Failure } from "../failure.ts";
 import { InviteId, MeshId, NodeId, RuleId, TaskId } from "../ids.ts";
 import { MessageInput, RetryEdit, TaskInput } from "../message.ts";
 import { NodeInfo, NodeLoad, NodePatch, RuntimeStatus } from "../node.ts";
-import { Group, GroupInput, Labels, Rule, RuleInput, RuleMatch } from "../rule.ts";
+import { Group, GroupInput, Labels, MessageLabels, Rule, RuleInput, RuleMatch } from "../rule.ts";
 import { AttemptInfo, TaskFilter, TaskInfo, TaskPage, TaskSummary } from "../task.ts";
 import {
   BulkAnswer,
@@ -40,6 +40,7 @@ const named = {
   Labels,
   MeshId,
   MessageInput,
+  MessageLabels,
   Name,
   NodeId,
   NodeInfo,
