@@ -76,11 +76,8 @@ interface QueuedWork {
   readonly undo: ((value: unknown) => void) | null;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
-}
-
-/** A work that is in the database and has its value. */
-interface CommittedWork extends QueuedWork {
-  readonly value: unknown;
+  /** What it returned, once it is committed. */
+  value: unknown;
 }
 
 /** What became of a work in a transaction that was committed. */
@@ -167,12 +164,15 @@ export function createCommitter(options: CommitterOptions): Committer {
       for (const { reject } of batch) reject(failure);
       return;
     }
-    const works: CommittedWork[] = [];
+    const works: QueuedWork[] = [];
     for (const [index, outcome] of outcomes.entries()) {
       const queued = batch[index];
       if (queued === undefined) continue;
       if ("error" in outcome) queued.reject(toCallerError(outcome.error));
-      else works.push({ ...queued, value: outcome.value });
+      else {
+        queued.value = outcome.value;
+        works.push(queued);
+      }
     }
     const waiting = works.filter((work) => work.isFull);
     const durationMs = clock.monotonicMs() - startedAtMs;
@@ -181,7 +181,7 @@ export function createCommitter(options: CommitterOptions): Committer {
     if (waiting.length > 0) void settleInFull(waiting);
   }
 
-  async function settleInFull(works: readonly CommittedWork[]): Promise<void> {
+  async function settleInFull(works: readonly QueuedWork[]): Promise<void> {
     try {
       await flushing.syncNow();
     } catch (error) {
@@ -247,6 +247,7 @@ export function createCommitter(options: CommitterOptions): Committer {
         undo: (undo as ((value: unknown) => void) | undefined) ?? null,
         resolve: resolve as (value: unknown) => void,
         reject,
+        value: undefined,
       });
       scheduleCommit();
     });

@@ -35,17 +35,18 @@ const Stored = z.object({
     .optional(),
 });
 
+const queuedOnly = JSON.stringify({ isQueued: true });
+
 /** JSON of what is not usual about a message's delivery; null for most: synchronous, without wishes of its own. */
 export function toDeliveryColumn(message: TaskMessage): string | null {
   const { isSynchronous, priority, notBeforeMs, expiresAtMs, retryOf, retry } = message;
   const isUsual =
-    isSynchronous &&
     priority === usual.priority &&
     notBeforeMs === null &&
     expiresAtMs === null &&
     retryOf === null &&
     retry === usual.retry;
-  if (isUsual) return null;
+  if (isUsual) return isSynchronous ? null : queuedOnly;
   return JSON.stringify({
     ...(isSynchronous ? {} : { isQueued: true }),
     ...(priority === usual.priority ? {} : { priority }),
