@@ -5,7 +5,7 @@ import { errorCodeOf, readTextIfExists, writeFileAtomic } from "../platform/atom
 import { acquireLock } from "../platform/process-lock.ts";
 import { Name } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
-import { Instance, MeshId, NodeId } from "../protocol/ids.ts";
+import { MeshId, NodeId } from "../protocol/ids.ts";
 
 /** What a node keeps of its place in a mesh: `node.json`, readable by this user only. */
 export const NodeFile = z.object({
@@ -14,8 +14,6 @@ export const NodeFile = z.object({
   token: z.string().min(1),
   coordinator_url: z.string(),
   name: Name,
-  /** The journal that this identity began with; see `Journal.id`. */
-  journal_id: Instance,
 });
 export type NodeFile = z.infer<typeof NodeFile>;
 

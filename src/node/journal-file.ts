@@ -20,6 +20,7 @@ const migrations: readonly string[] = [
      started_at_ms integer not null,
      finished_at_ms integer
    ) strict;`,
+  `alter table journal add column complete_in text;`,
 ];
 
 /** What is known of an attempt without its offer or outcome. */
@@ -34,8 +35,8 @@ export interface JournalRow {
 
 export interface JournalFile {
   readonly database: Database;
-  /** Of this journal; a new one gets another. */
-  readonly id: string;
+  /** The boot of the machine in which the journal was last known to be complete; null: it never was. */
+  readonly completeIn: string | null;
   /** Oldest first. */
   readonly rows: readonly JournalRow[];
 }
@@ -47,7 +48,7 @@ export interface JournalFileDeps {
   readonly log: Log;
 }
 
-/** A damaged journal is set aside: its outcomes are gone, but the node can go on with a new one, under a new id. */
+/** A damaged journal is set aside: its outcomes are gone, but the node can go on with a new one, which is not complete. */
 export function openJournalFile(deps: JournalFileDeps): JournalFile {
   const { file, clock, log } = deps;
   try {
@@ -65,7 +66,7 @@ export function openJournalFile(deps: JournalFileDeps): JournalFile {
 function open({ file, clock, ids }: JournalFileDeps): JournalFile {
   const database = openDatabase({ file, migrations, clock });
   try {
-    return { database, id: readOrCreateId(database, ids), rows: readRows(database) };
+    return { database, completeIn: readOrCreateHead(database, ids), rows: readRows(database) };
   } catch (error) {
     closeDatabase(database);
     throw error;
@@ -76,12 +77,11 @@ function isDamage(error: unknown): boolean {
   return sqliteFault(error) === "corrupt" || (error instanceof MeshError && error.code === "STORE_CORRUPT");
 }
 
-function readOrCreateId(database: Database, ids: Ids): string {
-  const row = database.query<{ id: string }, []>("select id from journal").get();
-  if (row !== null) return row.id;
-  const id = ids.instance();
-  database.query("insert into journal (id) values (?)").run(id);
-  return id;
+/** @returns the boot in which the journal is complete */
+function readOrCreateHead(database: Database, ids: Ids): string | null {
+  const row = database.query<{ complete_in: string | null }, []>("select complete_in from journal").get();
+  if (row === null) database.query("insert into journal (id) values (?)").run(ids.instance());
+  return row?.complete_in ?? null;
 }
 
 function readRows(database: Database): readonly JournalRow[] {

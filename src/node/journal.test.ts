@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createManualClock } from "../../test/support/manual-clock.ts";
@@ -26,6 +26,7 @@ function setUp(parts: Partial<JournalDeps> = {}) {
     ids: systemIds,
     scheduleTurn: (callback) => turns.push(callback),
     log: silentLog,
+    bootId: "boot-1",
     ...parts,
   };
   const endTurn = () => {
@@ -64,7 +65,6 @@ describe("the journal of a node", () => {
     before.start([offer]);
     before.close();
     const after = open();
-    expect(after.id).toBe(before.id);
     expect(after.running()).toEqual([keyOf(offer)]);
     expect(after.loadOffer(keyOf(offer))?.offer).toEqual(offer);
     expect(after.loadOutcome(keyOf(offer))).toBeNull();
@@ -197,8 +197,38 @@ describe("the journal of a node", () => {
     expect(told).toEqual(["second"]);
   });
 
-  test("has another id than any other journal", () => {
-    expect(setUp().open().id).not.toBe(setUp().open().id);
+  test("is complete when nothing is asked for that it does not hold, and stays so for other processes", () => {
+    const { open } = setUp();
+    const journal = open();
+    expect(journal.isComplete()).toBe(false);
+    journal.settle();
+    expect(journal.isComplete()).toBe(true);
+    journal.close();
+    expect(open().isComplete()).toBe(true);
+  });
+
+  test("is not complete after another start of the machine, which may have cost its end", () => {
+    const { deps, open } = setUp();
+    const journal = open();
+    journal.settle();
+    journal.flush();
+    copyFileSync(deps.file, `${deps.file}-cut`);
+    journal.start([createOffer()]);
+    const cut = openJournal({ ...deps, file: `${deps.file}-cut`, bootId: "boot-2" });
+    expect(cut.running()).toEqual([]);
+    expect(cut.isComplete()).toBe(false);
+    cut.settle();
+    cut.close();
+    expect(openJournal({ ...deps, file: `${deps.file}-cut`, bootId: "boot-2" }).isComplete()).toBe(true);
+  });
+
+  test("is complete for one process only where the system does not tell its starts apart", () => {
+    const { open } = setUp({ bootId: null });
+    const journal = open();
+    journal.settle();
+    expect(journal.isComplete()).toBe(true);
+    journal.close();
+    expect(open().isComplete()).toBe(false);
   });
 
   test("tells that what it cannot read was lost after the start, and says so in the log", () => {
@@ -239,13 +269,14 @@ describe("the journal of a node", () => {
   test("is set aside for a new one when the attempts in it are damaged", () => {
     const { deps, open } = setUp();
     const before = open();
+    before.settle();
     before.start(Array.from({ length: 100 }, () => createOffer("x".repeat(1_000))));
     before.close();
     const bytes = readFileSync(deps.file);
     // The head and the tables made first stay whole.
     writeFileSync(deps.file, bytes.fill(0xff, bytes.length / 4));
     const after = open();
-    expect(after.id).not.toBe(before.id);
+    expect(after.isComplete()).toBe(false);
     expect(after.running()).toEqual([]);
     expect(readdirSync(dirname(deps.file)).some((name) => name.includes(".damaged-"))).toBe(true);
   });

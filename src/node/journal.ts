@@ -26,12 +26,18 @@ export const maxJournalAgeMs = 7 * 24 * 3600 * 1000;
 const retryMs = 1_000;
 
 /**
- * The node's own record of the attempts it took and of the outcomes that no coordinator has acknowledged. What it does
- * not hold was never started here, or its outcome is durable at the coordinator.
+ * The node's own record of the attempts it took and of the outcomes that no coordinator has acknowledged. While it is
+ * complete, what it does not hold was never started here, or its outcome is durable at the coordinator.
  */
 export interface Journal {
-  /** Differs from all other journals, so that a lost one is not mistaken for an empty one. */
-  readonly id: string;
+  /**
+   * Whether it proves that an attempt that it does not hold was never started. A new one may stand in for one that was
+   * lost, and one from before the machine's last start may lack its end, which a power cut takes: neither does, until
+   * {@link settle}.
+   */
+  readonly isComplete: () => boolean;
+  /** No coordinator asks for anything from before that it does not hold: from now on it is complete. */
+  readonly settle: () => void;
   readonly state: (key: AttemptKey) => "running" | "finished" | null;
   /** What was offered, of an attempt that has no outcome yet. null: there is none, or it cannot be read (logged). */
   readonly loadOffer: (
@@ -66,6 +72,8 @@ export interface JournalDeps {
   readonly ids: Ids;
   readonly scheduleTurn: ScheduleTurn;
   readonly log: Log;
+  /** Of the machine's present boot; null: not known, and so no journal of a former process is complete. */
+  readonly bootId: string | null;
   /** Lower limits for tests. */
   readonly maxEntries?: number;
   readonly maxBytes?: number;
@@ -87,10 +95,11 @@ type Row = { body: string; started_at_ms: number };
 
 /** The caller holds the node's lock: one process has the journal open. */
 export function openJournal(deps: JournalDeps): Journal {
-  const { clock, log } = deps;
+  const { clock, log, bootId } = deps;
   const maxEntries = deps.maxEntries ?? maxJournalEntries;
   const maxBytes = deps.maxBytes ?? maxJournalBytes;
-  const { database, id, rows } = openJournalFile(deps);
+  const { database, completeIn, rows } = openJournalFile(deps);
+  let isComplete = bootId !== null && completeIn === bootId;
   const known = new Map<AttemptKey, Known>();
   let bytes = 0;
   let lastId = 0;
@@ -102,6 +111,7 @@ export function openJournal(deps: JournalDeps): Journal {
   const update = database.query("update attempts set body = ?, finished_at_ms = ? where id = ?");
   const remove = database.query("delete from attempts where id = ?");
   const select = database.query<Row, [number]>("select body, started_at_ms from attempts where id = ?");
+  const markComplete = database.query("update journal set complete_in = ?");
   const inOneCommit = database.transaction((work: () => void) => work());
 
   const add = (key: AttemptKey, entry: Known) => {
@@ -194,7 +204,12 @@ export function openJournal(deps: JournalDeps): Journal {
   }
   prune();
   return {
-    id,
+    isComplete: () => isComplete,
+    settle: () => {
+      if (isComplete) return;
+      isComplete = true;
+      write({ apply: () => markComplete.run(bootId) });
+    },
     state: (key) => {
       const entry = known.get(key);
       if (entry === undefined) return null;

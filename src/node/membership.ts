@@ -1,5 +1,6 @@
 import type { WorkFrame } from "../link/dialed-link.ts";
 import { createNodeLink } from "../link/node-link.ts";
+import { readBootId } from "../platform/boot-id.ts";
 import type { CancelTimer, Clock } from "../platform/clock.ts";
 import { createDeadlines } from "../platform/deadlines.ts";
 import type { Ids } from "../platform/ids.ts";
@@ -96,13 +97,13 @@ export function openMembership(deps: MembershipDeps): Membership {
     ids: deps.ids,
     scheduleTurn: afterLoopTurn,
     log,
+    bootId: readBootId(),
   });
   const record = createNodeRecord({
     identity,
     granted: deps.granted,
     coordinatorUrl: deps.coordinatorUrl,
     name: deps.name,
-    journalId: journal.id,
     log,
   });
   const wait = createConditionWait(clock);
@@ -169,10 +170,8 @@ export function openMembership(deps: MembershipDeps): Membership {
       events.onOtherMesh(welcome);
       return;
     }
-    // Only the journal that was there when the identity began proves that an attempt was never started.
-    const isComplete = record.hasFirstJournal();
     record.take(welcome);
-    work.resume(welcome.resume, { isComplete });
+    work.resume(welcome.resume);
     report.sendStatus();
     report.startBeat(welcome.beat_ms);
     events.onWelcome(welcome);

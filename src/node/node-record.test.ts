@@ -12,14 +12,12 @@ async function setUp() {
   const dir = await createTempDir();
   const place = { dataDir: dir.path, meshId: systemIds.mesh(), name: "heron" };
   const identity = await openIdentity(place);
-  const journalId = systemIds.instance();
-  const create = (id = journalId) =>
+  const create = () =>
     createNodeRecord({
       identity,
       granted: null,
       coordinatorUrl: "http://127.0.0.1:9180",
       name: "heron",
-      journalId: id,
       log: silentLog,
     });
   const welcome: WelcomeFrame = {
@@ -52,17 +50,6 @@ test("a node knows itself by its first welcome, and keeps the token that only th
   await record.saved();
   expect(identity.current()).toMatchObject({ node_id: welcome.node_id, token: welcome.token ?? "" });
   expect(create().current()).toEqual(identity.current());
-  await stop();
-});
-
-test("a journal proves what was never started only when the identity began with it", async () => {
-  const { create, welcome, stop } = await setUp();
-  const record = create();
-  expect(record.hasFirstJournal()).toBe(true);
-  record.take(welcome);
-  await record.saved();
-  expect(create().hasFirstJournal()).toBe(true);
-  expect(create(systemIds.instance()).hasFirstJournal()).toBe(false);
   await stop();
 });
 

@@ -8,8 +8,6 @@ export interface NodeRecordDeps {
   readonly granted: Pick<NodeFile, "node_id" | "token"> | null;
   readonly coordinatorUrl: string;
   readonly name: string;
-  /** Of the journal that is open now. */
-  readonly journalId: string;
   readonly log: Log;
 }
 
@@ -17,8 +15,6 @@ export interface NodeRecordDeps {
 export interface NodeRecord {
   /** null before the first welcome. */
   readonly current: () => NodeFile | null;
-  /** Whether the journal that is open now is the one that the identity began with. */
-  readonly hasFirstJournal: () => boolean;
   /** Takes what a welcome grants; the write follows. A failure is logged, and the next welcome tries again. */
   readonly take: (welcome: WelcomeFrame) => void;
   /** Resolves when the newest is written; rejects with DATA_DIR_UNUSABLE. */
@@ -32,7 +28,6 @@ export function createNodeRecord(deps: NodeRecordDeps): NodeRecord {
     token,
     coordinator_url: deps.coordinatorUrl,
     name: deps.name,
-    journal_id: deps.journalId,
   });
   let current = granted === null ? identity.current() : toFile(granted);
   let isSaved = granted === null;
@@ -52,7 +47,6 @@ export function createNodeRecord(deps: NodeRecordDeps): NodeRecord {
 
   return {
     current: () => current,
-    hasFirstJournal: () => current === null || current.journal_id === deps.journalId,
     take: (welcome) => {
       const token = welcome.token ?? current?.token;
       if (token !== undefined) save(toFile({ node_id: welcome.node_id, token }));

@@ -53,7 +53,7 @@ export interface WorkLoop {
   /** What hello says of attempts. */
   readonly summary: () => Pick<HelloFrame, "running" | "unacknowledged" | "draining">;
   /** A new link is up: stream again, report what is lost, send outcomes that wait. */
-  readonly resume: (refs: WelcomeFrame["resume"], journalProof: { readonly isComplete: boolean }) => void;
+  readonly resume: (refs: WelcomeFrame["resume"]) => void;
   readonly linkLost: () => void;
   readonly inFlight: () => number;
   readonly recovering: () => readonly AttemptRef[];
@@ -68,6 +68,8 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
   const runs = new Map<AttemptKey, AttemptRun>();
   /** Running attempts that no coordinator knows: their outcome is for nobody. */
   const orphans = new Set<AttemptKey>();
+  /** Of what a journal that is not complete does not hold: told as lost, and not yet acknowledged. */
+  const unproven = new Set<AttemptKey>();
   const onFault = (error: unknown) => log.error("what a run said could not be sent", { error });
   const chunks = createChunkSender({ link, scheduleTurn: deps.scheduleTurn, onFault });
   const outcomes = createOutcomeSender({ link, loadOutcome: journal.loadOutcome, onFault });
@@ -146,6 +148,7 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
     cancel: (frame) => runs.get(toAttemptKey(frame.task, frame.attempt))?.stop(frame.reason),
     acknowledge: (frame) => {
       const key = toAttemptKey(frame.task, frame.attempt);
+      if (unproven.delete(key) && unproven.size === 0) journal.settle();
       const run = runs.get(key);
       if (run === undefined) {
         journal.forget(key);
@@ -167,7 +170,9 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
         ...(intake.isDraining() ? { draining: true } : {}),
       };
     },
-    resume: (refs, { isComplete }) => {
+    resume: (refs) => {
+      const isComplete = journal.isComplete();
+      unproven.clear();
       for (const ref of refs) {
         const key = toAttemptKey(ref.task, ref.attempt);
         const run = runs.get(key);
@@ -175,10 +180,12 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
           run.text.resumeFrom(ref.offset);
           if (run.text.isDirty()) chunks.mark(run);
         } else if (journal.state(key) === null) {
+          if (!isComplete) unproven.add(key);
           if (isComplete) disowned.lose(ref, false, "the node never started it");
-          else disowned.lose(ref, true, "the node's journal was lost");
+          else disowned.lose(ref, true, "the node's journal, or the end of it, was lost");
         }
       }
+      if (unproven.size === 0) journal.settle();
       outcomes.resend(
         journal.unacknowledged().map((ref) => ({ key: toAttemptKey(ref.task, ref.attempt), ref })),
       );

@@ -2,10 +2,11 @@ import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readBootId } from "../../src/platform/boot-id.ts";
 import { createSecret, systemIds } from "../../src/platform/ids.ts";
 import { silentLog } from "../../src/platform/log.ts";
 import type { MeshError } from "../../src/protocol/errors.ts";
-import { closeCodes } from "../../src/protocol/link/v1/frames.ts";
+import { type AttemptRef, closeCodes } from "../../src/protocol/link/v1/frames.ts";
 import type { RunOutcome } from "../../src/runtimes/runtime.ts";
 import { startAgentProcess } from "../support/agent-process.ts";
 import { type LinkCoordinatorOptions, startLinkCoordinator } from "../support/link-coordinator.ts";
@@ -232,6 +233,38 @@ describe("an agent that was killed", () => {
     const ref = { task: systemIds.task(), attempt: 1 };
     coordinator.setWelcome({ resume: [{ ...ref, offset: 0 }] });
     await openAgent({ coordinatorUrl: coordinator.url, dataDir });
+    expect(await coordinator.find("lost", of(ref))).toMatchObject({ started: true, fenced: false });
+  });
+
+  test("does not vouch for what a power cut may have taken, until the coordinator has no more questions", async () => {
+    const coordinator = openCoordinator();
+    const dataDir = await openDataDir();
+    const process = await startAgentProcess({ coordinatorUrl: coordinator.url, dataDir, echoDelayMs: 0 });
+    await process.kill();
+    const database = new Database(join(await nodeFolder(dataDir), "journal.db"));
+    expect(database.query("select complete_in from journal").values()).toEqual([[readBootId()]]);
+    database.run("update journal set complete_in = 'another start of the machine'");
+    database.close();
+    const [gone, unsent] = [systemIds.task(), systemIds.task()].map((task) => ({ task, attempt: 1 })) as [
+      AttemptRef,
+      AttemptRef,
+    ];
+    coordinator.setWelcome({ resume: [{ ...gone, offset: 0 }] });
+    await openAgent({ coordinatorUrl: coordinator.url, dataDir });
+    expect(await coordinator.find("lost", of(gone))).toMatchObject({ started: true, fenced: false });
+    coordinator.link()?.close(closeCodes.goingAway, "again");
+    expect(await coordinator.find("lost", of(gone))).toMatchObject({ started: true, fenced: false });
+    coordinator.send({ type: "ack", ...gone });
+    coordinator.setWelcome({ resume: [{ ...unsent, offset: 0 }] });
+    coordinator.link()?.close(closeCodes.goingAway, "again");
+    expect(await coordinator.find("lost", of(unsent))).toMatchObject({ started: false, fenced: true });
+  });
+
+  test("does not vouch for what the mesh knows of it when it begins with nothing", async () => {
+    const coordinator = openCoordinator();
+    const ref = { task: systemIds.task(), attempt: 1 };
+    coordinator.setWelcome({ returning: true, resume: [{ ...ref, offset: 0 }] });
+    await openAgent({ coordinatorUrl: coordinator.url, dataDir: await openDataDir() });
     expect(await coordinator.find("lost", of(ref))).toMatchObject({ started: true, fenced: false });
   });
 

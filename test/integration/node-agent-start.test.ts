@@ -58,6 +58,7 @@ test("a machine becomes a node with its runtime, capabilities and tags, and says
   expect(lines).toEqual([
     `joining mesh at ${coordinator.url} as "heron"`,
     `registered as node ${agent.nodeId}`,
+    "stopping",
   ]);
 
   const again = startLinkCoordinator({
@@ -74,6 +75,7 @@ test("a machine becomes a node with its runtime, capabilities and tags, and says
   expect(lines).toEqual([
     `joining mesh at ${coordinator.url} as "heron"`,
     `re-registered as node ${agent.nodeId}`,
+    "stopping",
   ]);
 });
 

@@ -281,6 +281,5 @@ async function savePlace({ identity, options, address }: Parts, place: Place): P
     token: place.token,
     coordinator_url: address.url,
     name: options.name,
-    journal_id: identity.current()?.journal_id ?? options.ids.instance(),
   });
 }
