@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createManualClock } from "../../../test/support/manual-clock.ts";
 import { createScriptedRuntime } from "../../../test/support/scripted-runtime.ts";
+import { until } from "../../../test/support/until.ts";
 import { createDeadlines } from "../../platform/deadlines.ts";
 import { silentLog } from "../../platform/log.ts";
 import type { DirectMessage, DirectOffer } from "../../protocol/direct.ts";
@@ -8,6 +9,7 @@ import {
   type AttemptEnd,
   createDirectAttempts,
   keepOutcomeMs,
+  maxKeptBytes,
   maxKeptOutcomes,
   maxWaitingAttempts,
   orphanLimitMs,
@@ -65,6 +67,43 @@ describe("the attempts of a direct node", () => {
     await attempts.take(message("m1001"), null, here);
     void attempts.take(message("m0"), null, here);
     expect(runtime.runs.at(-1)?.attempt.key as string).toBe("m0");
+  });
+
+  test("keep no more bytes of outcomes than fit, whatever was asked", async () => {
+    const { attempts, runtime } = start();
+    const run = async (id: string, text: string) => {
+      const end = attempts.take(message(id), null, here);
+      (await runtime.nextRun()).succeed(text);
+      await end;
+    };
+    // Two bytes each in UTF-8; and so long that eight of them fit, less what is around them.
+    const text = "é".repeat(maxKeptBytes / 16 - 100);
+    for (let index = 0; index < 9; index += 1) await run(`m${index}`, text);
+    await attempts.take(message("m1"), null, here);
+    expect(runtime.runs).toHaveLength(9);
+    void attempts.take(message("m0"), null, here);
+    expect(runtime.runs).toHaveLength(10);
+  });
+
+  test("keep nothing of a message when it has ended", async () => {
+    const { attempts, runtime } = start();
+    const collected = new Set<string>();
+    const registry = new FinalizationRegistry<string>((id) => collected.add(id));
+    const runOne = async (id: string) => {
+      const one = message(id, `${id} ${"x".repeat(1000)}`);
+      registry.register(one, id);
+      const end = attempts.take(one, null, here);
+      (await runtime.nextRun()).succeed("done");
+      await end;
+    };
+    for (let index = 0; index < 20; index += 1) await runOne(`m${index}`);
+    // What the test's runtime remembers is not the node's.
+    runtime.runs.length = 0;
+    await until("messages to be collected", () => {
+      Bun.gc(true);
+      return Promise.resolve(collected.size > 10);
+    });
+    expect(await attempts.take(message("m0"), null, here)).toEqual({ kind: "conflict" });
   });
 
   test("wait for a slot when the coordinator is a classic one, up to a limit", async () => {

@@ -12,9 +12,9 @@ import type { RuntimeWatch } from "../runtime-watch.ts";
 /** How long the outcome of an attempt is kept for repeats. */
 export const keepOutcomeMs = 60 * 60_000;
 
-/** Outcomes kept at most, and the characters of their texts; the oldest go first. */
+/** Outcomes kept at most, and bytes of what they say; the oldest go first. */
 export const maxKeptOutcomes = 1_000;
-export const maxKeptLength = 64 * 1024 * 1024;
+export const maxKeptBytes = 64 * 1024 * 1024;
 
 /** Attempts that may wait for a slot. */
 export const maxWaitingAttempts = 64;
@@ -59,6 +59,7 @@ export interface DirectAttemptsDeps {
   readonly onIdle: () => void;
 }
 
+/** One that waits or runs. */
 interface Entry {
   readonly key: AttemptKey;
   readonly digest: string;
@@ -70,26 +71,34 @@ interface Entry {
   /** Those who wait for its end. */
   listeners: number;
   forgetOrphan: () => void;
-  endedAtMs: number;
-  length: number;
+}
+
+/** What is kept of one that has ended: not its message, which may be long. */
+interface Kept {
+  readonly digest: string;
+  readonly outcome: RunOutcome;
+  readonly endedAtMs: number;
+  readonly bytes: number;
 }
 
 export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
   const { clock, deadlines, watch, log } = deps;
-  /** In the order in which they came. */
   const entries = new Map<string, Entry>();
   const waiting = new Set<Entry>();
+  /** In the order in which they ended. */
+  const kept = new Map<string, Kept>();
   let running = 0;
-  let keptLength = 0;
+  let keptBytes = 0;
   let isDraining = false;
 
   function take(message: DirectMessage, offer: DirectOffer | null, signal: AbortSignal): Promise<AttemptEnd> {
     prune();
     const digest = sha256Hex(message.content);
     const known = entries.get(message.id);
-    if (known !== undefined) {
-      return known.digest === digest ? listen(known, signal) : Promise.resolve({ kind: "conflict" });
-    }
+    const ended = kept.get(message.id);
+    if ((known ?? ended ?? { digest }).digest !== digest) return Promise.resolve({ kind: "conflict" });
+    if (known !== undefined) return listen(known, signal);
+    if (ended !== undefined) return Promise.resolve(ended.outcome);
     if (isDraining) return refused("draining", "the node is leaving");
     const isFull = running >= watch.slots();
     if (isFull && (offer !== null || waiting.size >= maxWaitingAttempts)) {
@@ -105,8 +114,6 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
       run: null,
       listeners: 0,
       forgetOrphan: () => {},
-      endedAtMs: 0,
-      length: 0,
     };
     entries.set(message.id, entry);
     waiting.add(entry);
@@ -116,7 +123,6 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
   }
 
   async function listen(entry: Entry, signal: AbortSignal): Promise<AttemptEnd> {
-    if (entry.state === "ended") return entry.end.promise;
     entry.listeners += 1;
     entry.forgetOrphan();
     let isHere = true;
@@ -178,9 +184,11 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
     entry.state = "ended";
     entry.run = null;
     entry.forgetOrphan();
-    entry.endedAtMs = clock.monotonicMs();
-    entry.length = outcome.kind === "succeeded" ? outcome.text.length : 0;
-    keptLength += entry.length;
+    entries.delete(entry.key);
+    const bytes = Buffer.byteLength(JSON.stringify(outcome));
+    kept.set(entry.key, { digest: entry.digest, outcome, endedAtMs: clock.monotonicMs(), bytes });
+    keptBytes += bytes;
+    prune();
     entry.end.resolve(outcome);
     startWaiting();
     deps.onIdle();
@@ -191,21 +199,18 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
     entry.state = "ended";
     entry.forgetOrphan();
     waiting.delete(entry);
-    entries.delete(entry.message.id);
+    entries.delete(entry.key);
     entry.end.resolve(end);
     deps.onIdle();
   }
 
   function prune(): void {
     const oldestMs = clock.monotonicMs() - keepOutcomeMs;
-    let kept = entries.size - running - waiting.size;
-    for (const entry of entries.values()) {
-      if (entry.state !== "ended") continue;
-      const isTooMuch = kept > maxKeptOutcomes || keptLength > maxKeptLength;
-      if (!isTooMuch && entry.endedAtMs >= oldestMs) continue;
-      entries.delete(entry.message.id);
-      keptLength -= entry.length;
-      kept -= 1;
+    for (const [id, { endedAtMs, bytes }] of kept) {
+      const isTooMuch = kept.size > maxKeptOutcomes || keptBytes > maxKeptBytes;
+      if (!isTooMuch && endedAtMs >= oldestMs) return;
+      kept.delete(id);
+      keptBytes -= bytes;
     }
   }
 
