@@ -14,7 +14,7 @@ import {
   tellsNothingOfMessage,
 } from "./connection-loss.ts";
 import type { Repeat } from "./repeat.ts";
-import { withHint } from "./with-hint.ts";
+import { withFurtherHint } from "./with-hint.ts";
 
 /** Tries to take the answer up again after the way to it was lost; with the delays below, over a minute. */
 const maxPickUps = 40;
@@ -87,11 +87,11 @@ async function readWithPickUps(options: FollowOptions, { signal, onNamed }: Read
       }
       throw new MeshError("COORDINATOR_UNREACHABLE", `${client.baseUrl} ended the answer without a result`);
     } catch (error) {
+      const isWorthIt = mayRun ? mayPassAgain(error) : mayPass(error) && !isSurelyNotSent(error);
       mayRun ||= signal.aborted || isUnsure(error);
-      const isWorthIt = mayRun ? mayPassAgain(error) : mayPass(error);
-      if (signal.aborted || lost >= maxPickUps || !isWorthIt || (!mayRun && isSurelyNotSent(error))) {
+      if (signal.aborted || lost >= maxPickUps || !isWorthIt) {
         const isLeftOpen = mayRun && (signal.aborted ? !isNamed || isOutOfTime(error) : leavesOpen(error));
-        throw isLeftOpen ? withHint(error, texts.send.unsureHint(repeat.keyFlag), texts) : error;
+        throw isLeftOpen ? withFurtherHint(error, texts.send.unsureHint(repeat.keyFlag), texts) : error;
       }
       if (lost === 0) options.onNote(texts.send.pickingUp);
       lost += 1;

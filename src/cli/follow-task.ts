@@ -7,7 +7,7 @@ import type { TaskId } from "../protocol/ids.ts";
 import type { TaskInfo } from "../protocol/task.ts";
 import { mayPassAgain } from "./connection-loss.ts";
 import { watchQuietStream } from "./quiet-stream.ts";
-import { withHint } from "./with-hint.ts";
+import { withFurtherHint } from "./with-hint.ts";
 
 /** How long a coordinator may be away before a task is left to itself. */
 const maxAwayMs = 10 * 60_000;
@@ -61,7 +61,7 @@ export async function followTask(options: FollowTaskOptions): Promise<RouteAnswe
       if (lostAtMs === null) options.onNote(texts.tasks.pickingUp);
       lostAtMs ??= clock.monotonicMs();
       if (clock.monotonicMs() - lostAtMs >= maxAwayMs)
-        throw withHint(error, texts.tasks.gaveUpHint(id), texts);
+        throw withFurtherHint(error, texts.tasks.gaveUpHint(id), texts);
       quiet.end();
       await delay(clock, Math.min(firstDelayMs * 2 ** tries, maxDelayMs), signal);
     } finally {

@@ -6,7 +6,7 @@ import type { TaskInput } from "../protocol/message.ts";
 import type { TaskInfo } from "../protocol/task.ts";
 import { isSurelyNotSent, isUnsure, mayPass, mayPassAgain } from "./connection-loss.ts";
 import type { Repeat } from "./repeat.ts";
-import { withHint } from "./with-hint.ts";
+import { withFurtherHint } from "./with-hint.ts";
 
 /** How long an unanswered submission is asked about again before it is left to the user. */
 const maxUnsureMs = 60_000;
@@ -39,12 +39,11 @@ export async function submitTask(options: SubmitOptions): Promise<TaskInfo> {
     try {
       return await client.call(contract.addTask, { body: input }, { headers, signal });
     } catch (error) {
+      const isWorthIt = mayBeQueued ? mayPassAgain(error) : mayPass(error) && !isSurelyNotSent(error);
       // What was left in flight may have arrived.
       mayBeQueued ||= signal.aborted || isUnsure(error);
-      const isWorthIt = mayBeQueued ? mayPassAgain(error) : mayPass(error);
-      const isOver = signal.aborted || clock.monotonicMs() >= giveUpAtMs;
-      if (isOver || !isWorthIt || (tries === 0 && isSurelyNotSent(error))) {
-        throw mayBeQueued ? withHint(error, texts.tasks.unsureHint(repeat), texts) : error;
+      if (signal.aborted || clock.monotonicMs() >= giveUpAtMs || !isWorthIt) {
+        throw mayBeQueued ? withFurtherHint(error, texts.tasks.unsureHint(repeat), texts) : error;
       }
       if (tries === 0) options.onNote(texts.tasks.notArrived);
       await delay(clock, Math.min(firstDelayMs * 2 ** tries, maxDelayMs), signal);

@@ -1,17 +1,16 @@
 import { createEditedFile, editorCommand } from "../../platform/text-editor.ts";
-import { errorCatalogue, MeshError } from "../../protocol/errors.ts";
+import { MeshError } from "../../protocol/errors.ts";
 import { contract } from "../../protocol/http/contract.ts";
 import { maxContentLength, type RetryEdit } from "../../protocol/message.ts";
 import type { TaskInfo } from "../../protocol/task.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { editedTaskId, parseEditorText, toEditorText, withProblem } from "../dead-letter-text.ts";
-import { toKnownError } from "../error-report.ts";
 import { type EditFlags, readMessage, toRetryEdit } from "../message-input.ts";
 import { printNote } from "../print.ts";
 import { parseTaskId } from "../task-choice.ts";
 import { readNamedFile } from "../task-lines.ts";
-import { withHint } from "../with-hint.ts";
+import { withFurtherHint } from "../with-hint.ts";
 import { printRetried } from "./task-changes.ts";
 
 export interface EditDeadLetterFlags extends EditFlags {
@@ -121,7 +120,7 @@ async function editInEditor(context: CliContext, { task, command, retry }: Editi
       text = withProblem(edited.text, edit, texts);
     }
   } catch (error) {
-    if (isWorthKeeping) throw withKeptFile(context, error, { task, path: file.path });
+    if (isWorthKeeping) throw withFurtherHint(error, words.kept(file.path, task.id), texts);
     await file.remove();
     throw error;
   }
@@ -137,18 +136,6 @@ function readEdit(context: CliContext, text: string, task: TaskInfo): RetryEdit 
     printNote(context, context.texts.tasks.edit.problem(error.message));
     return error.message;
   }
-}
-
-interface Kept {
-  readonly task: TaskInfo;
-  readonly path: string;
-}
-
-function withKeptFile({ texts }: CliContext, error: unknown, { task, path }: Kept): MeshError {
-  const known = toKnownError(error, texts);
-  const kept = texts.tasks.edit.kept(path, task.id);
-  const isOwnHint = known.hint !== "" && known.hint !== errorCatalogue.USAGE.hint;
-  return withHint(error, isOwnHint ? `${known.hint}\n${kept}` : kept, texts);
 }
 
 /** The edit says what the task has already, or nothing. */

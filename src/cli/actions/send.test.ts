@@ -155,8 +155,18 @@ describe("send", () => {
       else reply.events([result]);
     });
     const { exitCode } = await bench.run(["send", "--auto", "hi"], { clock: createHurriedClock() });
-    expect([exitCode, new Set(sentKeys())]).toEqual([0, new Set([cliSecret])]);
+    expect([exitCode, sentKeys()]).toEqual([0, Array(4).fill(cliSecret)]);
   });
+
+  test.each([200, 404, 500])(
+    "says at once that something else answers at the address (%d)",
+    async (status) => {
+      bench.handle((_, reply) => reply.foreign(status));
+      const { exitCode, stderr } = await bench.run(["send", "--auto", "hi"]);
+      expect([exitCode, bench.requests.length]).toEqual([3, 1]);
+      expect(stderr).toContain("check --coordinator");
+    },
+  );
 
   test("tells the key when it gives up on a message that may run", async () => {
     const again = `Say the same again with --key ${cliSecret}`;

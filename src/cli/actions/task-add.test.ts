@@ -80,6 +80,17 @@ describe("task add", () => {
     expect(new Set(bench.requests.map(({ headers }) => headers["idempotency-key"])).size).toBe(1);
   });
 
+  test("goes on past a proxy and a limit that come in the way after it was sent", async () => {
+    bench.handle((_, reply) => {
+      if (bench.requests.length === 1) reply.cut();
+      else if (bench.requests.length === 2) reply.foreign(407);
+      else if (bench.requests.length === 3) reply.json({ error: "full", code: "QUEUE_FULL" }, 503);
+      else reply.json(taskInfo(), 202);
+    });
+    const { exitCode } = await bench.run(["task", "add", "hello"], { clock: createHurriedClock() });
+    expect([exitCode, bench.requests.length]).toEqual([0, 4]);
+  });
+
   test.each([
     ["a fault inside", (reply: Reply) => reply.json({ error: "a fault", code: "INTERNAL" }, 500)],
     ["an answer of somebody else", (reply: Reply) => reply.foreign(200)],

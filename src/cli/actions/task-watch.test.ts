@@ -18,6 +18,13 @@ beforeEach(async () => {
 });
 afterEach(() => bench[Symbol.asyncDispose]());
 
+/** On it a stream is quiet for long after 20 ms. */
+const impatientClock: Clock = {
+  ...systemClock,
+  after: (delayMs, callback, options) =>
+    systemClock.after(delayMs === quietMs ? 20 : delayMs, callback, options),
+};
+
 describe("task watch", () => {
   const chunk = (offset: number, text: string) => ({ event: "chunk", data: { attempt: 1, offset, text } });
 
@@ -59,11 +66,6 @@ describe("task watch", () => {
   });
 
   test("does not trust a stream that says nothing: it looks at the task, and asks again", async () => {
-    const clock: Clock = {
-      ...systemClock,
-      after: (delayMs, callback, options) =>
-        systemClock.after(delayMs === quietMs ? 20 : delayMs, callback, options),
-    };
     bench.handle((request, reply) => {
       const looks = bench.requestsTo(`/tasks/${taskId}`).length;
       if (!request.path.endsWith("/stream")) {
@@ -73,10 +75,25 @@ describe("task watch", () => {
       if (looks > 2) reply.events([{ event: "result", data: routeAnswer }]);
       else reply.events([chunk(0, "")], { staysOpen: true });
     });
-    const { exitCode, stdout, stderr } = await bench.run(["task", "watch", taskId], { clock });
+    const { exitCode, stdout, stderr } = await bench.run(["task", "watch", taskId], {
+      clock: impatientClock,
+    });
     expect([exitCode, stdout]).toEqual([0, expect.stringContaining("Response: Done")]);
     expect(stderr).toContain("Waiting for a node with os=darwin");
     expect(stderr).toContain("Waiting for a node with gpu");
+  });
+
+  test("opens a quiet stream again when the task cannot be looked at either", async () => {
+    bench.handle((request, reply) => {
+      if (!request.path.endsWith("/stream")) {
+        if (bench.requestsTo(`/tasks/${taskId}`).length === 1) reply.json(taskInfo());
+        else reply.foreign(502);
+      } else if (bench.requestsTo(`/tasks/${taskId}/stream`).length > 1) {
+        reply.events([{ event: "result", data: routeAnswer }]);
+      } else reply.events([chunk(0, "")], { staysOpen: true });
+    });
+    const { exitCode, stdout } = await bench.run(["task", "watch", taskId], { clock: impatientClock });
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining("Response: Done")]);
   });
 
   test("ends as send would when there is no answer", async () => {
