@@ -37,7 +37,7 @@ export function createMessageRoutes(options: MessageRouteOptions): MessageHandle
 
   /** A client that goes away cancels its message, unless a key says that it will come back for it. */
   function onGone(live: LiveTask): void {
-    if (live.task.message.idempotencyKey === null) void engine.cancel(live);
+    if (live.task.message.idempotencyKey === null) void engine.report(live, { kind: "cancel_requested" });
   }
 
   async function stream(call: MessageCall, target: string | null): Promise<Response> {

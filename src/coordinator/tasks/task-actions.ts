@@ -66,10 +66,12 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
     if (live === null) return task;
     const late = Promise.withResolvers<"late">();
     const forgetDeadline = deadlines.in(cancelCommitMs, () => late.resolve("late"));
-    const outcome = await Promise.race([engine.cancel(live), late.promise]);
-    forgetDeadline();
-    if (outcome === "late") throw notStored(id);
-    return live.task;
+    try {
+      if ((await Promise.race([engine.cancel(live), late.promise])) === "late") throw notStored(id);
+      return live.task;
+    } finally {
+      forgetDeadline();
+    }
   }
 
   return {

@@ -39,7 +39,7 @@ export interface TaskEngine {
   readonly submit: (message: TaskMessage) => Promise<LiveTask>;
   /** With the newest decision, where it waits. */
   readonly find: (id: TaskId) => LiveTask | null;
-  /** Asks for the end of a task; without effect on one that has ended. Resolves when what it is then is committed. */
+  /** Asks for the end of a task; without effect on one that has ended. Resolves when what it is then is committed; rejects when that was given up. */
   readonly cancel: (live: LiveTask) => Promise<void>;
   /**
    * Something happened to an attempt. Resolves after the commit, with false when it changed nothing: the report belongs

@@ -84,8 +84,9 @@ export function createTransitions(options: TransitionOptions): Transitions {
       }
       const ended = currentAttempt(one.task) === null ? closeAttempt(one, event) : null;
       await writer.write(one.id, { fence, change: step.change }, () => {
-        // Those who wait for the end are told at once: what was done was done.
-        if (isTerminal(one.task.state)) one.ended.resolve(one.task);
+        // Those who wait for the end are told at once: what was done was done. A cancel is no promise before it is on record.
+        const { state } = one.task;
+        if (isTerminal(state) && state !== "cancelled") one.ended.resolve(one.task);
       });
       if (ended !== null) events.emit("attempt.ended", ended);
       if (step.change.cancelRequestedAtMs !== undefined)

@@ -76,8 +76,11 @@ describe("the cancel of a queued task", () => {
     const id = await addQueued();
     rig.setDiskFull(true);
     const outcome = watch(cancel(id));
+    const end = watch(rig.engine.find(id)?.ended.promise ?? Promise.reject());
     await outlast(cancelCommitMs);
     expect(outcome()).toMatchObject({ code: "STORE_UNAVAILABLE" });
+    // Nor is anybody told who follows it.
+    expect(end()).toBe("open");
     expect(await rig.stored(id)).toMatchObject({ state: "queued" });
   });
 });
