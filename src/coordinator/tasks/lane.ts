@@ -23,22 +23,36 @@ export interface LaneSpec {
 }
 
 /** Which lane it is, without what changes from decision to decision. */
-export type LanePlace = Omit<LaneSpec, "isTimed" | "decision" | "decidedAtMs">;
+export type LanePlace = Omit<LaneSpec, "decision" | "decidedAtMs">;
 
-export function toLanePlace(one: LiveTask, decided: RouteDecision, nodeIds: readonly NodeId[]): LanePlace {
+/** What a task waits for: `forMs` is how long at most, Infinity without an end. */
+export interface LaneWait {
+  readonly nodeIds: readonly NodeId[];
+  readonly forMs: number;
+}
+
+export function toLanePlace(one: LiveTask, decided: RouteDecision, { nodeIds, forMs }: LaneWait): LanePlace {
   const isAlone = one.fullRefusals > 0 || one.passedOver.size > 0;
+  const isTimed = Number.isFinite(forMs);
   return {
     nodeIds,
-    key: isAlone ? `alone\n${one.id}` : laneKey(one, decided),
+    key: isAlone ? `alone\n${one.id}` : laneKey(one, decided, isTimed),
     wants: toLaneWants(decided),
     rulePosition: decided.rule?.position ?? Number.POSITIVE_INFINITY,
+    isTimed,
     isAlone,
   };
 }
 
-function laneKey({ task: { message } }: LiveTask, decided: RouteDecision): string {
+/**
+ * Whoever has a time, and what that follows from, is part of it: when the first of a lane gets another one, it leaves the
+ * lane, and each of the others is given its own.
+ */
+function laneKey({ task: { message } }: LiveTask, decided: RouteDecision, isTimed: boolean): string {
   const { evidence, rule, outcome } = decided;
   return JSON.stringify([
+    isTimed,
+    decided.session !== null && decided.waitFor.some((node) => !node.isOnline),
     message.isSynchronous,
     message.requires,
     message.target,

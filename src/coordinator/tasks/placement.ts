@@ -11,7 +11,7 @@ import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
 import { createDecider } from "./decider.ts";
-import { type LanePlace, type LaneSpec, toLanePlace } from "./lane.ts";
+import { type LanePlace, type LaneSpec, type LaneWait, toLanePlace } from "./lane.ts";
 import { createLaneReview, type LaneReview } from "./lane-review.ts";
 import type { LiveTask } from "./live-task.ts";
 import { createPatience, type Patience } from "./patience.ts";
@@ -111,10 +111,10 @@ export function createPlacement(options: PlacementOptions): Placement {
     events.emit("task.waiting", { taskId: one.id });
   }
 
-  function put(one: LiveTask, decided: RouteDecision, more: { nodeIds: readonly NodeId[]; forMs: number }) {
-    const place = toLanePlace(one, decided, more.nodeIds);
+  function put(one: LiveTask, decided: RouteDecision, wait: LaneWait): void {
+    const place = toLanePlace(one, decided, wait);
     const { decision, decidedAtMs } = explain(one, decided, place);
-    room.put(one, { ...place, isTimed: Number.isFinite(more.forMs), decision, decidedAtMs });
+    room.put(one, { ...place, decision, decidedAtMs });
     one.task = { ...one.task, decision };
     startWaiting(one);
   }
@@ -150,8 +150,11 @@ export function createPlacement(options: PlacementOptions): Placement {
       }
       return { decided, mustWait };
     },
-    explainWait: (one, decided) =>
-      explain(one, decided, toLanePlace(one, decided, awaitedNodes(one, decided))).decision,
+    explainWait: (one, decided) => {
+      const forMs = waitMs(one, decided) ?? Number.POSITIVE_INFINITY;
+      const place = toLanePlace(one, decided, { nodeIds: awaitedNodes(one, decided), forMs });
+      return explain(one, decided, place).decision;
+    },
     claimPlace: allowance.claim,
     decideEarly: (one, notBeforeMs) => {
       const decision = toDecision(decider.decide(one.task.message, null, null), clock.nowMs());
