@@ -31,7 +31,7 @@ export const nodeRoutes = {
     tag: "nodes",
     scopes: ["read"],
     summary: "All nodes, by name",
-    query: z.object({
+    query: z.strictObject({
       limit: z.coerce.number().int().min(1).max(10_000).optional(),
       cursor: z.string().max(128).optional(),
     }),

@@ -81,7 +81,12 @@ describe("the cancel of a queued task", () => {
     expect(outcome()).toMatchObject({ code: "STORE_UNAVAILABLE" });
     // Nor is anybody told who follows it.
     expect(end()).toBe("open");
-    expect(await rig.stored(id)).toMatchObject({ state: "queued" });
+    rig.setDiskFull(false);
+    await rig.restart();
+    const again = rig.engine.find(id);
+    expect(again?.task.state).toBe("queued");
+    if (again !== null) await rig.engine.cancel(again);
+    expect(await rig.stored(id)).toMatchObject({ state: "cancelled" });
   });
 });
 

@@ -209,6 +209,7 @@ const cases: readonly Case[] = [
     "QUERY_INVALID",
   ),
   other("a page of no nodes", ["GET", "/api/v1/nodes?limit=0"], 400, "QUERY_INVALID"),
+  other("a query that nobody reads", ["GET", "/api/v1/nodes?tag=gpu"], 400, "QUERY_INVALID"),
   ...queueCases,
   other("no node at all", ["POST", route, { body: message }], 503, "NO_NODE_FITS"),
 ];
