@@ -1,7 +1,6 @@
 import type { RouteDecision } from "../../domain/routing/index.ts";
-import { defaultRetryPolicy, retryDelayMs } from "../../domain/tasks/retry-policy.ts";
+import { defaultRetryPolicy, isCounted, retryDelayMs } from "../../domain/tasks/retry-policy.ts";
 import type { Task } from "../../domain/tasks/task.ts";
-import { isCounted } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import { gatheringMs, type NodeRegistry } from "../nodes/registry.ts";

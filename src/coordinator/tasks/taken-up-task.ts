@@ -1,6 +1,6 @@
-import { retryDelayMs } from "../../domain/tasks/retry-policy.ts";
+import { countedAttempts, retryDelayMs } from "../../domain/tasks/retry-policy.ts";
 import type { Task } from "../../domain/tasks/task.ts";
-import { countedAttempts, currentAttempt, type TaskEvent } from "../../domain/tasks/task-machine.ts";
+import { currentAttempt, type TaskEvent } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";

@@ -1,3 +1,4 @@
+import { mayMove } from "../../domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../domain/tasks/task.ts";
 import { currentAttempt, type TaskEvent } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -50,7 +51,7 @@ export interface TaskEngine {
   readonly settled: (id: TaskId) => Promise<void>;
   /** The node has reported that it runs the current attempt: nothing has to be waited for any more. */
   readonly resume: (live: LiveTask) => void;
-  /** The node has lost the gateway of the run, or has it back. A safe task moves as soon as another node can take it. */
+  /** The node has lost the gateway of the run, or has it back. One that may move does so as soon as another node can take it. */
   readonly setRecovering: (live: LiveTask, isRecovering: boolean) => void;
   /** Tasks whose current attempt was written to this node's link. */
   readonly onNode: (nodeId: NodeId) => readonly LiveTask[];
@@ -197,7 +198,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       one.isRecovering = isRecovering;
       if (one.task.cancelRequestedAtMs !== null) return;
       if (!isRecovering) one.forgetTimer();
-      else if (one.task.message.effects === "safe") transitions.moveWhenPossible(one, attempt.number);
+      else if (mayMove(one.task)) transitions.moveWhenPossible(one, attempt.number);
     },
     onNode: (nodeId) =>
       [...byNode.on(nodeId)].filter((one) => {

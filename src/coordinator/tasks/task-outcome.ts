@@ -1,5 +1,5 @@
+import { countedAttempts } from "../../domain/tasks/retry-policy.ts";
 import type { Task } from "../../domain/tasks/task.ts";
-import { countedAttempts } from "../../domain/tasks/task-machine.ts";
 import { type ErrorCode, MeshError } from "../../protocol/errors.ts";
 import type { FailureClass } from "../../protocol/failure.ts";
 import type { RouteAnswer } from "../../protocol/http/contract.ts";

@@ -1,5 +1,6 @@
+import { isCounted } from "../../domain/tasks/retry-policy.ts";
 import type { Task } from "../../domain/tasks/task.ts";
-import { isCounted, type TaskEvent } from "../../domain/tasks/task-machine.ts";
+import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Deadlines } from "../../platform/deadlines.ts";
 import { type LiveTask, setTimer } from "./live-task.ts";

@@ -33,7 +33,7 @@ export interface Transitions {
   /** The task has ended, and that is on record. */
   readonly finish: (one: LiveTask) => void;
   readonly stopRun: (one: LiveTask, attempt: AttemptNumber, reason: CancelFrame["reason"]) => void;
-  /** A `safe` task whose node lost the gateway goes to another node as soon as there is one. */
+  /** A task whose node lost the gateway, and that may move, goes to another node as soon as there is one. */
   readonly moveWhenPossible: (one: LiveTask, attempt: AttemptNumber) => void;
 }
 
@@ -155,7 +155,7 @@ export function createTransitions(options: TransitionOptions): Transitions {
   }
 
   function moveWhenPossible(one: LiveTask, attempt: AttemptNumber): void {
-    timers.in(one, graceMs(one.task.message), () => {
+    timers.in(one, graceMs(one.task), () => {
       if (!one.isRecovering || currentAttempt(one.task)?.number !== attempt) return;
       if (placement.hasOther(one)) void report(one, { kind: "grace_ended", attempt });
       else moveWhenPossible(one, attempt);

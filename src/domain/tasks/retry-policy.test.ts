@@ -5,12 +5,14 @@ import {
   defaultRetryPolicy,
   graceMs,
   isRetryable,
+  mayMove,
   mayRunAgain,
   retryDelayMs,
   safeGraceMs,
   toRetryPolicy,
   unsafeGraceMs,
 } from "./retry-policy.ts";
+import { offered, queued, run } from "./task-fixture.ts";
 
 test("retries wait longer each time, never more than thirty seconds, with jitter over the upper half", () => {
   expect([1, 2, 3, 4].map((failed) => retryDelayMs(defaultRetryPolicy, failed, 0))).toEqual([
@@ -86,8 +88,19 @@ test("only a safe message whose policy allows it may follow a lost run, and only
   ]);
   for (const [message, isAllowed] of expected) {
     expect(mayRunAgain(message)).toBe(isAllowed);
-    expect(graceMs(message)).toBe(isAllowed ? safeGraceMs : unsafeGraceMs);
+    const task = run(queued(message), offered).task;
+    expect(mayMove(task)).toBe(isAllowed);
+    expect(graceMs(task)).toBe(isAllowed ? safeGraceMs : unsafeGraceMs);
   }
+});
+
+test("a safe message on its last try is waited for as long as an unsafe one", () => {
+  const retry = { ...defaultRetryPolicy, maxAttempts: 2 };
+  const first = run(queued({ effects: "safe", retry }), offered).task;
+  expect(graceMs(first)).toBe(safeGraceMs);
+  const last = run(first, { kind: "grace_ended", attempt: 1 }, offered).task;
+  expect(mayMove(last)).toBe(false);
+  expect(graceMs(last)).toBe(unsafeGraceMs);
 });
 
 test("a failure is tried again only when the policy names its kind and nothing can be harmed", () => {

@@ -1,5 +1,6 @@
 import type { Failure } from "../../protocol/failure.ts";
 import { defaultMaxAttempts, type Effects, RetryCause, type RetryInput } from "../../protocol/message.ts";
+import type { Attempt, Task, TaskMessage } from "./task.ts";
 
 /** When and how often a task is tried again, every value settled. */
 export interface RetryPolicy {
@@ -24,10 +25,10 @@ export const defaultRetryPolicy: RetryPolicy = {
  */
 export const maxOffers = 200;
 
-/** How long a lost attempt of a `safe` task may stay unreported before the task moves. */
+/** How long a lost attempt of a task that may go on elsewhere may stay unreported before the task moves. */
 export const safeGraceMs = 500;
 
-/** How long a lost attempt of an `unsafe` task may stay unreported before the task ends with its outcome unknown. */
+/** How long a lost attempt of any other task may stay unreported before the task ends with its outcome unknown. */
 export const unsafeGraceMs = 30_000;
 
 /** How long a node has to confirm a cancel before the task ends `cancelled` with its outcome unknown. */
@@ -59,13 +60,31 @@ export function retryDelayMs(
 }
 
 /** Whether a lost attempt may be followed by another one although it may have had effects. */
-export function mayRunAgain(message: { readonly effects: Effects; readonly retry: RetryPolicy }): boolean {
+export function mayRunAgain(message: Pick<TaskMessage, "effects" | "retry">): boolean {
   return message.effects === "safe" && message.retry.on.has("lost_after_start");
 }
 
-/** How long a lost attempt may stay unreported. */
-export function graceMs(message: { readonly effects: Effects; readonly retry: RetryPolicy }): number {
-  return mayRunAgain(message) ? safeGraceMs : unsafeGraceMs;
+/** Whether the attempt may have reached a runtime. */
+export function isCounted({ state, failure }: Attempt): boolean {
+  return state !== "refused" && failure?.class !== "lost_before_start";
+}
+
+/** Attempts that may have reached a runtime. */
+export function countedAttempts({ attempts }: Pick<Task, "attempts">): number {
+  return attempts.filter(isCounted).length;
+}
+
+/**
+ * Whether the task would go on elsewhere if its current attempt were lost now. One that would not has nothing to gain from
+ * giving its node up: it is waited for as long as for an unsafe one.
+ */
+export function mayMove(task: Pick<Task, "attempts" | "message">): boolean {
+  return mayRunAgain(task.message) && countedAttempts(task) < task.message.retry.maxAttempts;
+}
+
+/** How long the current attempt may stay unreported once its link is lost. */
+export function graceMs(task: Pick<Task, "attempts" | "message">): number {
+  return mayMove(task) ? safeGraceMs : unsafeGraceMs;
 }
 
 /** Whether a reported failure may be tried again, somewhere else first. */

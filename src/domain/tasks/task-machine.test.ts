@@ -2,17 +2,10 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Failure } from "../../protocol/failure.ts";
 import { RetryCause } from "../../protocol/message.ts";
-import { defaultRetryPolicy, type RetryPolicy, retryDelayMs } from "./retry-policy.ts";
+import { countedAttempts, defaultRetryPolicy, type RetryPolicy, retryDelayMs } from "./retry-policy.ts";
 import type { Task } from "./task.ts";
 import { decision, nodeA, nodeB, offered, queued as queuedWith, run } from "./task-fixture.ts";
-import {
-  applyChange,
-  countedAttempts,
-  currentAttempt,
-  isTerminal,
-  nextTaskState,
-  type TaskEvent,
-} from "./task-machine.ts";
+import { applyChange, currentAttempt, isTerminal, nextTaskState, type TaskEvent } from "./task-machine.ts";
 
 const context = { nowMs: 1000, random: 0.5 };
 const queued = (effects: "safe" | "unsafe" = "unsafe"): Task => queuedWith({ effects });

@@ -4,9 +4,11 @@ import type { AttemptNumber, NodeId } from "../../protocol/ids.ts";
 import type { TaskState } from "../../protocol/task.ts";
 import {
   cancelConfirmMs,
+  countedAttempts,
   graceMs,
   isRetryable,
   maxOffers,
+  mayMove,
   mayRunAgain,
   retryDelayMs,
 } from "./retry-policy.ts";
@@ -96,16 +98,6 @@ export function currentAttempt(task: Task): Attempt | null {
   return newest !== undefined && (newest.state === "offered" || newest.state === "started") ? newest : null;
 }
 
-/** Whether the attempt may have reached a runtime. */
-export function isCounted({ state, failure }: Attempt): boolean {
-  return state !== "refused" && failure?.class !== "lost_before_start";
-}
-
-/** Attempts that may have reached a runtime. */
-export function countedAttempts(task: Task): number {
-  return task.attempts.filter(isCounted).length;
-}
-
 const nothing: TaskStep = { change: null, next: { kind: "none" } };
 const late: TaskStep = { change: null, next: { kind: "late" } };
 
@@ -180,7 +172,7 @@ function report(task: Task, event: AttemptEvent, context: { nowMs: number; rando
       if (task.cancelRequestedAtMs !== null) return nothing;
       return {
         change: null,
-        next: { kind: "await_report", attempt: attempt.number, forMs: graceMs(task.message) },
+        next: { kind: "await_report", attempt: attempt.number, forMs: graceMs(task) },
       };
     case "lost":
       return lose(task, attempt, event, nowMs);
@@ -302,8 +294,7 @@ function lose(
   const lost = closed(attempt, "lost", nowMs, failure);
   if (!how.started) return putBack(task, lost, nowMs, attempt.nodeId);
   const isCancelled = task.cancelRequestedAtMs !== null;
-  const hasTriesLeft = countedAttempts(task) < task.message.retry.maxAttempts;
-  if (!isCancelled && hasTriesLeft && mayRunAgain(task.message)) {
+  if (!isCancelled && mayMove(task)) {
     return moveOn(task, lost, nowMs, { kind: "route", afterMs: 0, avoid: attempt.nodeId });
   }
   const message = `${attempt.nodeName} was lost after it had started; what it did is not known. ${how.reason}`;

@@ -9,9 +9,9 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import fc from "fast-check";
-import { toRetryPolicy } from "../../../src/domain/tasks/retry-policy.ts";
+import { countedAttempts, toRetryPolicy } from "../../../src/domain/tasks/retry-policy.ts";
 import type { Task, TaskMessage } from "../../../src/domain/tasks/task.ts";
-import { countedAttempts, isTerminal } from "../../../src/domain/tasks/task-machine.ts";
+import { isTerminal } from "../../../src/domain/tasks/task-machine.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { systemIds } from "../../../src/platform/ids.ts";
 import { MeshError } from "../../../src/protocol/errors.ts";

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { maxRetryMs } from "../../../src/coordinator/tasks/task-writer.ts";
 import { maxWaiting } from "../../../src/coordinator/tasks/waiting-allowance.ts";
+import { defaultRetryPolicy } from "../../../src/domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../../src/domain/tasks/task.ts";
 import { createEngineRig, type EngineRig } from "../../support/engine-rig.ts";
 
@@ -271,6 +272,26 @@ describe("while a node waits for its lost gateway", () => {
     await rig.join("two");
     await elapse(600);
     expect(rig.sent.at(-1)).toBe("offer 2 to two");
+  });
+
+  test.each([
+    ["that has no tries left", { ...defaultRetryPolicy, maxAttempts: 1 }],
+    [
+      "that is not to be tried again when it was lost",
+      { ...defaultRetryPolicy, on: new Set(["internal"] as const) },
+    ],
+  ])("a safe message %s stays as an unsafe one does, though another node is free", async (_, retry) => {
+    await rig.join("one");
+    const live = await rig.engine.submit(message({ effects: "safe", retry }));
+    await rig.join("two");
+    rig.engine.setRecovering(live, true);
+    await elapse(60_000);
+    rig.engine.setRecovering(live, false);
+    await rig.engine.report(live, { kind: "link_lost", attempt: 1 });
+    await elapse(20_000);
+    await rig.engine.report(live, { kind: "succeeded", attempt: 1, text: "done" });
+    expect(await live.ended.promise).toMatchObject({ state: "succeeded" });
+    expect(rig.sent).toEqual(["offer 1 to one"]);
   });
 
   test("a message whose gateway is back stays, and so does an unsafe one", async () => {
