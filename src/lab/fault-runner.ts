@@ -30,6 +30,8 @@ export interface FaultRunner {
   readonly startedCount: () => number;
   /** All have been accepted: what is still planned does not come any more. Resolves when all faults are over. */
   readonly finish: () => Promise<readonly InjectedFault[]>;
+  /** Breaks off what is under way and begins nothing more: when it resolves, no fault touches the mesh any more. */
+  readonly stop: () => Promise<void>;
   /** Rejects when a fault could not be injected, such as when the coordinator did not come up again. */
   readonly failed: Promise<never>;
 }
@@ -45,6 +47,8 @@ export function createFaultRunner(options: FaultRunnerOptions): FaultRunner {
   const { plan, mesh, clock } = options;
   const injected: InjectedFault[] = [];
   const lines = new Map<string, Promise<void>>();
+  const stopping = new AbortController();
+  const { signal } = stopping;
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
   const nodeWindow = createWindow(Math.max(1, Math.floor(mesh.nodes.length * faultyShare)));
@@ -55,10 +59,11 @@ export function createFaultRunner(options: FaultRunnerOptions): FaultRunner {
     const isNode = targetKind(fault.kind) === "node";
     if (isNode) await nodeWindow.enter();
     try {
+      signal.throwIfAborted();
       started += 1;
       options.onFault(fault);
       const startedAtMs = clock.nowMs();
-      await apply(fault, options);
+      await apply(fault, { ...options, signal });
       injected.push({ kind: fault.kind, target: fault.target, startedAtMs, endedAtMs: clock.nowMs() });
     } catch (error) {
       failure.reject(error);
@@ -85,12 +90,27 @@ export function createFaultRunner(options: FaultRunnerOptions): FaultRunner {
       await Promise.all(lines.values());
       return injected;
     },
+    stop: async () => {
+      next = plan.length;
+      stopping.abort();
+      await Promise.all(lines.values());
+    },
   };
 }
 
-async function apply(fault: Fault, options: FaultRunnerOptions): Promise<void> {
-  const { mesh, connections, clock } = options;
-  const last = () => delay(clock, fault.duration_ms);
+interface Powers extends FaultRunnerOptions {
+  readonly signal: AbortSignal;
+}
+
+/** Throws the signal's reason when it is aborted. */
+async function pause({ clock, signal }: Powers, delayMs: number): Promise<void> {
+  await delay(clock, delayMs, signal);
+  signal.throwIfAborted();
+}
+
+async function apply(fault: Fault, options: Powers): Promise<void> {
+  const { mesh, connections } = options;
+  const last = () => pause(options, fault.duration_ms);
   switch (targetKind(fault.kind)) {
     case "clients":
       connections.drop(fault.duration_ms);
@@ -106,9 +126,9 @@ async function apply(fault: Fault, options: FaultRunnerOptions): Promise<void> {
   }
 }
 
-async function applyToCoordinator(fault: Fault, { mesh, clock }: FaultRunnerOptions): Promise<void> {
-  const { coordinator } = mesh;
-  const last = () => delay(clock, fault.duration_ms);
+async function applyToCoordinator(fault: Fault, powers: Powers): Promise<void> {
+  const { coordinator } = powers.mesh;
+  const last = () => pause(powers, fault.duration_ms);
   if (fault.kind === "kill-coordinator") {
     coordinator.kill("SIGKILL");
     await coordinator.exited();
@@ -133,19 +153,16 @@ const runtimeMoods: Readonly<Partial<Record<FaultKind, RuntimeMood>>> = {
 };
 const linkMoods = { "cut-link": "cut", "silence-link": "silent", "delay-link": "delayed" } as const;
 
-async function applyToNode(
-  fault: Fault,
-  node: NodeProcess,
-  { models, clock }: FaultRunnerOptions,
-): Promise<void> {
-  const last = () => delay(clock, fault.duration_ms);
+async function applyToNode(fault: Fault, node: NodeProcess, powers: Powers): Promise<void> {
+  const { models } = powers;
+  const last = () => pause(powers, fault.duration_ms);
   switch (fault.kind) {
     case "kill-node":
       node.kill("SIGKILL");
       await node.exited();
       await last();
       node.restart();
-      await untilDialled(node, clock);
+      await untilDialled(node, powers);
       return;
     case "stop-node":
       node.kill("SIGSTOP");
@@ -166,7 +183,8 @@ async function applyToNode(
   }
 }
 
-async function untilDialled(node: NodeProcess, clock: Clock): Promise<void> {
+async function untilDialled(node: NodeProcess, powers: Powers): Promise<void> {
+  const { clock } = powers;
   const endsAtMs = clock.monotonicMs() + redialLimitMs;
-  while (node.proxy.connectionCount() === 0 && clock.monotonicMs() < endsAtMs) await delay(clock, pollMs);
+  while (node.proxy.connectionCount() === 0 && clock.monotonicMs() < endsAtMs) await pause(powers, pollMs);
 }

@@ -230,6 +230,8 @@ async function runParts(parts: Parts): Promise<RunFacts> {
     signal.removeEventListener("abort", interrupt);
     stop.abort(overReason);
     collector.stop();
+    // A fault that went on would start processes again after all were ended.
+    await faults.stop();
     await collecting;
     await reporting;
   }

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { MeshError } from "../protocol/errors.ts";
 import { errorCodeOf } from "./atomic-file.ts";
 
 export interface ChildOptions {
@@ -31,8 +32,9 @@ export interface Child {
   readonly firstOutput: Promise<string>;
 }
 
-/** Processes that this one has started, and that never outlive it where it can still act. */
+/** Processes that this one has started, and that do not outlive it: not even its SIGKILL, where there is a shell. */
 export interface Children {
+  /** Throws after {@link stop}. */
   readonly start: (options: ChildOptions) => Child;
   /** SIGKILL to all that run, and waits for their end. */
   readonly stop: () => Promise<void>;
@@ -44,6 +46,8 @@ const maxFirstOutput = 64 * 1024;
 /** @throws nothing itself; `start` throws the system's error when the program cannot be started */
 export function createChildren(): Children {
   const running = new Set<Child>();
+  const survivor = startSurvivor();
+  let isStopped = false;
   const killAll = () => {
     for (const child of running) child.kill("SIGKILL");
   };
@@ -51,16 +55,65 @@ export function createChildren(): Children {
   process.on("exit", killAll);
   return {
     start: (options) => {
+      if (isStopped) throw new MeshError("INTERNAL", "a process was to be started after all were stopped");
       const child = startChild(options);
       running.add(child);
-      void child.exited.then(() => running.delete(child));
+      survivor.add(child.pid);
+      void child.exited.then(() => {
+        running.delete(child);
+        survivor.remove(child.pid);
+      });
       return child;
     },
     stop: async () => {
+      isStopped = true;
       killAll();
       await Promise.all([...running].map((child) => child.exited));
+      survivor.end();
       process.off("exit", killAll);
     },
+  };
+}
+
+/** Knows which processes run, and ends them when this one is gone without having done so. */
+interface Survivor {
+  readonly add: (pid: number) => void;
+  readonly remove: (pid: number) => void;
+  readonly end: () => void;
+}
+
+/** Reads `+ pid` and `- pid`; its input ends with the process that writes them. */
+const survivorScript = `trap '' INT TERM HUP
+pids=' '
+while read -r what pid; do
+  case $what in
+    +) pids="$pids$pid " ;;
+    -) pids="\${pids%% $pid *} \${pids#* $pid }" ;;
+  esac
+done
+for pid in $pids; do kill -KILL "$pid"; done`;
+
+function startSurvivor(): Survivor {
+  const shell = Bun.which("sh");
+  if (shell === null) return { add: () => {}, remove: () => {}, end: () => {} };
+  const shellProcess = Bun.spawn([shell, "-c", survivorScript], {
+    env: {},
+    stdin: "pipe",
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  shellProcess.unref();
+  const { stdin } = shellProcess;
+  const tell = async (line: string) => {
+    // Somebody may have ended it: then only this process is left to end the others.
+    if (shellProcess.exitCode !== null || shellProcess.signalCode !== null) return;
+    stdin.write(`${line}\n`);
+    await Promise.allSettled([stdin.flush()]);
+  };
+  return {
+    add: (pid) => void tell(`+ ${pid}`),
+    remove: (pid) => void tell(`- ${pid}`),
+    end: () => void stdin.end(),
   };
 }
 
