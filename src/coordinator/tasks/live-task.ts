@@ -35,7 +35,7 @@ export interface LiveTask {
   patientUntilMs: number | null;
   /** Of a queued task that was refused; monotonic. null: whoever refused it may be asked now. */
   askAgain: { readonly fromMs: number; readonly byMs: number } | null;
-  /** How often a node said that it was full although it had a free slot by our count. */
+  /** How often a node said that it was full although it had a free slot by our count, since one took it. */
   fullRefusals: number;
   /** The newest attempt whose offer was handed to a link; 0: none. Before that a node cannot have heard of it. */
   writtenAttempt: AttemptNumber | 0;

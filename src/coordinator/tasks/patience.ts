@@ -27,8 +27,11 @@ export interface Patience {
   readonly waitMs: (one: LiveTask, decided: RouteDecision) => number | null;
   /** A node has not taken it: a queued task leaves that node alone for a while, longer each time. */
   readonly noteRefusal: (one: LiveTask) => void;
-  /** Nodes that refused it may be asked again when they have had their rest. */
-  readonly forgetRefusals: (one: LiveTask) => void;
+  /**
+   * Nodes that refused it may be asked again when they have had their rest. `isWoken`: something has changed while it waits,
+   * maybe for the better, so they are asked then, and not after all of the pause.
+   */
+  readonly forgetRefusals: (one: LiveTask, isWoken: boolean) => void;
 }
 
 interface PatienceOptions {
@@ -89,10 +92,16 @@ export function createPatience({ registry, clock, random }: PatienceOptions): Pa
       const pauseMs = retryDelayMs(refusalPauses, refusalsInARow(one.task), random.next());
       one.askAgain = { fromMs: nowMs + Math.min(pauseMs, maxRefusalRestMs), byMs: nowMs + pauseMs };
     },
-    forgetRefusals: (one) => {
-      if (one.askAgain === null || one.askAgain.fromMs > clock.monotonicMs()) return;
+    forgetRefusals: (one, isWoken) => {
+      if (one.askAgain === null) return;
+      const { fromMs } = one.askAgain;
+      if (fromMs > clock.monotonicMs()) {
+        if (isWoken) one.askAgain = { fromMs, byMs: fromMs };
+        return;
+      }
       one.askAgain = null;
       one.passedOver.clear();
+      one.fullRefusals = 0;
     },
   };
 }

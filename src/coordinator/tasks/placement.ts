@@ -162,11 +162,11 @@ export function createPlacement(options: PlacementOptions): Placement {
       return { ...decision, outcome: "waiting", unblock };
     },
     decideAgain: (one) => {
-      forgetRefusals(one);
+      forgetRefusals(one, room.laneOf(one.id) !== null);
       return decider.decideAgain(one);
     },
     hasOther: (one) => {
-      forgetRefusals(one);
+      forgetRefusals(one, false);
       return decider.hasOther(one);
     },
     toEvent: (one, decided) => {

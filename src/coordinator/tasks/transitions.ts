@@ -78,6 +78,7 @@ export function createTransitions(options: TransitionOptions): Transitions {
       // Whoever waits behind it must not wait for its commit, too.
       if (isTerminal(one.task.state)) placement.leave(one, false);
       if (event.kind === "started") {
+        one.fullRefusals = 0;
         // Known to the node's journal; it becomes durable here together with the outcome.
         notify(one);
         return true;

@@ -4,6 +4,7 @@ import { maxRefusalRestMs, refusalPauses } from "../../../src/coordinator/tasks/
 import { maxOffers } from "../../../src/domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../../src/domain/tasks/task.ts";
 import { createEngineRig, type EngineRig } from "../../support/engine-rig.ts";
+import { readyRuntime } from "../../support/fake-node.ts";
 
 let rig: EngineRig;
 beforeEach(async () => {
@@ -44,7 +45,7 @@ describe("a queued task that a node goes on refusing", () => {
   });
 
   test("is woken by a run that ends there, but not as soon as it was refused", async () => {
-    await rig.join("one", { slots: 3 });
+    const node = await rig.join("one", { slots: 3 });
     const long = { timeoutMs: 7 * 24 * 3_600_000 };
     const [first, second] = [await submit("first", long), await submit("second", long)];
     const one = await submit("x");
@@ -59,10 +60,49 @@ describe("a queued task that a node goes on refusing", () => {
     await rig.settle();
     expect(rig.sent).toHaveLength(offers);
     await rig.elapse(maxRefusalRestMs);
-    expect(rig.sent).toHaveLength(offers);
+    expect(rig.sent).toHaveLength(offers + 1);
+    await refuse(one);
+    await rig.elapse(maxRefusalRestMs);
+    expect(rig.sent).toHaveLength(offers + 1);
     await rig.engine.report(second, { kind: "succeeded", attempt: 1, text: "done" });
     await rig.settle();
+    expect(rig.sent).toHaveLength(offers + 2);
+    expect(node.inFlight).toBe(1);
+  });
+
+  test("is woken by the node getting ready within its rest, and not minutes later", async () => {
+    const node = await rig.join("one", { slots: 1 });
+    const one = await submit("x");
+    for (let refusals = 0; refusals < 9; refusals += 1) {
+      await refuse(one);
+      await rig.elapse(refusalPauses.maxDelayMs);
+    }
+    await refuse(one);
+    const offers = rig.sent.length;
+    rig.registry.setNotReady(node, "its gateway starts again");
+    await rig.elapse(5_000);
+    rig.registry.setSeen(node, { slots: 1, runtimes: [readyRuntime] });
+    await rig.elapse(maxRefusalRestMs);
     expect(rig.sent).toHaveLength(offers + 1);
+  });
+
+  test("is like any other once a node has taken it", async () => {
+    const node = await rig.join("one", { slots: 1 });
+    const one = await submit("x");
+    await rig.settle();
+    const full = { type: "refuse", task: one.id, attempt: 1, reason: "full", message: "full" } as const;
+    if (node.link !== null) rig.reports.take(node, node.link, full);
+    await rig.settle();
+    await rig.elapse(refusalPauses.baseDelayMs + 50);
+    await rig.engine.report(one, { kind: "started", attempt: 2 });
+    const failure = { class: "runtime_error", kind: "overloaded", message: "", nothing_done: true } as const;
+    await rig.engine.report(one, { kind: "failed", attempt: 2, failure });
+    await submit("another");
+    await rig.elapse(1_000);
+    expect(rig.offered).toEqual(["x", "x", "another"]);
+    const decisions = rig.decisions();
+    await rig.elapse(60_000);
+    expect(rig.decisions()).toBe(decisions);
   });
 
   test("goes at once to another that joins", async () => {
