@@ -51,7 +51,7 @@ export function createOffering(options: OfferingOptions): Offering {
   }
 
   function waitForTime(one: LiveTask, notBeforeMs: number): void {
-    placement.waitForTime(one);
+    placement.waitForTime(one, notBeforeMs);
     timers.at(one, notBeforeMs, () => join(one));
     notify(one);
   }

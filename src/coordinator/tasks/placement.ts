@@ -64,8 +64,8 @@ export interface Placement extends Patience {
   ) => "no one waits" | "went" | "in line" | "others went";
   /** `forMs`: as from `waitMs`. */
   readonly wait: (one: LiveTask, decided: RouteDecision, forMs: number) => void;
-  /** It waits for its time, and counts as one of those that wait. */
-  readonly waitForTime: (one: LiveTask) => void;
+  /** It waits for its time alone, and counts as one of those that wait. */
+  readonly waitForTime: (one: LiveTask, notBeforeMs: number) => void;
   /** It waits no more; `isServed`: a node takes it. */
   readonly leave: (one: LiveTask, isServed: boolean) => void;
   /** The newest decision about what it waits for; null: it waits for no node. */
@@ -131,6 +131,12 @@ export function createPlacement(options: PlacementOptions): Placement {
     return { decision: toDecision(decided, clock.nowMs()), decidedAtMs: nowMs };
   }
 
+  function decideEarly({ task: { message } }: LiveTask, notBeforeMs: number): Decision {
+    const decision = toDecision(decider.decide(message, null, null), clock.nowMs());
+    const unblock = [{ needs: `its time, ${toIsoTime(notBeforeMs)}`, nodes: [] }];
+    return { ...decision, outcome: "waiting", unblock };
+  }
+
   function leave(one: LiveTask, isServed: boolean): void {
     cameIn(one);
     room.remove(one.id, isServed);
@@ -156,11 +162,7 @@ export function createPlacement(options: PlacementOptions): Placement {
       return explain(one, decided, place).decision;
     },
     claimPlace: allowance.claim,
-    decideEarly: (one, notBeforeMs) => {
-      const decision = toDecision(decider.decide(one.task.message, null, null), clock.nowMs());
-      const unblock = [{ needs: `its time, ${toIsoTime(notBeforeMs)}`, nodes: [] }];
-      return { ...decision, outcome: "waiting", unblock };
-    },
+    decideEarly,
     decideAgain: (one) => {
       forgetRefusals(one, room.laneOf(one.id) !== null);
       return decider.decideAgain(one);
@@ -215,9 +217,14 @@ export function createPlacement(options: PlacementOptions): Placement {
       // What refused it may take it after a wait; a queued task counts the time of that by itself.
       if (one.task.message.isSynchronous) one.passedOver.clear();
     },
-    waitForTime: (one) => {
+    waitForTime: (one, notBeforeMs) => {
       cameIn(one);
       allowance.grant(one);
+      if (room.laneOf(one.id) === null) return;
+      // The clock on the wall was set back: who waits behind it may go.
+      room.remove(one.id, false);
+      one.waitingSinceMs = null;
+      one.task = { ...one.task, decision: decideEarly(one, notBeforeMs) };
     },
     leave,
     decisionOf: (one) => room.laneOf(one.id)?.spec.decision ?? null,

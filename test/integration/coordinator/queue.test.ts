@@ -291,6 +291,25 @@ describe("a task that is not to start before a moment", () => {
     expect(rig.offered).toEqual(["a", "b", "c"]);
   });
 
+  test("waits for it again when the clock is set back, and those behind it do not wait for that", async () => {
+    await rig.join("one", { slots: 1 });
+    const busy = await submit("busy");
+    await rig.settle();
+    const notBeforeMs = rig.clock.nowMs() + 1_000;
+    const timed = await submit("timed", { notBeforeMs });
+    for (let second = 0; second < 3; second += 1) await rig.elapse(1_000);
+    await submit("behind it");
+    await rig.settle();
+    rig.clock.skipWall(-3_600_000);
+    await answer(busy);
+    await rig.settle();
+    expect(rig.offered).toEqual(["busy", "behind it"]);
+    expect(waitsFor(timed.id)).toBe(`its time, ${toIsoTime(notBeforeMs)}`);
+    rig.clock.skipWall(3_600_000);
+    await rig.elapse(2_000);
+    expect(waitsFor(timed.id)).toContain("a free slot");
+  });
+
   test("can be cancelled meanwhile", async () => {
     await rig.join("one");
     const one = await submit("x", { notBeforeMs: inMs(60_000) });
