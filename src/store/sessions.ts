@@ -7,9 +7,15 @@ export interface StoredBinding {
   readonly lastUsedAtMs: number;
 }
 
-/** Bindings are kept for 30 days after their last use, and at most 100,000 of them. */
+/** A binding is forgotten when it was not used for so long. */
+export const bindingTtlMs = 30 * 24 * 3600 * 1000;
+
+/** Beyond so many, the longest unused are forgotten. */
+export const maxBindings = 100_000;
+
+/** Bindings are kept for {@link bindingTtlMs} after their last use, and at most {@link maxBindings} of them. */
 export interface SessionStore {
-  /** All bindings, for the start. */
+  /** All bindings, the longest unused first, for the start. */
   readonly list: () => Promise<
     readonly (StoredBinding & { readonly subject: string; readonly session: string })[]
   >;

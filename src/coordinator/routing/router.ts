@@ -23,6 +23,7 @@ import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Groups } from "./groups.ts";
+import { createSessionBindings } from "./session-bindings.ts";
 
 /** Applies the pure routing of domain/routing to the mesh as it is now, and keeps what it remembers between messages. */
 export interface Router {
@@ -68,18 +69,17 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   const { registry, groups, clock, random, events, log } = options;
   const memo = createRoutingMemo();
   const cursors = new Map<RuleId, NodeId>();
-  const bindings = new Map<string, SessionBinding>();
+  const bindings = createSessionBindings();
   let rules: CompiledRules = compileRules([]);
 
   for (const { subject, session, ...binding } of await options.sessions.list()) {
-    bindings.set(bindingKey(subject, session), binding);
+    bindings.put(subject, session, binding);
   }
 
   const decide =
     (ignoresBreakers: boolean): Router["decide"] =>
     (message, excluded, waitingSinceMs) => {
-      const binding =
-        message.session === null ? null : bindings.get(bindingKey(message.subject, message.session));
+      const binding = message.session === null ? null : bindings.find(message.subject, message.session);
       const context = {
         nowMs: clock.nowMs(),
         random,
@@ -104,8 +104,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   function rememberSession(message: TaskMessage, decided: RouteDecision, nowMs: number): void {
     const node = decided.order[0];
     if (message.session === null || decided.session === null || node === undefined) return;
-    const key = bindingKey(message.subject, message.session);
-    const before = bindings.get(key);
+    const before = bindings.find(message.subject, message.session);
     if (decided.session.binding === "kept" && before?.nodeId !== node.id) return; // this message alone went elsewhere
     if (before?.nodeId === node.id && nowMs - before.lastUsedAtMs < rewriteAfterMs) return;
     const binding: SessionBinding = {
@@ -113,7 +112,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       boundAtMs: before?.nodeId === node.id ? before.boundAtMs : nowMs,
       lastUsedAtMs: nowMs,
     };
-    bindings.set(key, binding);
+    bindings.put(message.subject, message.session, binding);
     if (before !== undefined && before.nodeId !== node.id) {
       events.emit("session.moved", { session: message.session, from: before.nodeId, to: node.id });
       log.info("session moved", { session: message.session, from: before.nodeId, to: node.id });
@@ -140,9 +139,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     },
     unbind: ({ subject, session }, nodeId) => {
       if (session === null) return;
-      const key = bindingKey(subject, session);
       // What is stored stays until the conversation is bound again, which it is as soon as a node takes the message.
-      if (bindings.get(key)?.nodeId === nodeId) bindings.delete(key);
+      if (bindings.find(subject, session)?.nodeId === nodeId) bindings.remove(subject, session);
     },
     setRules: (next) => {
       rules = compileRules(next);
@@ -159,8 +157,4 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       return groups.list().find(({ name }) => name.toLowerCase() === key)?.name ?? target;
     },
   };
-}
-
-function bindingKey(subject: string, session: string): string {
-  return `${subject}\n${session}`;
 }

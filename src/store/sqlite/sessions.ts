@@ -1,14 +1,8 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Database } from "../../platform/sqlite.ts";
-import type { SessionStore } from "../sessions.ts";
+import { bindingTtlMs, maxBindings, type SessionStore } from "../sessions.ts";
 import type { Committer } from "./committer.ts";
 import { prepareSessionBindings } from "./statements/session-bindings.ts";
-
-/** A binding is forgotten when it was not used for so long. */
-const bindingTtlMs = 30 * 24 * 3600 * 1000;
-
-/** Beyond so many, the longest unused are forgotten. */
-const maxBindings = 100_000;
 
 /** Bindings are pruned when they are listed and after so many writes of them; the limits are exceeded by less. */
 const bindsPerPrune = 5_000;
