@@ -10,7 +10,7 @@ import type { LiveTask } from "./live-task.ts";
 const refusedAgainMs = 5_000;
 
 /** Between a queued task and the nodes that refused it, in a row: each further refusal is a line more on its record. */
-export const refusalPauses = { baseDelayMs: 1_000, maxDelayMs: 300_000 } as const;
+export const refusalPauses = { baseDelayMs: 1_000, maxDelayMs: 600_000 } as const;
 
 /** A change of a node lets it be asked again earlier, but not sooner after its refusal than this. */
 export const maxRefusalRestMs = 10_000;

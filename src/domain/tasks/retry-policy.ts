@@ -21,9 +21,9 @@ export const defaultRetryPolicy: RetryPolicy = {
 
 /**
  * Attempts of one task in all, those that no node took included: then it ends as `refused`. By the pauses between
- * refusals that is after half an hour at the least, and about twelve hours where nothing else happens on the node.
+ * refusals of one node that is after two and a half hours at the least, and five days where nothing else happens there.
  */
-export const maxOffers = 200;
+export const maxOffers = 1_000;
 
 /** How long a lost attempt of a task that may go on elsewhere may stay unreported before the task moves. */
 export const safeGraceMs = 500;

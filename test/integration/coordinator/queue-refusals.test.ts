@@ -31,17 +31,17 @@ describe("a queued task that a node goes on refusing", () => {
       await refuse(one);
       if (rig.clock.nowMs() - beganAtMs < 3_600_000) inFirstHour += 1;
       for (let waitedMs = 0; one.task.state === "queued" && waitedMs <= refusalPauses.maxDelayMs; ) {
-        await rig.elapse(5_000);
-        waitedMs += 5_000;
+        await rig.elapse(30_000);
+        waitedMs += 30_000;
       }
     }
-    expect(inFirstHour).toBeLessThan(40);
+    expect(inFirstHour).toBeLessThan(20);
     expect(one.task).toMatchObject({
       state: "failed",
       failure: { class: "refused", message: expect.stringContaining(`${maxOffers} times`) },
     });
     expect((await rig.stored(one.id))?.attempts).toHaveLength(maxOffers);
-    expect(rig.clock.nowMs() - beganAtMs).toBeGreaterThan(8 * 3_600_000);
+    expect(rig.clock.nowMs() - beganAtMs).toBeGreaterThan(4 * 24 * 3_600_000);
   });
 
   test("is woken by a run that ends there, but not as soon as it was refused", async () => {
