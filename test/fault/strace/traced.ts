@@ -41,15 +41,21 @@ export const canAttach = (): boolean =>
   ]);
 
 /** From now until it is disposed of, every write of the process to files that it has open at the paths fails. */
-export async function failWrites(
-  pid: number,
-  paths: readonly string[],
-  errno: string,
+export const failWrites = (pid: number, paths: readonly string[], errno: string): Promise<AsyncDisposable> =>
+  failCalls("pwrite64", { pid, paths, errno });
+
+/** The same of everything that brings what was written to the disk. */
+export const failFlushes = (pid: number, paths: readonly string[], errno: string): Promise<AsyncDisposable> =>
+  failCalls("fsync,fdatasync", { pid, paths, errno });
+
+async function failCalls(
+  calls: string,
+  { pid, paths, errno }: { readonly pid: number; readonly paths: readonly string[]; readonly errno: string },
 ): Promise<AsyncDisposable> {
   const tracer = Bun.spawn(
     [
       ...["strace", "-f", "-p", String(pid), "-o", "/dev/null", ...paths.flatMap((path) => ["-P", path])],
-      ...["-e", "trace=pwrite64", "-e", `inject=pwrite64:error=${errno}`],
+      ...["-e", `trace=${calls}`, "-e", `inject=${calls}:error=${errno}`],
     ],
     { stdin: "ignore", stdout: "ignore", stderr: "pipe" },
   );
