@@ -13,13 +13,21 @@ const endWaitMs = 1_000;
 /**
  * Makes sure that a run does nothing more, also not after the next start of the gateway, which takes interrupted work
  * up again by itself. The session of a single task may be reset for that; a conversation never is.
+ * @param signal what is under way is finished then, and nothing more is asked of the gateway
  * @returns whether that is certain
  */
-export async function fenceAttempt(access: GatewayAccess, attempt: RuntimeAttempt): Promise<boolean> {
+export async function fenceAttempt(
+  access: GatewayAccess,
+  attempt: RuntimeAttempt,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const { connection, clock } = access;
-  if ((await waitConnected(connection, { clock, withinMs: connectWaitMs })) === null) return false;
+  const wait = { clock, withinMs: connectWaitMs, ...(signal === undefined ? {} : { signal }) };
+  if ((await waitConnected(connection, wait)) === null) return false;
   const sessionKey = toSessionKey(attempt);
   const found = await findRun(connection, sessionKey, attempt.key);
+  const isBrokenOff = () => signal?.aborted === true;
+  if (isBrokenOff()) return false;
   switch (found?.kind) {
     case undefined:
       return false;
@@ -39,7 +47,8 @@ export async function fenceAttempt(access: GatewayAccess, attempt: RuntimeAttemp
     case "dropped":
       break;
   }
-  return attempt.session === null && (await resetSession(access, sessionKey));
+  if (attempt.session !== null || isBrokenOff()) return false;
+  return resetSession(access, sessionKey);
 }
 
 /** @returns whether the run has ended, now or before */

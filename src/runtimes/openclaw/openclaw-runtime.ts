@@ -60,7 +60,11 @@ export function createOpenclawRuntime(options: OpenclawOptions): Runtime {
   const access = createGatewayAccess({ ...options, log });
   const { connection } = access;
   const running = new Set<StopSignal>();
-  const lateFences = createLateFences(access);
+  const lateFences = createLateFences({
+    connection,
+    fence: (attempt, signal) => fenceAttempt(access, attempt, signal),
+    log,
+  });
   let stopSweep: (() => void) | null = null;
   let isClosed = false;
 
@@ -75,10 +79,10 @@ export function createOpenclawRuntime(options: OpenclawOptions): Runtime {
     work: (how: { readonly control: RunControl; readonly stop: StopSignal }) => Promise<T>,
   ): Promise<T> => {
     begin();
-    lateFences.forget(attempt);
     const stop = createStopSignal(clock, control.signal, attempt.timeoutMs);
     running.add(stop);
     try {
+      await stop.orStopped(lateFences.forget(attempt));
       const outcome = await work({ control, stop });
       if (isGivenUp(outcome, stop)) lateFences.owe(attempt);
       return outcome;
