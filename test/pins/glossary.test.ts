@@ -27,6 +27,12 @@ describe("docs/glossary.md", () => {
     expect(foundation.filter((word) => !words.includes(word))).toEqual([]);
   });
 
+  test("has the words of the queue and of the laboratory", () => {
+    const words = rows.map(({ word }) => word);
+    const queue = ["queued task", "parked", "waiting room", "lane", "dead letter", "circuit breaker"];
+    expect([...queue, "laboratory", "fault", "ledger"].filter((word) => !words.includes(word))).toEqual([]);
+  });
+
   test("has each word once, in either language", () => {
     const twice = (values: readonly string[]) => values.filter((value, at) => values.indexOf(value) !== at);
     expect(twice(rows.map(({ word }) => word))).toEqual([]);
