@@ -17,7 +17,7 @@ const filterFlagTexts = {
   source: "Who asked; telegram:* for all that begin so",
   session: "Conversation",
   label: "Label, key=value; may be repeated",
-  class: "Failure classes, joined by commas, such as outcome_unknown,timeout",
+  class: "Failure classes or kinds, joined by commas, such as outcome_unknown,bad_request",
   since: "Accepted since: 10m, 2h, 1d ago, or 2026-11-22T16:00:00Z",
   until: "Accepted before: 10m, 2h, 1d ago, or 2026-11-22T16:00:00Z",
 };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { Requirements } from "./capability.ts";
-import { Failure, FailureClass } from "./failure.ts";
+import { Failure, FailureClass, RuntimeErrorKind } from "./failure.ts";
 import { AttemptNumber, NodeId, TaskId } from "./ids.ts";
 import { Moment } from "./iso-time.ts";
 import { Effects, Priority, RetryCause } from "./message.ts";
@@ -138,8 +138,8 @@ export const TaskFilter = z.strictObject({
   session: z.string().min(1).max(256).optional(),
   /** `key=value`; several joined by commas have to hold all. */
   label: z.string().min(3).max(1024).optional(),
-  /** Failure classes, joined by commas. */
-  class: listOf(FailureClass.options).optional(),
+  /** Failure classes, joined by commas; a kind of `runtime_error` stands for the failures of that kind. */
+  class: listOf([...FailureClass.options, ...RuntimeErrorKind.options]).optional(),
   /** Accepted at or after this moment. */
   since: Moment.optional(),
   /** Accepted before this moment. */

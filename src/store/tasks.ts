@@ -1,5 +1,5 @@
 import type { Attempt, Task, TaskChange } from "../domain/tasks/task.ts";
-import type { Failure, FailureClass } from "../protocol/failure.ts";
+import type { Failure, FailureClass, RuntimeErrorKind } from "../protocol/failure.ts";
 import type { AttemptNumber, NodeId, TaskId } from "../protocol/ids.ts";
 import type { Effects } from "../protocol/message.ts";
 import type { Labels } from "../protocol/rule.ts";
@@ -30,7 +30,9 @@ export interface TaskQuery {
   readonly session: string | null;
   /** All of them, with these values; empty: any. */
   readonly labels: Labels;
+  /** The failure is of one of these classes, or of one of these kinds. */
   readonly failureClasses: readonly FailureClass[] | null;
+  readonly failureKinds: readonly RuntimeErrorKind[] | null;
   /** Epoch: accepted at or after. */
   readonly sinceMs: number | null;
   /** Epoch: accepted before. */

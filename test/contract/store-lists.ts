@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Task } from "../../src/domain/tasks/task.ts";
 import { systemIds } from "../../src/platform/ids.ts";
-import { FailureClass } from "../../src/protocol/failure.ts";
+import { FailureClass, RuntimeErrorKind } from "../../src/protocol/failure.ts";
 import type { TaskId } from "../../src/protocol/ids.ts";
 import { contentPreviewLength, TaskState } from "../../src/protocol/task.ts";
 import { maxScannedRows, type TaskListing, type TaskOutline, type TaskQuery } from "../../src/store/tasks.ts";
@@ -18,6 +18,7 @@ const targets = ["mac-nodes", "linux-gpu"] as const;
 const labelKeys = ["team", "a.b", 'quo"te', "$", "红", "back\\slash", "li\nne"] as const;
 const labelValues = ["红", "blue", ""] as const;
 const classes = FailureClass.options;
+const kinds = RuntimeErrorKind.options;
 
 const labels = fc.dictionary(fc.constantFrom(...labelKeys), fc.constantFrom(...labelValues), { maxKeys: 3 });
 const orNull = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { freq: 3 });
@@ -28,7 +29,12 @@ const someTask: fc.Arbitrary<Task> = fc
   .record({
     state: fc.constantFrom(...TaskState.options, "failed" as const, "failed" as const),
     nodeId: orNull(fc.constantFrom(...nodeIds)),
-    failureClass: orNull(fc.constantFrom(...classes)),
+    failure: orNull(
+      fc.oneof(
+        fc.record({ class: fc.constantFrom(...classes) }),
+        fc.record({ class: fc.constant("runtime_error" as const), kind: fc.constantFrom(...kinds) }),
+      ),
+    ),
     isDiscarded: fc.boolean(),
     message: fc.record({
       subject: fc.constantFrom(...subjects),
@@ -44,12 +50,12 @@ const someTask: fc.Arbitrary<Task> = fc
       createdAtMs: fc.integer({ min: sampleTimeMs, max: sampleTimeMs + 10 }),
     }),
   })
-  .map(({ state, nodeId, failureClass, isDiscarded, message }) =>
+  .map(({ state, nodeId, failure, isDiscarded, message }) =>
     createSampleTask(
       {
         state,
         nodeId,
-        failure: failureClass === null ? null : { class: failureClass, message: "no" },
+        failure: failure === null ? null : { ...failure, message: "no" },
         attempts: nodeId === null ? [] : [createSampleAttempt(nodeId)],
       },
       { ...message, session: isDiscarded ? "discarded" : message.session },
@@ -67,6 +73,7 @@ const query: fc.Arbitrary<TaskQuery> = fc.record({
   session: rarely(fc.constantFrom(...sessions, "discarded")),
   labels: fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, labels),
   failureClasses: rarely(fc.subarray([...classes])),
+  failureKinds: rarely(fc.subarray([...kinds])),
   sinceMs: rarely(fc.integer({ min: sampleTimeMs, max: sampleTimeMs + 10 })),
   untilMs: rarely(fc.integer({ min: sampleTimeMs, max: sampleTimeMs + 10 })),
   isDeadLetter: rarely(fc.boolean()),

@@ -1,6 +1,6 @@
 import { fromIsoTime } from "../../platform/clock.ts";
 import { issueLines, MeshError } from "../../protocol/errors.ts";
-import { FailureClass } from "../../protocol/failure.ts";
+import { FailureClass, RuntimeErrorKind } from "../../protocol/failure.ts";
 import { NodeId, TaskId } from "../../protocol/ids.ts";
 import { type Labels, MessageLabels } from "../../protocol/rule.ts";
 import { type TaskFilter, TaskState } from "../../protocol/task.ts";
@@ -76,14 +76,23 @@ export function createTaskFilters({ registry, groups }: TaskFilterOptions): Task
         source: filter.source === undefined ? null : sourceOf(filter.source),
         session: filter.session ?? null,
         labels: filter.label === undefined ? {} : labelsOf(filter.label),
-        failureClasses:
-          filter.class === undefined ? null : words(filter.class).map((word) => FailureClass.parse(word)),
+        ...failuresOf(filter),
         sinceMs: filter.since === undefined ? null : fromIsoTime(filter.since),
         untilMs: filter.until === undefined ? null : fromIsoTime(filter.until),
         isDeadLetter: filter.dead_letter === undefined ? null : filter.dead_letter === "true",
       };
       return { query, fits };
     },
+  };
+}
+
+/** A word that is no class is a kind of `runtime_error`. */
+function failuresOf(filter: TaskFilter): Pick<TaskQuery, "failureClasses" | "failureKinds"> {
+  if (filter.class === undefined) return { failureClasses: null, failureKinds: null };
+  const given = words(filter.class);
+  return {
+    failureClasses: FailureClass.options.filter((option) => given.includes(option)),
+    failureKinds: RuntimeErrorKind.options.filter((option) => given.includes(option)),
   };
 }
 

@@ -14,6 +14,7 @@ export const anyTask: TaskQuery = {
   session: null,
   labels: {},
   failureClasses: null,
+  failureKinds: null,
   sinceMs: null,
   untilMs: null,
   isDeadLetter: null,
@@ -60,6 +61,10 @@ export function matchQuery(query: TaskQuery, task: Task): boolean {
     (query.nodeIds === null && query.target === null) ||
     (query.nodeIds !== null && isAmong(query.nodeIds, task.nodeId)) ||
     (query.target !== null && message.target === query.target);
+  const isFailed =
+    (query.failureClasses === null && query.failureKinds === null) ||
+    (query.failureClasses !== null && isAmong(query.failureClasses, task.failure?.class)) ||
+    (query.failureKinds !== null && isAmong(query.failureKinds, task.failure?.kind));
   return (
     (query.subject === null || message.subject === query.subject) &&
     isAmong(query.states, task.state) &&
@@ -68,7 +73,7 @@ export function matchQuery(query: TaskQuery, task: Task): boolean {
       (source.isPrefix ? message.source.startsWith(source.text) : message.source === source.text)) &&
     (query.session === null || message.session === query.session) &&
     Object.entries(query.labels).every(([key, value]) => message.labels[key] === value) &&
-    isAmong(query.failureClasses, task.failure?.class) &&
+    isFailed &&
     (query.sinceMs === null || message.createdAtMs >= query.sinceMs) &&
     (query.untilMs === null || message.createdAtMs < query.untilMs) &&
     (query.isDeadLetter === null || isDeadLetter(task) === query.isDeadLetter)

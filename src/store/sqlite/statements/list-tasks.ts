@@ -24,7 +24,9 @@ const filters = `
   and ($labels is null or not exists (
     select 1 from json_each($labels) wanted where not exists (
       select 1 from json_each(tasks.labels) label where label.key = wanted.key and label.value = wanted.value)))
-  and ($classes is null or failure ->> '$.class' in (select value from json_each($classes)))
+  and (($classes is null and $kinds is null)
+    or failure ->> '$.class' in (select value from json_each($classes))
+    or failure ->> '$.kind' in (select value from json_each($kinds)))
   and ($sinceMs is null or created_at_ms >= $sinceMs)
   and ($untilMs is null or created_at_ms < $untilMs)
   and ($isDeadLetter is null
@@ -44,6 +46,7 @@ function toBindings(query: TaskQuery): Bindings {
     session: query.session,
     labels: Object.keys(labels).length === 0 ? null : JSON.stringify(labels),
     classes: toList(query.failureClasses),
+    kinds: toList(query.failureKinds),
     sinceMs: query.sinceMs,
     untilMs: query.untilMs,
     isDeadLetter: isDeadLetter === null ? null : Number(isDeadLetter),
