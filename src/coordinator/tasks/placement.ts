@@ -1,11 +1,12 @@
 import { unavailability } from "../../domain/routing/candidates.ts";
-import { type RouteDecision, toDecision, unblockText } from "../../domain/routing/index.ts";
+import { type RouteDecision, toDecision } from "../../domain/routing/index.ts";
 import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
 import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import { type Failure, maxFailureLength } from "../../protocol/failure.ts";
 import type { NodeId, TaskId } from "../../protocol/ids.ts";
+import { unblockText } from "../../protocol/unblock-text.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";

@@ -1,7 +1,7 @@
-import { unblockText } from "../../domain/routing/index.ts";
 import type { Attempt, Task } from "../../domain/tasks/task.ts";
 import { fromIsoTime, toIsoTime } from "../../platform/clock.ts";
 import type { AttemptInfo, RetryInfo, TaskInfo, TaskSummary } from "../../protocol/task.ts";
+import { unblockText } from "../../protocol/unblock-text.ts";
 import type { TaskOutline } from "../../store/tasks.ts";
 import { toTimeline } from "./timeline.ts";
 

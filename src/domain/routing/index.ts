@@ -1,6 +1,5 @@
 export { type CompiledRules, compileRules } from "./compile-rules.ts";
 export { decideRoute, type RoutingContext } from "./decide-route.ts";
-export { unblockText } from "./decision-text.ts";
 export { groupNamesOf } from "./groups.ts";
 export type { MeshSnapshot, NodeView } from "./mesh-snapshot.ts";
 export type { RouteDecision } from "./route-decision.ts";

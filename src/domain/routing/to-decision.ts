@@ -1,9 +1,9 @@
 import { type Decision, maxNamedNodes, type RefusalReason } from "../../protocol/decision.ts";
 import { toIsoTime } from "../../protocol/iso-time.ts";
+import { anyNode } from "../../protocol/unblock-text.ts";
 import { couldServe, free, full, reasonOf, standingFor } from "./candidates.ts";
 import { missingNeeds, type NodeNeeds, needTexts } from "./capable.ts";
 import type { CompiledRule } from "./compile-rules.ts";
-import { anyNode } from "./decision-text.ts";
 import { meetsInferred } from "./infer-requirements.ts";
 import type { Place } from "./mesh-index.ts";
 import type { RouteDecision, RouteEvidence } from "./route-decision.ts";

@@ -1,5 +1,5 @@
-import type { Decision, RefusalReason } from "../../protocol/decision.ts";
-import { fromIsoTime } from "../../protocol/iso-time.ts";
+import type { Decision, RefusalReason } from "./decision.ts";
+import { fromIsoTime } from "./iso-time.ts";
 
 const reasonTexts: Readonly<Record<RefusalReason, string>> = {
   offline: "offline",

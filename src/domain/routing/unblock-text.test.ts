@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { durationText, unblockText } from "../../protocol/unblock-text.ts";
 import { decideRoute, type RoutingContext } from "./decide-route.ts";
-import { durationText, unblockText } from "./decision-text.ts";
 import { contextOf, fixtureNowMs, meshOf, messageOf, nodeIdOf, nodeOf, rulesOf } from "./mesh-fixture.ts";
 import type { NodeView } from "./mesh-snapshot.ts";
 import { toDecision } from "./to-decision.ts";
