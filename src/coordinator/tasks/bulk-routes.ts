@@ -28,16 +28,13 @@ export function createBulkRoutes({
         narrow: (query) => withinStates(query, ["queued", "running"]),
         // A run that was told to end may take a while: it would be found again and again.
         concerns: ({ cancelRequestedAtMs }) => cancelRequestedAtMs === null,
-        apply: async (id) => {
-          await actions.cancel(id, call.principal);
-          return {};
-        },
+        apply: async (id) => ({ state: (await actions.cancel(id, call.principal)).state }),
       }),
     retryTasks: (call) =>
       inBulk(call, {
         narrow: toRetryQuery,
         concerns: ({ retriedAs, discardedAtMs }) => retriedAs === null && discardedAtMs === null,
-        apply: async (id) => ({ retriedAs: (await actions.retry(id, {}, call.principal)).message.id }),
+        apply: async (id) => ({ retried_as: (await actions.retry(id, {}, call.principal)).message.id }),
       }),
     discardTasks: (call) =>
       inBulk(call, {

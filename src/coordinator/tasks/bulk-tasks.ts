@@ -16,7 +16,7 @@ export interface BulkAction {
   readonly narrow: (query: TaskQuery) => TaskQuery;
   readonly concerns: (task: TaskOutline) => boolean;
   /** Does it to one. Its failure is listed and does not keep the others from theirs. */
-  readonly apply: (id: TaskId) => Promise<{ readonly retriedAs?: TaskId }>;
+  readonly apply: (id: TaskId) => Promise<Omit<BulkAnswer["done"][number], "id">>;
 }
 
 export interface BulkCall {
@@ -63,8 +63,7 @@ export function createBulkTasks({ store, filters, log }: BulkOptions) {
       try {
         // Each would wait in its turn for what the store does not do.
         if (isStoreAway) throw notTried(id);
-        const { retriedAs } = await action.apply(id);
-        done.push(retriedAs === undefined ? { id } : { id, retried_as: retriedAs });
+        done.push({ id, ...(await action.apply(id)) });
       } catch (error) {
         if (error instanceof MeshError && error.code === "STORE_UNAVAILABLE") isStoreAway = true;
         const { code, error: text } = toErrorBody(error, call.requestId, log).body;

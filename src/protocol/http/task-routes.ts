@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Decision } from "../decision.ts";
 import { TaskId } from "../ids.ts";
 import { RetryEdit, TaskInput } from "../message.ts";
-import { maxBulkTasks, maxTaskPage, TaskFilter, TaskInfo, TaskPage } from "../task.ts";
+import { maxBulkTasks, maxTaskPage, TaskFilter, TaskInfo, TaskPage, TaskState } from "../task.ts";
 import { apiPrefix, route } from "./route.ts";
 
 /** Which tasks a bulk call is about: named ones, or at most so many that a filter finds, oldest first. */
@@ -16,8 +16,8 @@ export type BulkInput = z.infer<typeof BulkInput>;
 export const BulkAnswer = z.object({
   /** How many were looked at; with a filter and as many as its limit, call again. */
   matched: z.int(),
-  /** `retried_as`: the task that runs it again. */
-  done: z.array(z.object({ id: TaskId, retried_as: TaskId.optional() })),
+  /** `state`: that of a cancelled task then; a run ends later. `retried_as`: the task that runs it again. */
+  done: z.array(z.object({ id: TaskId, state: TaskState.optional(), retried_as: TaskId.optional() })),
   failed: z.array(z.object({ id: TaskId, code: z.string(), error: z.string() })),
 });
 export type BulkAnswer = z.infer<typeof BulkAnswer>;

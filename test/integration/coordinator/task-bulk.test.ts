@@ -80,7 +80,7 @@ describe("a bulk call", () => {
     const { attempt } = await node.nextOffer("running");
     node.started({ task: running.id, attempt });
     const { body } = await bulk("cancel", { filter: { source: "cancelled" } });
-    expect(body).toEqual({ matched: 1, done: [{ id: running.id }], failed: [] });
+    expect(body).toEqual({ matched: 1, done: [{ id: running.id, state: "running" }], failed: [] });
     await node.next("cancel", (frame) => frame.task === running.id);
     // One that was asked to end already is not asked again.
     expect((await bulk("cancel", { filter: { source: "cancelled" } })).body.matched).toBe(0);
@@ -89,7 +89,11 @@ describe("a bulk call", () => {
     expect((await task(running.id)).state).toBe("cancelled");
     expect((await task(over)).state).toBe("succeeded");
     const again = await bulk("cancel", { ids: [running.id, over] });
-    expect(again.body).toEqual({ matched: 2, done: [{ id: running.id }, { id: over }], failed: [] });
+    const done = [
+      { id: running.id, state: "cancelled" },
+      { id: over, state: "succeeded" },
+    ];
+    expect(again.body).toEqual({ matched: 2, done, failed: [] });
   });
 
   test("takes 300 tasks at once", async () => {
