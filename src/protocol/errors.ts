@@ -101,7 +101,7 @@ export const errorCatalogue = {
   MESSAGE_EXPIRED: {
     status: 410,
     exit: 1,
-    hint: "No node took it in time. Send it again with a later expires_at, or see what it waited for in its decision.",
+    hint: "Send it again with a later expires_at. Its history tells what it waited for, and whether it was tried.",
   },
   // this process and its surroundings
   COORDINATOR_UNREACHABLE: {

@@ -125,7 +125,9 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   function findTarget(target: string): MeshNode | null {
     const node = registry.find(target);
     if (node === null && !groups.has(target))
-      throw new MeshError("NODE_NOT_FOUND", `node "${target}" not found, and no group of this name`);
+      throw new MeshError("NODE_NOT_FOUND", `node "${target}" not found, and no group of this name`, {
+        hint: "List them with: claw-mesh nodes and claw-mesh group list",
+      });
     return groups.has(target) ? null : node;
   }
 
