@@ -11,6 +11,7 @@ import { type Offering, stageOf } from "./offering.ts";
 import type { Placement } from "./placement.ts";
 import { endedTask } from "./repeats.ts";
 import type { TaskTimers } from "./task-timers.ts";
+import { outlivesClient } from "./task-writer.ts";
 
 interface AcceptanceOptions {
   readonly store: TaskStore;
@@ -101,10 +102,8 @@ export function createAcceptance(options: AcceptanceOptions): (message: TaskMess
 
 /** @returns the task that already has the message's key, or null when the new one was stored */
 async function commit(store: TaskStore, task: Task): Promise<Task | null> {
-  const { retryOf, isSynchronous, idempotencyKey } = task.message;
-  if (retryOf === null) {
-    return store.accept(task, isSynchronous && idempotencyKey === null ? "process" : "full");
-  }
+  const { retryOf } = task.message;
+  if (retryOf === null) return store.accept(task, outlivesClient(task.message) ? "full" : "process");
   const refusal = await store.acceptRetry(task);
   switch (refusal) {
     case null:

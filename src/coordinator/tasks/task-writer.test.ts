@@ -1,20 +1,74 @@
 import { expect, test } from "bun:test";
 import { createManualClock } from "../../../test/support/manual-clock.ts";
-import type { TaskChange } from "../../domain/tasks/task.ts";
+import { defaultRetryPolicy } from "../../domain/tasks/retry-policy.ts";
+import type { TaskChange, TaskMessage } from "../../domain/tasks/task.ts";
+import { queued } from "../../domain/tasks/task-fixture.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createDeadlines, resolutionMs } from "../../platform/deadlines.ts";
 import { type Log, silentLog } from "../../platform/log.ts";
 import { MeshError } from "../../protocol/errors.ts";
-import type { TaskId } from "../../protocol/ids.ts";
+import type { NodeId, TaskId } from "../../protocol/ids.ts";
 import type { Durability } from "../../store/store.ts";
 import { StoreClosedError } from "../../store/store-closed.ts";
 import { createTaskWriter, firstRetryMs, maxRetryMs, tellAgainMs } from "./task-writer.ts";
 
-test.each<[string, TaskChange, Durability]>([
-  ["a cancelled task is on the disk before anybody is told", { state: "cancelled", endedAtMs: 1 }, "full"],
-  ["a cancel that the node has yet to follow need not be", { cancelRequestedAtMs: 1 }, "process"],
-  ["an outcome need not be: the node keeps it until it is", { state: "succeeded", endedAtMs: 1 }, "process"],
-])("%s", async (_what, change, durability) => {
+const opened: TaskChange = {
+  state: "running",
+  attempts: [
+    {
+      number: 1,
+      nodeId: "node_1" as NodeId,
+      nodeName: "n1",
+      state: "offered",
+      offeredAtMs: 1,
+      startedAtMs: null,
+      endedAtMs: null,
+      failure: null,
+      isLateResult: false,
+    },
+  ],
+};
+const unsafeQueued = queued({ effects: "unsafe", isSynchronous: false }).message;
+const unsafeWaited = queued({ effects: "unsafe", isSynchronous: true, idempotencyKey: null }).message;
+
+test.each<[string, TaskMessage, TaskChange, Durability]>([
+  ["an offer that may not be made twice is on the disk first", unsafeQueued, opened, "full"],
+  [
+    "so is one of a safe task that is not repeated after a loss",
+    {
+      ...queued({ effects: "safe", isSynchronous: false }).message,
+      retry: { ...defaultRetryPolicy, on: new Set() },
+    },
+    opened,
+    "full",
+  ],
+  [
+    "so is one of a synchronous message with a key",
+    { ...unsafeWaited, idempotencyKey: "key" },
+    opened,
+    "full",
+  ],
+  ["one of a message that ends with its client need not be", unsafeWaited, opened, "process"],
+  ["one that may be made twice need not be", { ...unsafeQueued, effects: "safe" }, opened, "process"],
+  [
+    "a cancelled task is on the disk before anybody is told",
+    unsafeWaited,
+    { state: "cancelled", endedAtMs: 1 },
+    "full",
+  ],
+  [
+    "a cancel that the node has yet to follow need not be",
+    unsafeQueued,
+    { cancelRequestedAtMs: 1 },
+    "process",
+  ],
+  [
+    "an outcome need not be: the node keeps it until it is",
+    unsafeQueued,
+    { state: "succeeded", endedAtMs: 1 },
+    "process",
+  ],
+])("%s", async (_what, message, change, durability) => {
   const seen: Durability[] = [];
   const store = {
     change: async (_id: TaskId, _fence: unknown, _change: TaskChange, asked: Durability) => {
@@ -23,7 +77,7 @@ test.each<[string, TaskChange, Durability]>([
     },
   };
   const writer = createTaskWriter(store, createDeadlines(systemClock), silentLog);
-  await writer.write("task_1" as TaskId, { fence: { attempt: 0 }, change }, () => undefined);
+  await writer.write("task_1" as TaskId, { message, fence: { attempt: 0 }, change }, () => undefined);
   expect(seen).toEqual([durability]);
 });
 
@@ -47,7 +101,7 @@ function open(error: Error, failures: number) {
   const writer = createTaskWriter(store, createDeadlines(clock), log);
   let delays = 0;
   const write = () =>
-    writer.write(id, { fence: { attempt: 1 }, change: { state: "succeeded" } }, () => {
+    writer.write(id, { message: unsafeQueued, fence: { attempt: 1 }, change: { state: "succeeded" } }, () => {
       delays += 1;
     });
   /** Lets time go by, and what follows from it. */
@@ -104,7 +158,7 @@ test("a full commit whose flush failed counts as stored when the next try finds 
   const log: Log = { ...silentLog, error: (text) => logged.push(text) };
   const writer = createTaskWriter(store, createDeadlines(clock), log);
   const change = { state: "cancelled", endedAtMs: 1 } as const;
-  const written = writer.write(id, { fence: { attempt: 0 }, change }, () => undefined);
+  const written = writer.write(id, { message: unsafeQueued, fence: { attempt: 0 }, change }, () => undefined);
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
   clock.advance(2 * firstRetryMs);
   await written;

@@ -1,4 +1,5 @@
-import type { TaskChange } from "../../domain/tasks/task.ts";
+import { mayRunAgain } from "../../domain/tasks/retry-policy.ts";
+import type { TaskChange, TaskMessage } from "../../domain/tasks/task.ts";
 import type { Deadlines } from "../../platform/deadlines.ts";
 import type { Log } from "../../platform/log.ts";
 import { MeshError } from "../../protocol/errors.ts";
@@ -15,6 +16,8 @@ export const maxRetryMs = 4_000;
 export const tellAgainMs = 60_000;
 
 interface TaskStep {
+  /** Of the task; how much its record has to survive depends on it. */
+  readonly message: TaskMessage;
   readonly fence: TaskFence;
   readonly change: TaskChange;
 }
@@ -46,7 +49,7 @@ export function createTaskWriter(
 
   async function commit(id: TaskId, step: TaskStep, onDelayed: () => void): Promise<void> {
     if (givenUp.has(id)) throw givenUp.get(id);
-    const durability = durabilityOf(step.change);
+    const durability = durabilityOf(step);
     let pauseMs = firstRetryMs;
     let untoldMs = tellAgainMs;
     for (let tries = 1; ; tries += 1) {
@@ -102,7 +105,20 @@ function isPassing(error: unknown): boolean {
   );
 }
 
-/** Who cancels is answered after the commit: a task that was told to be cancelled must not run after a power cut. */
-function durabilityOf({ state }: TaskChange): Durability {
-  return state === "cancelled" ? "full" : "process";
+/**
+ * Who cancels is answered after the commit: a task that was told to be cancelled must not run after a power cut. Nor may an
+ * offer be forgotten of a task that goes on after a restart and must not run twice: it would be made again elsewhere.
+ */
+function durabilityOf({ message, change }: TaskStep): Durability {
+  if (change.state === "cancelled") return "full";
+  const isOffer = change.attempts?.some((attempt) => attempt.state === "offered") === true;
+  return isOffer && outlivesClient(message) && !mayRunAgain(message) ? "full" : "process";
+}
+
+/** Whether it goes on after a restart: a synchronous message without a key is cancelled then, its client is gone. */
+export function outlivesClient({
+  isSynchronous,
+  idempotencyKey,
+}: Pick<TaskMessage, "isSynchronous" | "idempotencyKey">): boolean {
+  return !isSynchronous || idempotencyKey !== null;
 }

@@ -84,7 +84,8 @@ export function createTransitions(options: TransitionOptions): Transitions {
         return true;
       }
       const ended = currentAttempt(one.task) === null ? closeAttempt(one, event) : null;
-      await writer.write(one.id, { fence, change: step.change }, () => {
+      const { message } = one.task;
+      await writer.write(one.id, { message, fence, change: step.change }, () => {
         // Those who wait for the end are told at once: what was done was done. A cancel is no promise before it is on record.
         const { state } = one.task;
         if (isTerminal(state) && state !== "cancelled") one.ended.resolve(one.task);
