@@ -1,6 +1,7 @@
 import { MeshError } from "../protocol/errors.ts";
 import type { CliContext } from "./context.ts";
 import type { TimeFlags } from "./message-input.ts";
+import { shellWord } from "./shell-word.ts";
 
 /** How the same message is sent again without being done twice. */
 export interface Repeat {
@@ -31,8 +32,4 @@ export function toRepeat(context: CliContext, { key, notBefore, expiresAt }: Rep
     throw new MeshError("USAGE", keyWithTimes, { hint: keyWithTimesHint(timeFlags) });
   }
   return { key, keyFlag: `--key ${shellWord(key)}`, timeFlags };
-}
-
-function shellWord(text: string): string {
-  return /^[\w.:/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,13 +1,14 @@
 import { basename, dirname } from "node:path";
 import { toNodeName } from "../../config/initial-config.ts";
 import type { ConfigFlag, LoadedConfig } from "../../config/load-config.ts";
-import { defaultPort, type RuntimeChoice } from "../../config/schema.ts";
+import type { RuntimeChoice } from "../../config/schema.ts";
 import type { RunningCoordinator } from "../../coordinator/index.ts";
 import type { RunningNodeAgent } from "../../node/index.ts";
 import { waitAtMost } from "../../platform/bounded-wait.ts";
 import { createLog, type Log } from "../../platform/log.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeInfo } from "../../protocol/node.ts";
+import { clientFlags, localUrl } from "../client-flags.ts";
 import { loadCliConfig } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
@@ -139,13 +140,6 @@ async function startLocalNode(
   return null;
 }
 
-/** How this machine reaches its own coordinator. */
-function localUrl(host: string, port: number): string {
-  if (host === "0.0.0.0" || host === "localhost") return `http://127.0.0.1:${port}`;
-  if (host === "::") return `http://[::1]:${port}`;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-
 interface Running {
   readonly config: LoadedConfig;
   readonly coordinator: RunningCoordinator;
@@ -175,7 +169,9 @@ async function announce(context: CliContext, parts: Running): Promise<void> {
     "",
     ...pathLines(context),
     texts.up.tryNext,
-    ...texts.up.next(clientFlags(parts)).map((command) => `  ${paint("cyan", command)}`),
+    ...texts.up
+      .next(clientFlags({ config: parts.config, port: coordinator.port, home: context.home }))
+      .map((command) => `  ${paint("cyan", command)}`),
     "",
     paint("dim", texts.up.stop),
     "",
@@ -188,14 +184,6 @@ function pathLines({ texts, env, programFile, stdout }: CliContext): readonly st
   const isProgram = basename(programFile) === "claw-mesh";
   if (!isProgram || Bun.which("claw-mesh", { PATH: env.PATH ?? "" }) !== null) return [];
   return [texts.up.pathFirst, `  ${createPaint(stdout)("cyan", texts.up.path(dirname(programFile)))}`, ""];
-}
-
-/** What a command on this machine has to be told when neither the default nor the configuration leads it here. */
-function clientFlags({ config, coordinator }: Running): string {
-  const isFound = coordinator.port === defaultPort || config.originOf("coordinator.port").kind === "file";
-  return isFound && coordinator.port === config.value.coordinator.port
-    ? ""
-    : ` --coordinator http://127.0.0.1:${coordinator.port}`;
 }
 
 function localRuntime(context: CliContext, local: RunningNodeAgent): string {

@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ConfigFlag, loadConfig } from "../config/load-config.ts";
+import { clientFlags } from "./client-flags.ts";
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "claw-mesh-flags-"));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+interface Start {
+  readonly file?: string;
+  readonly yaml?: string;
+  readonly flags?: readonly ConfigFlag[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly port?: number;
+}
+
+const otherPort = "coordinator:\n  port: 9555\n";
+
+describe("the commands of another terminal", () => {
+  async function flagsOf({
+    file,
+    yaml = otherPort,
+    flags = [],
+    env = {},
+    port = 9180,
+  }: Start): Promise<string> {
+    const home = join(directory, "home");
+    const path = file === undefined ? null : join(directory, file);
+    if (path !== null) await Bun.write(path, yaml);
+    await mkdir(home, { recursive: true });
+    const configPath = file?.startsWith("home") === true ? null : path;
+    const systemDir = join(directory, "etc");
+    const config = await loadConfig({ flags, env, cwd: home, home, configPath, systemDir });
+    return clientFlags({ config, port, home }).replaceAll(directory, "");
+  }
+  const flag = (path: string, value: unknown) => ({ path, flag: "--x", value });
+
+  test.each<readonly [string, Start, string]>([
+    ["need nothing where all is as usual", {}, ""],
+    [
+      "name the file that another one does not read",
+      { file: "mine/cfg.yaml", port: 9555 },
+      " --config /mine/cfg.yaml",
+    ],
+    [
+      "name no port that the file leaves as it is",
+      { file: "mine/cfg.yaml", yaml: "coordinator:\n  token: t0ken\n" },
+      " --config /mine/cfg.yaml",
+    ],
+    [
+      "quote its name for the shell",
+      { file: "my files/cfg.yaml", port: 9555 },
+      " --config '/my files/cfg.yaml'",
+    ],
+    ["leave out a file that is read anyway", { file: "home/.claw-mesh/claw-mesh.yaml", port: 9555 }, ""],
+    [
+      "name the port of a flag",
+      { flags: [flag("coordinator.port", 0)], port: 40_001 },
+      " --coordinator http://127.0.0.1:40001",
+    ],
+    [
+      "name the port of a flag beside the file",
+      { file: "mine/cfg.yaml", flags: [flag("coordinator.port", 9180)] },
+      " --config /mine/cfg.yaml --coordinator http://127.0.0.1:9180",
+    ],
+    [
+      "name the port of a variable",
+      { env: { CLAW_MESH_COORDINATOR_PORT: "9777" }, port: 9777 },
+      " --coordinator http://127.0.0.1:9777",
+    ],
+    [
+      "name an address other than that of this machine",
+      { flags: [flag("coordinator.host", "10.0.0.7")] },
+      " --coordinator http://10.0.0.7:9180",
+    ],
+    [
+      "read the token where only this run looks",
+      { flags: [flag("coordinator.data_dir", "/srv/mesh")] },
+      ' --token "$(cat /srv/mesh/token)"',
+    ],
+    ["never show a token", { flags: [flag("coordinator.token", "s3cret")] }, " --token <token>"],
+  ])("%s", async (_, start, flags) => {
+    expect(await flagsOf(start)).toBe(flags);
+  });
+});

@@ -1,0 +1,50 @@
+import { dirname, join } from "node:path";
+import type { LoadedConfig } from "../config/load-config.ts";
+import { defaultPort } from "../config/schema.ts";
+import { defaultDataDir, tokenPath } from "../platform/paths.ts";
+import { shellWord } from "./shell-word.ts";
+
+interface ClientFlagsOptions {
+  readonly config: LoadedConfig;
+  /** The port that was listened on. */
+  readonly port: number;
+  readonly home: string;
+}
+
+/**
+ * What a command in another terminal of this machine, in another directory maybe, has to be told to reach this
+ * coordinator, with a space before each flag; empty when it finds everything by itself. No secret is among it.
+ */
+export function clientFlags({ config, port, home }: ClientFlagsOptions): string {
+  const { coordinator } = config.value;
+  const originOf = (name: "port" | "token" | "data_dir") => config.originOf(`coordinator.${name}`).kind;
+  const isOfThisRun = (name: "port" | "token" | "data_dir") =>
+    originOf(name) === "flag" || originOf(name) === "environment";
+  const url = localUrl(coordinator.host, port);
+  // What a command takes that is told nothing; a flag of this run may have hidden a port of the file.
+  const isExpected = isOfThisRun("port")
+    ? port === defaultPort && config.file === null
+    : port === coordinator.port;
+  return [
+    ...(config.file === null || isUsualPlace(config.file, home)
+      ? []
+      : [` --config ${shellWord(config.file)}`]),
+    ...(isExpected && url === `http://127.0.0.1:${port}` ? [] : [` --coordinator ${url}`]),
+    ...(originOf("token") === "flag" ? [" --token <token>"] : []),
+    ...(coordinator.token === null && isOfThisRun("data_dir")
+      ? [` --token "$(cat ${shellWord(tokenPath(config.dataDir))})"`]
+      : []),
+  ].join("");
+}
+
+/** Read wherever a command is started; a new terminal is at home. */
+function isUsualPlace(file: string, home: string): boolean {
+  return [home, defaultDataDir({}, home), join("/", "etc", "claw-mesh")].includes(dirname(file));
+}
+
+/** How this machine reaches its own coordinator. */
+export function localUrl(host: string, port: number): string {
+  if (host === "0.0.0.0" || host === "localhost") return `http://127.0.0.1:${port}`;
+  if (host === "::") return `http://[::1]:${port}`;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
