@@ -79,6 +79,8 @@ interface Notes {
   isDiskFull: boolean;
   isDamaged: boolean;
   onChanged: () => void;
+  /** Calls to the store of tasks that have not been answered: some wait for the disk in a thread of their own. */
+  storing: number;
 }
 
 const taskEvents = [
@@ -106,11 +108,15 @@ export async function createEngineRig(): Promise<EngineRig> {
     isDiskFull: false,
     isDamaged: false,
     onChanged: () => undefined,
+    storing: 0,
   };
   let parts: Parts = await launch(file, clock, notes);
 
   const settle = async () => {
-    for (let turn = 0; turn < 5; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let quiet = 0; quiet < 5; ) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      quiet = notes.storing === 0 ? quiet + 1 : 0;
+    }
   };
   const message = (more: Partial<TaskMessage> = {}): TaskMessage => ({
     id: systemIds.task(),
@@ -274,7 +280,10 @@ async function launch(file: string, clock: ManualClock, notes: Notes) {
 function watched(tasks: TaskStore, notes: Notes): TaskStore {
   const failing = async <T>(write: () => Promise<T>): Promise<T> => {
     if (notes.isDiskFull) throw new MeshError("STORE_UNAVAILABLE", "the disk is full");
-    return write();
+    notes.storing += 1;
+    return write().finally(() => {
+      notes.storing -= 1;
+    });
   };
   return {
     ...tasks,

@@ -18,7 +18,7 @@ import type { TaskStore } from "../../store/tasks.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { LinkToNode, MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
-import { type LiveTask, notify } from "../tasks/live-task.ts";
+import { type LiveTask, latestTask, notify } from "../tasks/live-task.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
 import type { AckQueue } from "./ack-queue.ts";
 
@@ -57,7 +57,7 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
 
   function take(node: MeshNode, link: LinkToNode, frame: AttemptFrame): void {
     const live = engine.find(frame.task);
-    const current = live === null ? null : currentAttempt(live.task);
+    const current = live === null ? null : currentAttempt(latestTask(live));
     if (live === null || current === null || current.number !== frame.attempt || current.nodeId !== node.id) {
       if (isOutcome(frame)) {
         takeLate(node, link, frame).catch((error: unknown) => {
@@ -159,7 +159,7 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     // What the node is told to forget has to be on record: the first report of this outcome may still wait for the disk.
     await engine.settled(frame.task);
     const live = engine.find(frame.task);
-    const task = live?.task ?? (await store.get(frame.task));
+    const task = (live === null ? null : latestTask(live)) ?? (await store.get(frame.task));
     const attempt = task?.attempts.find((one) => one.number === frame.attempt && one.nodeId === node.id);
     if (task === null || attempt === undefined) {
       link.send({ type: "ack", task: frame.task, attempt: frame.attempt, unknown: true });

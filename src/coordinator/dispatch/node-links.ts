@@ -19,7 +19,7 @@ import type { Principal } from "../auth/principal.ts";
 import { nextDrainOrder } from "../nodes/drain-order.ts";
 import type { LinkToNode, MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
-import type { LiveTask } from "../tasks/live-task.ts";
+import { type LiveTask, latestTask } from "../tasks/live-task.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
 import type { AttemptReports } from "./attempt-reports.ts";
 
@@ -87,7 +87,7 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
     node.hasRecovering = recovering.length > 0;
     const away = new Set(recovering.map(({ task, attempt }) => toAttemptKey(task, attempt)));
     for (const live of engine.onNode(node.id)) {
-      const attempt = currentAttempt(live.task);
+      const attempt = currentAttempt(latestTask(live));
       if (attempt !== null) engine.setRecovering(live, away.has(toAttemptKey(live.id, attempt.number)));
     }
   }
@@ -172,7 +172,7 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
       beat_ms: beatIntervalMs(registry.nodes.length),
       backoff_cap_ms: registry.nodes.length <= smallMeshNodes ? smallBackoffCapMs : largeBackoffCapMs,
       resume: held.flatMap((live) => {
-        const attempt = currentAttempt(live.task);
+        const attempt = currentAttempt(latestTask(live));
         return attempt === null
           ? []
           : [{ task: live.id, attempt: attempt.number, offset: live.preview.length() }];
@@ -205,7 +205,7 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
   /** The task whose current attempt this is, on this node. */
   function findCurrent(node: MeshNode, { task, attempt }: AttemptRef): LiveTask | null {
     const live = engine.find(task);
-    const current = live === null ? null : currentAttempt(live.task);
+    const current = live === null ? null : currentAttempt(latestTask(live));
     return current?.number === attempt && current.nodeId === node.id ? live : null;
   }
 
@@ -221,7 +221,7 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
     const isGoneForGood = node.record.isRemoved;
     const unwritten = new Set(unsent.flatMap((frame) => (frame.type === "offer" ? [frame.task] : [])));
     for (const live of engine.onNode(node.id)) {
-      const attempt = currentAttempt(live.task);
+      const attempt = currentAttempt(latestTask(live));
       if (attempt === null) continue;
       if (unwritten.has(live.id)) {
         const reason = "The link to the node closed before the message was written to it.";

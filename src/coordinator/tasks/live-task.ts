@@ -14,7 +14,10 @@ export interface TaskTimes {
 /** A task that has not ended, and what this process knows of it beyond the record. Only the task engine changes it. */
 export interface LiveTask {
   readonly id: TaskId;
+  /** What may be told of it. */
   task: Task;
+  /** Its end as it was decided here, until that is on record: `task` shows it only then. null: there is none. */
+  ending: Task | null;
   /** Where the current attempt holds a slot. */
   node: MeshNode | null;
   /** Under which node it is found; kept by tasks-by-node.ts. */
@@ -69,6 +72,7 @@ export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
   return {
     id: task.message.id,
     task,
+    ending: null,
     node: null,
     placedOn: null,
     passedOver: new Set(),
@@ -94,6 +98,11 @@ export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
     forgetExpiry: nothingToForget,
     forgetTimer: nothingToForget,
   };
+}
+
+/** With an end that is not on record yet: for what happens to it next, not for telling anybody. */
+export function latestTask(live: LiveTask): Task {
+  return live.ending ?? live.task;
 }
 
 export function setTimer(live: LiveTask, forget: () => void): void {

@@ -3,7 +3,7 @@ import { currentAttempt, isTerminal, type TaskEvent } from "../../domain/tasks/t
 import type { Clock } from "../../platform/clock.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { AttemptSender } from "./attempt-sender.ts";
-import { type LiveTask, notify } from "./live-task.ts";
+import { type LiveTask, latestTask, notify } from "./live-task.ts";
 import type { Placement } from "./placement.ts";
 import type { TaskTimers } from "./task-timers.ts";
 
@@ -41,7 +41,8 @@ export function createOffering(options: OfferingOptions): Offering {
   const { placement, sender, timers, events, clock, report } = options;
 
   function route(one: LiveTask): void {
-    if (isTerminal(one.task.state) || currentAttempt(one.task) !== null) return;
+    const latest = latestTask(one);
+    if (isTerminal(latest.state) || currentAttempt(latest) !== null) return;
     const { message } = one.task;
     if (options.isStopping() && !message.isSynchronous) return;
     const stage = stageOf(message, clock.nowMs());
@@ -94,7 +95,7 @@ export function createOffering(options: OfferingOptions): Offering {
   }
 
   function sendOffer(one: LiveTask): void {
-    const attempt = currentAttempt(one.task);
+    const attempt = currentAttempt(latestTask(one));
     if (attempt === null) return;
     one.times.offeredMs = clock.monotonicMs();
     timers.bound(one);

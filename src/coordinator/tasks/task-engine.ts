@@ -13,7 +13,7 @@ import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
 import { createAcceptance } from "./acceptance.ts";
 import type { AttemptSender } from "./attempt-sender.ts";
-import type { LiveTask } from "./live-task.ts";
+import { type LiveTask, latestTask } from "./live-task.ts";
 import { createOffering } from "./offering.ts";
 import { createPlacement } from "./placement.ts";
 import { createRepeatGuard } from "./repeats.ts";
@@ -26,7 +26,8 @@ import { createTransitions } from "./transitions.ts";
 /**
  * The life of every message of this coordinator: accept, decide, offer, record. The transitions themselves are in
  * domain/tasks/task-machine.ts; the engine commits each before anything that depends on it leaves the process: an offer,
- * an answer, an event. Who looks at a task may see a transition whose commit is still on its way.
+ * an answer, an event, the sight of an end that was decided here. Who looks at a task may see any other transition whose
+ * commit is still on its way.
  *
  * acceptance.ts takes messages in, offering.ts brings them to nodes or lets them wait, transitions.ts records what becomes
  * of them, taken-up-task.ts goes on with what a former process left.
@@ -123,6 +124,12 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     return one;
   }
 
+  async function settled(id: TaskId): Promise<void> {
+    await writer.settled(id);
+    const one = live.get(id);
+    if (one !== undefined && one.ending !== null) await one.ended.promise;
+  }
+
   /** A fault in one task keeps the others that wait from nothing. */
   function onMayGo(id: TaskId): void {
     const one = live.get(id);
@@ -180,12 +187,12 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     cancel: async (one) => {
       await report(one, { kind: "cancel_requested" });
       // It changes nothing when the end, or another cancel, came first: but that may be on its way to the store still.
-      await writer.settled(one.id);
+      await settled(one.id);
     },
     report,
-    settled: writer.settled,
+    settled,
     resume: (one) => {
-      const attempt = currentAttempt(one.task);
+      const attempt = currentAttempt(latestTask(one));
       if (attempt === null) return;
       if (one.task.cancelRequestedAtMs !== null) transitions.stopRun(one, attempt.number, "cancelled");
       else one.forgetTimer();
@@ -193,7 +200,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       if (attempt.state === "offered") void report(one, { kind: "started", attempt: attempt.number });
     },
     setRecovering: (one, isRecovering) => {
-      const attempt = currentAttempt(one.task);
+      const attempt = currentAttempt(latestTask(one));
       if (attempt === null || one.isRecovering === isRecovering) return;
       one.isRecovering = isRecovering;
       if (one.task.cancelRequestedAtMs !== null) return;
@@ -202,7 +209,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     },
     onNode: (nodeId) =>
       [...byNode.on(nodeId)].filter((one) => {
-        const attempt = currentAttempt(one.task);
+        const attempt = currentAttempt(latestTask(one));
         return attempt?.nodeId === nodeId && attempt.number === one.writtenAttempt;
       }),
     recover: async () => {

@@ -1,4 +1,5 @@
 import { graceMs } from "../../domain/tasks/retry-policy.ts";
+import type { Task } from "../../domain/tasks/task.ts";
 import {
   applyChange,
   currentAttempt,
@@ -15,7 +16,7 @@ import type { CancelFrame } from "../../protocol/link/v1/frames.ts";
 import type { MeshEventEmitter, MeshEvents } from "../events/mesh-events.ts";
 import type { Router } from "../routing/router.ts";
 import type { AttemptSender } from "./attempt-sender.ts";
-import { type LiveTask, notify } from "./live-task.ts";
+import { type LiveTask, latestTask, notify } from "./live-task.ts";
 import { passOver } from "./pass-over.ts";
 import type { Placement } from "./placement.ts";
 import type { TaskTimers } from "./task-timers.ts";
@@ -57,6 +58,15 @@ interface TransitionOptions {
   readonly onPaused: () => void;
 }
 
+/**
+ * Whether an end may be told while the store cannot commit it: what a node has done was done, and its journal keeps it. What
+ * is decided here is nothing before it is on record; nor is a cancel, whoever confirmed it.
+ */
+function isToldAtOnce({ kind }: TaskEvent, { state }: Task): boolean {
+  const isReported = kind === "succeeded" || kind === "failed" || kind === "lost" || kind === "refused";
+  return isReported && state !== "cancelled";
+}
+
 export function createTransitions(options: TransitionOptions): Transitions {
   const { writer, sender, placement, timers, events, clock, random, log, route } = options;
 
@@ -65,37 +75,44 @@ export function createTransitions(options: TransitionOptions): Transitions {
       return await take(one, event);
     } catch (error) {
       log.error("a task could not take an event", { task: one.id, event: event.kind, error });
+      // Who waits for an end that never gets on record waits in vain.
+      if (one.ending !== null) one.ended.reject(error);
       return false;
     }
   }
 
   async function take(one: LiveTask, event: TaskEvent): Promise<boolean> {
-    const step = nextTaskState(one.task, event, { nowMs: clock.nowMs(), random: random.next() });
+    const before = latestTask(one);
+    const step = nextTaskState(before, event, { nowMs: clock.nowMs(), random: random.next() });
     if (step.next.kind === "late") return false;
     if (step.change !== null) {
-      const fence = { attempt: one.task.attempts.at(-1)?.number ?? 0 };
-      one.task = applyChange(one.task, step.change);
+      const { change } = step;
+      const fence = { attempt: before.attempts.at(-1)?.number ?? 0 };
+      const after = applyChange(before, change);
+      const isHidden = isTerminal(after.state) && !isToldAtOnce(event, after);
+      if (isHidden) one.ending = after;
+      else one.task = after;
       // Whoever waits behind it must not wait for its commit, too.
-      if (isTerminal(one.task.state)) placement.leave(one, false);
+      if (isTerminal(after.state)) placement.leave(one, false);
       if (event.kind === "started") {
         one.fullRefusals = 0;
         // Known to the node's journal; it becomes durable here together with the outcome.
         notify(one);
         return true;
       }
-      const ended = currentAttempt(one.task) === null ? closeAttempt(one, event) : null;
-      const { message } = one.task;
-      await writer.write(one.id, { message, fence, change: step.change }, () => {
-        // Those who wait for the end are told at once: what was done was done. A cancel is no promise before it is on record.
-        const { state } = one.task;
-        if (isTerminal(state) && state !== "cancelled") one.ended.resolve(one.task);
+      const ended = currentAttempt(after) === null ? closeAttempt(one, event) : null;
+      await writer.write(one.id, { message: after.message, fence, change }, () => {
+        if (isTerminal(after.state) && !isHidden) one.ended.resolve(after);
       });
+      if (isHidden) {
+        one.task = applyChange(one.task, change);
+        one.ending = null;
+      }
       if (ended !== null) events.emit("attempt.ended", ended);
-      if (step.change.cancelRequestedAtMs !== undefined)
-        events.emit("task.cancel_requested", { taskId: one.id });
+      if (change.cancelRequestedAtMs !== undefined) events.emit("task.cancel_requested", { taskId: one.id });
     }
     if (step.change?.endedAtMs !== undefined) end(one, step.next);
-    else if (!isTerminal(one.task.state)) follow(one, step.next, event);
+    else if (!isTerminal(latestTask(one).state)) follow(one, step.next, event);
     return true;
   }
 
@@ -113,7 +130,7 @@ export function createTransitions(options: TransitionOptions): Transitions {
     else one.preview.clear();
     one.answerParts = [];
     one.answerLength = 0;
-    const attempt = one.task.attempts.at(-1);
+    const attempt = latestTask(one).attempts.at(-1);
     if (attempt === undefined || one.node === null) return null;
     const { number, nodeId, failure } = attempt;
     return { taskId: one.id, attempt: number, nodeId, failure };
@@ -158,7 +175,7 @@ export function createTransitions(options: TransitionOptions): Transitions {
 
   function moveWhenPossible(one: LiveTask, attempt: AttemptNumber): void {
     timers.in(one, graceMs(one.task), () => {
-      if (!one.isRecovering || currentAttempt(one.task)?.number !== attempt) return;
+      if (!one.isRecovering || currentAttempt(latestTask(one))?.number !== attempt) return;
       if (placement.hasOther(one)) void report(one, { kind: "grace_ended", attempt });
       else moveWhenPossible(one, attempt);
     });
