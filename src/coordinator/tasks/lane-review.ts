@@ -8,6 +8,9 @@ import type { Lane, WaitingRoom } from "./waiting-room.ts";
 /** How long tasks that wait are decided again in one turn of the event loop. */
 const sliceMs = 3;
 
+/** Lanes that one question about a review looks at. */
+const maxLookedAt = 200;
+
 /** Decides again for tasks that wait: of each lane its first one; when that cannot go, no other of the lane can. */
 export interface LaneReview {
   /** The first tasks of the lanes go as long as they can and `mayGoOn` says so. At once, in the order of their turns. */
@@ -17,6 +20,8 @@ export interface LaneReview {
   /** Every task of the lanes is decided again by itself. */
   readonly reviewTasks: (lanes: Iterable<Lane>) => void;
   readonly isUnderWay: () => boolean;
+  /** Whether one of those that are still to be decided may be in such a lane; yes when the lanes are too many to be looked at. */
+  readonly isUnderWayFor: (test: (lane: Lane) => boolean) => boolean;
 }
 
 interface ReviewOptions {
@@ -108,6 +113,15 @@ export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): L
     return pending.size() > 0 || pendingTasks.size > 0;
   }
 
+  function isUnderWayFor(test: (lane: Lane) => boolean): boolean {
+    let looked = 0;
+    for (const lane of pendingTasks.size > 0 ? room.lanes() : pendingTurns.keys()) {
+      looked += 1;
+      if (looked > maxLookedAt || test(lane)) return true;
+    }
+    return false;
+  }
+
   function arm(): void {
     if (isArmed) return;
     isArmed = true;
@@ -142,5 +156,6 @@ export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): L
       if (!isArmed) run();
     },
     isUnderWay,
+    isUnderWayFor,
   };
 }

@@ -1,5 +1,5 @@
 import { unavailability } from "../../domain/routing/candidates.ts";
-import { type RouteDecision, toDecision } from "../../domain/routing/index.ts";
+import { type NodeView, type RouteDecision, toDecision } from "../../domain/routing/index.ts";
 import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
 import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
@@ -96,8 +96,16 @@ export function createPlacement(options: PlacementOptions): Placement {
 
   watchMesh({ ...options, room, review });
 
-  function isContended(node: { readonly id: NodeId } | undefined): boolean {
-    return node !== undefined && (comingIn > 0 || room.isAwaited(node.id) || review.isUnderWay());
+  /** Others may want the node who were there before. */
+  function isContended(node: NodeView): boolean {
+    return comingIn > 0 || room.isAwaited(node.id) || isReviewedFor(node);
+  }
+
+  /** Whether those that are just being decided again could want it. */
+  function isReviewedFor(node: NodeView): boolean {
+    return review.isUnderWayFor(
+      ({ spec: { nodeIds, wants } }) => nodeIds.includes(node.id) || router.mayServe(node, wants),
+    );
   }
 
   function cameIn(one: LiveTask): void {
@@ -148,10 +156,11 @@ export function createPlacement(options: PlacementOptions): Placement {
   return {
     decideFirst: (one) => {
       const decided = decider.decide(one.task.message, null, null);
-      const isBehind = decided.outcome === "assigned" && isContended(decided.order[0]);
+      const [best] = decided.order;
+      const isBehind = decided.outcome === "assigned" && best !== undefined && isContended(best);
       const mustWait = isBehind || waitMs(one, decided) !== null;
       if (mustWait) {
-        allowance.claim(one);
+        allowance.claim(one, { isBehind });
         one.comingIn = isBehind ? "behind" : "unserved";
         if (!isBehind) comingIn += 1;
       }
@@ -162,7 +171,7 @@ export function createPlacement(options: PlacementOptions): Placement {
       const place = toLanePlace(one, decided, { nodeIds: awaitedNodes(one, decided), forMs });
       return explain(one, decided, place).decision;
     },
-    claimPlace: allowance.claim,
+    claimPlace: (one) => allowance.claim(one),
     decideEarly,
     decideAgain: (one) => {
       forgetRefusals(one, room.laneOf(one.id) !== null);
@@ -200,9 +209,10 @@ export function createPlacement(options: PlacementOptions): Placement {
     forgetRefusals,
     lineUp: (one, decided) => {
       cameIn(one);
-      const best = decided.order[0];
-      const isAwaited = best !== undefined && room.isAwaited(best.id);
-      if (best === undefined || !(isAwaited || review.isUnderWay())) return "no one waits";
+      const [best] = decided.order;
+      if (best === undefined) return "no one waits";
+      const isAwaited = room.isAwaited(best.id);
+      if (!(isAwaited || isReviewedFor(best))) return "no one waits";
       put(one, decided, { nodeIds: [best.id], forMs: Number.POSITIVE_INFINITY });
       const node = registry.find(best.id);
       if (isAwaited && node !== null) serveNode(node, { room, review, isRefused: true });

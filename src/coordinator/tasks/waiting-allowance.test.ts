@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createSampleTask } from "../../../test/support/store/sample-tasks.ts";
 import type { TaskMessage } from "../../domain/tasks/task.ts";
 import { createLiveTask } from "./live-task.ts";
-import { createWaitingAllowance, maxWaiting, maxWaitingLength } from "./waiting-allowance.ts";
+import { createWaitingAllowance, maxWaiting, maxWaitingLength, shareBehind } from "./waiting-allowance.ts";
 
 const mi = 1024 * 1024;
 const one = (message: Partial<TaskMessage> = {}) => createLiveTask(createSampleTask({}, message), 0);
@@ -22,6 +22,18 @@ describe("the messages that wait", () => {
     const allowance = createWaitingAllowance();
     for (let count = 0; count < maxWaiting; count += 1) allowance.claim(one());
     expect(() => allowance.claim(one())).toThrow("10000 messages wait already: no more may.");
+  });
+
+  test("leave some room to those that a node is free for, and that is limited, too", () => {
+    const allowance = createWaitingAllowance();
+    for (let count = 0; count < maxWaiting; count += 1) allowance.claim(one());
+    const behind = { isBehind: true };
+    for (let count = 0; count < maxWaiting * shareBehind; count += 1) allowance.claim(one(), behind);
+    expect(() => allowance.claim(one(), behind)).toThrow("messages wait already");
+    const long = fillUpTo(10);
+    const message = one({ content: "x".repeat(11) });
+    expect(() => long.claim(message)).toThrow("have more than 256 Mi");
+    long.claim(message, behind);
   });
 
   test.each<[string, Partial<TaskMessage>]>([

@@ -8,11 +8,17 @@ export const maxWaiting = 10_000;
 /** Characters of all messages that wait, with their labels and all, at most; they are held in memory. */
 export const maxWaitingLength = 256 * 1024 * 1024;
 
+/**
+ * What a message for which a node is free may take beyond both limits, while it lets those go that were there before: else
+ * a crowd that waits for something quite different would keep it out.
+ */
+export const shareBehind = 0.1;
+
 /** Counts the messages that wait, and those that will when their commit is done. */
 export interface WaitingAllowance {
   readonly size: () => number;
-  /** For a new message. Throws QUEUE_FULL. */
-  readonly claim: (one: LiveTask) => void;
+  /** For a new message. `isBehind`: a node is free for it, and others go first. Throws QUEUE_FULL. */
+  readonly claim: (one: LiveTask, how?: { readonly isBehind: boolean }) => void;
   /** For one that was accepted long ago: it is not turned away, whatever the limit says. Without effect on one that has a place. */
   readonly grant: (one: LiveTask) => void;
   /** Without effect on one that has no place. */
@@ -23,11 +29,12 @@ export function createWaitingAllowance(): WaitingAllowance {
   let count = 0;
   let length = 0;
 
-  function assertRoom(message: TaskMessage): void {
-    if (count >= maxWaiting) {
+  function assertRoom(message: TaskMessage, isBehind: boolean): void {
+    const factor = isBehind ? 1 + shareBehind : 1;
+    if (count >= maxWaiting * factor) {
       throw new MeshError("QUEUE_FULL", `${count} messages wait already: no more may.`);
     }
-    if (length + lengthOf(message) > maxWaitingLength) {
+    if (length + lengthOf(message) > maxWaitingLength * factor) {
       const inMi = (characters: number) => Math.floor(characters / (1024 * 1024));
       throw new MeshError(
         "QUEUE_FULL",
@@ -45,8 +52,8 @@ export function createWaitingAllowance(): WaitingAllowance {
 
   return {
     size: () => count,
-    claim: (one) => {
-      assertRoom(one.task.message);
+    claim: (one, how) => {
+      assertRoom(one.task.message, how?.isBehind === true);
       grant(one);
     },
     grant,

@@ -626,6 +626,22 @@ describe("many that wait", () => {
   );
 });
 
+test("a crowd that is decided again keeps no message from a node that none of it could want", async () => {
+  await rig.join("free", { slots: 4 });
+  const crowd: Promise<LiveTask>[] = [];
+  for (let count = 0; count < maxWaiting; count += 1) {
+    crowd.push(submit(`mac ${count}`, { requires: { os: "darwin" } }));
+    if (count % 1_000 === 999) await Promise.all(crowd);
+  }
+  await Promise.all(crowd);
+  const stall = rig.stallAtDecision(1);
+  stall.start();
+  await rig.rules.add({ match: { wildcard: true }, target: "free", strategy: "least-busy" });
+  const one = await rig.engine.submit(rig.message({ content: "linux" }));
+  stall.stop();
+  expect(one.task.state).toBe("running");
+}, 30_000);
+
 describe("a circuit breaker that is open", () => {
   const open = async (name: string) => {
     const node = await rig.join(name);
