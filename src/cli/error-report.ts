@@ -1,11 +1,20 @@
+import { z } from "zod";
 import type { Catalogue } from "../locale/index.ts";
 import type { Output } from "../platform/terminal.ts";
 import { Decision } from "../protocol/decision.ts";
 import { errorCatalogue, MeshError } from "../protocol/errors.ts";
+import { TaskId } from "../protocol/ids.ts";
 import { toJsonText } from "./print.ts";
 import { renderDecision } from "./render/decision.ts";
 import { createPaint } from "./render/paint.ts";
 import { toSafeText } from "./render/safe-text.ts";
+
+/** What the coordinator says about a message that came to no answer. */
+const MessageDetails = z.object({
+  message_id: TaskId,
+  node_id: z.string().optional(),
+  node_name: z.string().optional(),
+});
 
 interface ReportOptions {
   readonly texts: Catalogue;
@@ -46,6 +55,9 @@ function toErrorText(error: MeshError, { texts, output }: ReportOptions): string
   const paint = createPaint(output);
   const requestId = error.details?.request_id;
   const lines = [`${paint("red", texts.errors.prefix)} ${toSafeText(error.message)}`];
+  const about = MessageDetails.safeParse(error.details);
+  if (about.success)
+    lines.push(toSafeText(texts.errors.aboutMessage(about.data.message_id, nodeOf(about.data))));
   const decision = Decision.safeParse(error.details?.decision);
   if (decision.success) lines.push(renderDecision(decision.data, texts, output).trimEnd());
   // The reasons stand above already.
@@ -55,4 +67,10 @@ function toErrorText(error: MeshError, { texts, output }: ReportOptions): string
   if (error.code === "INTERNAL" && typeof requestId === "string")
     lines.push(texts.errors.requestId(requestId));
   return lines.join("\n");
+}
+
+/** null: it reached none. */
+function nodeOf({ node_id, node_name }: z.infer<typeof MessageDetails>): string | null {
+  if (node_id === undefined) return null;
+  return node_name === undefined ? node_id : `${node_name} (${node_id})`;
 }

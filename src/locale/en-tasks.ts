@@ -74,7 +74,7 @@ export const taskTexts = {
   bulkGoOn: (repeat: RepeatWords) => `${sayAgain(repeat)}: those that were queued are not queued twice.`,
   bulkQueued: (count: number) => `${plural(count, "task", "tasks")} queued`,
 
-  waiting: (what: string, seconds: number) => `waiting for ${what}, ${seconds} s`,
+  waiting: (what: string, seconds: number) => `waiting ${seconds} s for ${what}`,
   aNode: "a node",
   waitsNote: (what: string) => `Waiting for ${what}`,
   pickingUp: "connection lost; picking the task up again",

@@ -40,6 +40,8 @@ export const en = {
   errors: {
     prefix: "Error:",
     hint: "Hint:",
+    aboutMessage: (id: string, node: string | null) =>
+      `Message ${id}${node === null ? "" : ` on node ${node}`}; all about it: claw-mesh task show ${id}`,
     requestId: (id: string) => `request ${id}`,
     unexpected: (message: string) => `unexpected fault: ${message}`,
     loading: (message: string) => `cannot load the command: ${message}`,
@@ -114,7 +116,8 @@ export const en = {
     noMessage: "there is no message",
     noMessageHint: "Give it as an argument or on standard input: echo hello | claw-mesh send --auto",
     messageTooLong: (limit: number) => `the message is longer than ${limit} characters`,
-    routed: (messageId: string, nodeId: string) => `Message ${messageId} routed to node ${nodeId}`,
+    routed: (messageId: string, nodeId: string, nodeName: string) =>
+      `Message ${messageId} routed to node ${nodeId} (${nodeName})`,
     response: "Response:",
     restarted: "the answer starts again",
     waiting: (node: string | null, seconds: number) =>
@@ -142,6 +145,9 @@ export const en = {
     ruleText: (position: number, text: string, target: string | null) =>
       `#${position} ${text}${target === null ? "" : ` → ${target}`}`,
     noRule: "none applied; all nodes were considered",
+    passedOver: (position: number, text: string) =>
+      `#${position} ${text} applied, and had no node that could take it`,
+    allNodes: "all nodes were considered",
     target: "Asked for:",
     strategy: "Strategy:",
     session: "Session:",

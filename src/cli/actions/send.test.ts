@@ -44,7 +44,7 @@ describe("send", () => {
     bench.handle((_, reply) => reply.events([chunk(0, "Hello"), twoLines]));
     const { exitCode, stdout } = await bench.run(["send", "--auto", "hi"]);
     expect(exitCode).toBe(0);
-    expect(stdout).toBe(`Message ${taskId} routed to node ${nodeId}\nResponse: Hello\nthere\n`);
+    expect(stdout).toBe(`Message ${taskId} routed to node ${nodeId} (mac-mini)\nResponse: Hello\nthere\n`);
   });
 
   test("sends what the flags say, with a key, and takes the message from standard input", async () => {
@@ -106,7 +106,7 @@ describe("send", () => {
     });
     expect(stdout).toContain("Response: Hello\nthere");
     expect(seen.some((text) => text === "Hel")).toBe(true);
-    expect(stdout).toContain(`Message ${taskId} routed to node ${nodeId}\n`);
+    expect(stdout).toContain(`Message ${taskId} routed to node ${nodeId} (mac-mini)\n`);
   });
 
   test("picks a message up again by its key when the connection is lost", async () => {

@@ -25,6 +25,27 @@ const impatientClock: Clock = {
     systemClock.after(delayMs === quietMs ? 20 : delayMs, callback, options),
 };
 
+const waitingDecision = {
+  decided_at: "2026-11-22T15:59:58.000Z",
+  outcome: "waiting",
+  rule: null,
+  passed_over: [],
+  strategy: "least-busy",
+  target: "mac-mini",
+  session: null,
+  declared: {},
+  inferred: [],
+  candidate_count: 0,
+  ranking: [],
+  refused: { counts: {}, named: [] },
+  unblock: [
+    {
+      needs: "the target mac-mini",
+      nodes: [{ node_id: nodeId, name: "mac-mini", reason: "offline", since: "2026-11-22T15:59:58.000Z" }],
+    },
+  ],
+};
+
 describe("task watch", () => {
   const chunk = (offset: number, text: string) => ({ event: "chunk", data: { attempt: 1, offset, text } });
 
@@ -38,12 +59,25 @@ describe("task watch", () => {
     });
     const { exitCode, stdout, stderr } = await bench.run(["task", "watch", taskId]);
     expect(exitCode).toBe(0);
-    expect(stdout).toBe(`Message ${taskId} routed to node ${nodeId}\nResponse: Done\n`);
+    expect(stdout).toBe(`Message ${taskId} routed to node ${nodeId} (mac-mini)\nResponse: Done\n`);
     expect(
       bench.requestsTo(`/tasks/${taskId}/stream`).map(({ headers }) => headers["last-event-id"]),
     ).toEqual([undefined, "7"]);
     expect(stderr).toContain("Waiting for a node with os=darwin");
     expect(stderr).toContain("connection lost");
+  });
+
+  test("tells a reason once, however long it lasts", async () => {
+    const waiting = {
+      event: "decision",
+      data: { message_id: taskId, attempt: 0, decision: waitingDecision },
+    };
+    bench.handle((request, reply) => {
+      if (request.path.endsWith("/stream")) reply.events([waiting, { event: "result", data: routeAnswer }]);
+      else reply.json(taskInfo({ waiting_for: "the target mac-mini, offline for 1 s" }));
+    });
+    const { stderr } = await bench.run(["task", "watch", taskId]);
+    expect(stderr).toBe("Waiting for the target mac-mini, offline for 1 s\n");
   });
 
   test("waits for what comes in the way while it reconnects to pass", async () => {
@@ -94,6 +128,41 @@ describe("task watch", () => {
     });
     const { exitCode, stdout } = await bench.run(["task", "watch", taskId], { clock: impatientClock });
     expect([exitCode, stdout]).toEqual([0, expect.stringContaining("Response: Done")]);
+  });
+
+  test.each([false, true])("waits for nothing when the task has ended (terminal: %p)", async (isTerminal) => {
+    bench.handle((request, reply) => {
+      if (!request.path.endsWith("/stream"))
+        return reply.json(taskInfo({ state: "expired", waiting_for: null }));
+      reply.events(
+        [{ event: "decision", data: { message_id: taskId, attempt: 0, decision: waitingDecision } }],
+        { staysOpen: true },
+      );
+      // Longer than a line of progress takes to appear.
+      const error = { error: "expired", code: "MESSAGE_EXPIRED", hint: "h", request_id: "r" };
+      setTimeout(() => reply.events([{ event: "error", data: error }]), 700);
+    });
+    const { exitCode, stdout, stderr } = await bench.run(["task", "watch", taskId], { isTerminal });
+    expect(exitCode).toBe(1);
+    expect(`${stdout}${stderr}`).not.toMatch(/waiting/i);
+  });
+
+  test("names the task and its node when there is no answer", async () => {
+    const details = { message_id: taskId, node_id: nodeId, node_name: "mac-mini" };
+    const error = { error: "HTTP 500", code: "RUNTIME_FAILED", hint: "h", request_id: "r", details };
+    bench.handle((request, reply) => {
+      if (request.path.endsWith("/stream")) reply.events([{ event: "error", data: error }]);
+      else reply.json(taskInfo());
+    });
+    for (const args of [
+      ["task", "watch", taskId],
+      ["send", "--auto", "x"],
+    ]) {
+      if (args[0] === "send") bench.handle((_, reply) => reply.events([{ event: "error", data: error }]));
+      expect((await bench.run(args)).stderr).toContain(
+        `Message ${taskId} on node mac-mini (${nodeId}); all about it: claw-mesh task show ${taskId}\n`,
+      );
+    }
   });
 
   test("ends as send would when there is no answer", async () => {

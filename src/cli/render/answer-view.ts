@@ -32,6 +32,8 @@ export function createAnswerView(context: CliContext, options: AnswerViewOptions
   const progress = createProgress(context.stderr, context.clock);
   const screen = createAnswerScreen(context, progress);
   const waiting = createWaitingLine(context, progress, options);
+  /** The task was over when it was looked at: there is nothing to wait for. */
+  let isEnded = false;
   const clear = () => {
     waiting.end();
     progress.clear();
@@ -45,16 +47,20 @@ export function createAnswerView(context: CliContext, options: AnswerViewOptions
       }
       const { decision, message_id } = event.data;
       if (isLive) screen.endLine();
-      if (decision.outcome !== "assigned") waiting.tell(waitingText(decision, context.texts));
+      // The last decision of an ended task may be one to wait.
+      if (isEnded && decision.outcome !== "assigned") return;
+      if (decision.outcome !== "assigned") waiting.tell((nowMs) => waitingText(decision, nowMs));
       else if (isLive) {
         waiting.end();
         const [chosen] = decision.ranking;
-        if (chosen !== undefined) screen.showRoute(message_id, chosen.node_id);
-        progress.show((seconds) => context.texts.send.waiting(chosen?.name ?? null, seconds));
+        if (chosen !== undefined) screen.showRoute(message_id, chosen);
+        if (!isEnded) progress.show((seconds) => context.texts.send.waiting(chosen?.name ?? null, seconds));
       }
     },
     onTask: ({ state, waiting_for }) => {
-      if (state === "queued") waiting.tell(waiting_for === null ? null : toSafeLine(waiting_for));
+      if (state === "queued") waiting.tell(() => (waiting_for === null ? null : toSafeLine(waiting_for)));
+      isEnded = state !== "queued" && state !== "running";
+      if (isEnded) clear();
     },
     onNote: (text) => {
       progress.clear();
@@ -98,12 +104,12 @@ function createAnswerScreen({ texts, stdout }: CliContext, progress: Progress) {
       stdout.write(`${paint("dim", `(${texts.send.restarted})`)}\n`);
     },
   });
-  const showRoute = (messageId: string, nodeId: string) => {
-    if (shownNodeId === nodeId) return;
+  const showRoute = (messageId: string, node: { readonly node_id: string; readonly name: string }) => {
+    if (shownNodeId === node.node_id) return;
     progress.clear();
     endLine();
-    stdout.write(`${texts.send.routed(messageId, nodeId)}\n`);
-    shownNodeId = nodeId;
+    stdout.write(`${toSafeLine(texts.send.routed(messageId, node.node_id, node.name))}\n`);
+    shownNodeId = node.node_id;
   };
   return {
     endLine,
@@ -113,7 +119,7 @@ function createAnswerScreen({ texts, stdout }: CliContext, progress: Progress) {
       else live.add(event.data);
     },
     finish: (answer: RouteAnswer, decision: Decision | null) => {
-      showRoute(answer.message_id, answer.node_id);
+      showRoute(answer.message_id, { node_id: answer.node_id, name: answer.node_name });
       if (answer.response === "") stdout.write(`${texts.send.response}\n`);
       live.complete(answer.response);
       endLine();
@@ -124,23 +130,36 @@ function createAnswerScreen({ texts, stdout }: CliContext, progress: Progress) {
 
 /** What the message waits for: a line that goes away, and a note of each new reason where there is no terminal. */
 function createWaitingLine(context: CliContext, progress: Progress, { tellsWaiting }: AnswerViewOptions) {
-  const { tasks } = context.texts;
+  const { clock, texts } = context;
+  const { tasks } = texts;
   let toldWaiting: string | null = null;
+  let sinceMs: number | null = null;
   let show: () => void = () => {};
   return {
-    tell: (what: string | null) => {
-      show = () => progress.show((seconds) => tasks.waiting(what ?? tasks.aNode, seconds));
+    /** `whatNow`: in words; null when nobody knows. */
+    tell: (whatNow: (nowMs: number) => string | null) => {
+      sinceMs ??= clock.monotonicMs();
+      const startedMs = sinceMs;
+      const waitedS = () => Math.floor((clock.monotonicMs() - startedMs) / 1000);
+      show = () => progress.show(() => tasks.waiting(whatNow(clock.nowMs()) ?? tasks.aNode, waitedS()));
       show();
-      if (!tellsWaiting || what === null || what === toldWaiting) return;
-      toldWaiting = what;
+      const what = whatNow(clock.nowMs());
+      if (!tellsWaiting || what === null || withoutDurations(what) === toldWaiting) return;
+      toldWaiting = withoutDurations(what);
       if (!context.stderr.isTerminal) printNote(context, tasks.waitsNote(what));
     },
     /** Shows again what a note took away; nothing once the answer has begun. */
     showAgain: () => show(),
     end: () => {
       show = () => {};
+      sinceMs = null;
     },
   };
+}
+
+/** That a node is away for longer now is no new reason. */
+function withoutDurations(text: string): string {
+  return text.replace(/\bfor \d+ (?:s|min|h|d)\b/g, "");
 }
 
 function printAnswer(context: CliContext, answer: RouteAnswer, decision: Decision | null): void {
@@ -148,7 +167,7 @@ function printAnswer(context: CliContext, answer: RouteAnswer, decision: Decisio
   printResult(context, decision === null ? answer : { ...answer, decision }, () =>
     [
       ...(decision === null ? [] : [renderDecision(decision, texts, stdout)]),
-      toSafeLine(texts.send.routed(answer.message_id, answer.node_id)),
+      toSafeLine(texts.send.routed(answer.message_id, answer.node_id, answer.node_name)),
       `${texts.send.response} ${toSafeText(answer.response)}`,
     ].join("\n"),
   );

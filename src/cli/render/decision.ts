@@ -2,6 +2,7 @@ import type { Catalogue } from "../../locale/index.ts";
 import type { Output } from "../../platform/terminal.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import { printRequirements } from "../../protocol/requirement-text.ts";
+import { unblockText } from "../../protocol/unblock-text.ts";
 import { createPaint } from "./paint.ts";
 import { toSafeLine } from "./safe-text.ts";
 
@@ -11,7 +12,7 @@ export function renderDecision(decision: Decision, texts: Catalogue, output: Out
   const words = texts.decision;
   const rows: (readonly [label: string, lines: readonly string[]])[] = [
     [words.target, decision.target === null ? [] : [decision.target]],
-    [words.rule, [ruleLine(decision, texts)]],
+    [words.rule, ruleLines(decision, texts)],
     [words.strategy, decision.outcome === "unroutable" ? [] : [decision.strategy]],
     [words.session, sessionLines(decision, texts)],
     [words.declared, [printRequirements(decision.declared)].filter((text) => text !== "")],
@@ -32,10 +33,10 @@ export function renderDecision(decision: Decision, texts: Catalogue, output: Out
   return `${[paint("bold", toSafeLine(outcomeLine(decision, texts))), ...body].join("\n")}\n`;
 }
 
-/** What a message waits for, in one line; null when the decision names nothing. */
-export function waitingText(decision: Decision, texts: Catalogue): string | null {
-  const text = unblockLines(decision, texts).join("; ");
-  return text === "" ? null : toSafeLine(text);
+/** What a message waits for, in one line, as the API words it; null when the decision names nothing. */
+export function waitingText(decision: Decision, nowMs: number): string | null {
+  const text = unblockText(decision, nowMs);
+  return text === null ? null : toSafeLine(text);
 }
 
 function outcomeLine(decision: Decision, texts: Catalogue): string {
@@ -50,10 +51,12 @@ function outcomeLine(decision: Decision, texts: Catalogue): string {
   }
 }
 
-function ruleLine({ rule }: Decision, texts: Catalogue): string {
-  return rule === null
-    ? texts.decision.noRule
-    : texts.decision.ruleText(rule.position, rule.text, rule.target);
+/** The rule that led it there, behind those that applied too and led nowhere. */
+function ruleLines({ rule, passed_over }: Decision, texts: Catalogue): readonly string[] {
+  const { allNodes, noRule, passedOver, ruleText } = texts.decision;
+  const passed = passed_over.map(({ position, text }) => passedOver(position, text));
+  if (rule !== null) return [...passed, ruleText(rule.position, rule.text, rule.target)];
+  return passed.length === 0 ? [noRule] : [...passed, allNodes];
 }
 
 function sessionLines({ session }: Decision, texts: Catalogue): readonly string[] {

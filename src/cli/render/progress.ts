@@ -1,7 +1,7 @@
 import type { CancelTimer, Clock } from "../../platform/clock.ts";
 import type { Output } from "../../platform/terminal.ts";
 import { toSafeLine } from "./safe-text.ts";
-import { cutToWidth } from "./table.ts";
+import { cutAtWord } from "./table.ts";
 
 /** One line at the bottom of a terminal that tells what is being waited for; nothing on other outputs. */
 export interface Progress {
@@ -30,7 +30,7 @@ export function createProgress(output: Output, clock: Clock): Progress {
       const startedMs = clock.monotonicMs();
       const draw = () => {
         const seconds = Math.floor((clock.monotonicMs() - startedMs) / 1000);
-        output.write(`\r\u001b[K${cutToWidth(toSafeLine(toText(seconds)), output.columns - 1)}`);
+        output.write(`\r\u001b[K${cutAtWord(toSafeLine(toText(seconds)), output.columns - 1)}`);
         isShown = true;
         cancelTimer = clock.after(1000, draw);
       };

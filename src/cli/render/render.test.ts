@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createPaint } from "./paint.ts";
 import { toSafeLine, toSafeText } from "./safe-text.ts";
-import { type Column, cutToWidth, renderTable } from "./table.ts";
+import { type Column, cutAtWord, cutToWidth, renderTable } from "./table.ts";
 
 interface Row {
   readonly name: string;
@@ -62,6 +62,16 @@ test("a cut text never takes more cells than it may", () => {
       expect(Bun.stringWidth(cutToWidth(toSafeLine(text), width))).toBeLessThanOrEqual(width);
     }),
   );
+});
+
+test.each([
+  ["waiting for the target mac-mini", 40, "waiting for the target mac-mini"],
+  ["waiting for the target mac-mini, offline", 34, "waiting for the target mac-mini…"],
+  ["waiting for the target mac-mini, offline", 29, "waiting for the target…"],
+  ["waiting for averylongnamethatneverends", 30, "waiting for averylongnamethat…"],
+  ["等待目标节点", 7, "等待目…"],
+])("%p within %p cells is cut at a word: %p", (text, width, cut) => {
+  expect(cutAtWord(text, width)).toBe(cut);
 });
 
 describe("text of other machines", () => {

@@ -56,6 +56,17 @@ export function cutToWidth(text: string, width: number): string {
   return `${cut}…`;
 }
 
+/** As {@link cutToWidth}, but not in the middle of a word when that costs no more than half of it. */
+export function cutAtWord(text: string, width: number): string {
+  const cut = cutToWidth(text, width);
+  if (cut === text) return text;
+  const kept = cut.slice(0, -1);
+  const isWhole = /\s/.test(text.charAt(kept.length)) || /\s$/.test(kept);
+  const end = isWhole ? kept.length : kept.search(/\s\S*$/);
+  const words = end * 2 < kept.length ? kept : kept.slice(0, end);
+  return `${words.replace(/[\s,;:(·]+$/u, "")}…`;
+}
+
 function fitColumns<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],

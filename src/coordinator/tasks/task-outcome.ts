@@ -33,7 +33,7 @@ function toMessageError(task: Task): MeshError {
   const { failure } = task;
   const details = {
     message_id: task.message.id,
-    ...(task.nodeId === null ? {} : { node_id: task.nodeId }),
+    ...(task.nodeId === null ? {} : { node_id: task.nodeId, node_name: task.attempts.at(-1)?.nodeName }),
     ...(failure === null ? {} : { failure }),
     ...(failure?.class === "unroutable" && task.decision !== null ? { decision: task.decision } : {}),
   };
