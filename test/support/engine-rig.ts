@@ -46,6 +46,8 @@ export interface EngineRig extends AsyncDisposable {
   readonly decisions: () => number;
   /** While it is on, the clock stands still for long after so many decisions, as on a machine that is busy. */
   readonly stallAtDecision: (count: number) => { readonly start: () => void; readonly stop: () => void };
+  /** While it is on, every decision ends in a fault. */
+  readonly setRouterBroken: (isBroken: boolean) => void;
   readonly setDiskFull: (isFull: boolean) => void;
   /** While it is on, no change of a task can be made, and none will ever. */
   readonly setDamaged: (isDamaged: boolean) => void;
@@ -175,6 +177,11 @@ export async function createEngineRig(): Promise<EngineRig> {
         notes.onDecision = () => undefined;
       },
     }),
+    setRouterBroken: (isBroken) => {
+      notes.onDecision = () => {
+        if (isBroken) throw new Error("the router is broken");
+      };
+    },
     setDamaged: (isDamaged) => {
       notes.isDamaged = isDamaged;
     },

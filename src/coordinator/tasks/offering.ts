@@ -1,6 +1,8 @@
 import type { RouteDecision } from "../../domain/routing/index.ts";
+import type { Attempt } from "../../domain/tasks/task.ts";
 import { currentAttempt, isTerminal, type TaskEvent } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { Log } from "../../platform/log.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { AttemptSender } from "./attempt-sender.ts";
 import { type LiveTask, latestTask, notify } from "./live-task.ts";
@@ -23,10 +25,14 @@ interface OfferingOptions {
   readonly timers: TaskTimers;
   readonly events: MeshEventEmitter;
   readonly clock: Clock;
+  readonly log: Log;
   /** The process is about to stop: queued tasks stay for the next one. */
   readonly isStopping: () => boolean;
   readonly report: (one: LiveTask, event: TaskEvent) => Promise<boolean>;
 }
+
+/** After a fault in deciding a task it is decided again so much later. */
+export const faultPauseMs = 10_000;
 
 /** What the clock on the wall says about a task that has no attempt. */
 export function stageOf(
@@ -38,9 +44,21 @@ export function stageOf(
 }
 
 export function createOffering(options: OfferingOptions): Offering {
-  const { placement, sender, timers, events, clock, report } = options;
+  const { placement, sender, timers, events, clock, log, report } = options;
 
+  /** A fault in one task keeps the others from nothing, and that one from going on for a while only. */
   function route(one: LiveTask): void {
+    try {
+      decide(one);
+    } catch (error) {
+      log.error("a task could not be decided", { task: one.id, error });
+      if (currentAttempt(latestTask(one)) !== null) return;
+      placement.release(one);
+      timers.in(one, faultPauseMs, () => route(one));
+    }
+  }
+
+  function decide(one: LiveTask): void {
     const latest = latestTask(one);
     if (isTerminal(latest.state) || currentAttempt(latest) !== null) return;
     const { message } = one.task;
@@ -82,8 +100,10 @@ export function createOffering(options: OfferingOptions): Offering {
     placement.leave(one, event.kind === "offered");
     if (event.kind === "offered") placement.hold(one, decided);
     void report(one, event).then((isTaken) => {
+      if (event.kind !== "offered") return;
       // Never an offer that is not on record.
-      if (isTaken && event.kind === "offered") sendOffer(one);
+      if (isTaken) sendOffer(one);
+      else placement.release(one);
     });
   }
 
@@ -99,7 +119,9 @@ export function createOffering(options: OfferingOptions): Offering {
     if (attempt === null) return;
     one.times.offeredMs = clock.monotonicMs();
     timers.bound(one);
-    if (one.task.cancelRequestedAtMs !== null || one.node === null || !sender.offer(one, attempt)) {
+    const isWanted = one.task.cancelRequestedAtMs === null && one.node !== null;
+    const written = isWanted ? write(one, attempt) : "no";
+    if (written === "no") {
       const reason = "The message was never written to the node's link.";
       void report(one, { kind: "lost", attempt: attempt.number, started: false, fenced: true, reason });
       return;
@@ -107,8 +129,19 @@ export function createOffering(options: OfferingOptions): Offering {
     one.writtenAttempt = attempt.number;
     // A grace that began while the offer waited for its commit, for a link that was replaced meanwhile, is over.
     one.forgetTimer();
+    // It is waited for as if it had left, and the link had been lost.
+    if (written === "perhaps") void report(one, { kind: "link_lost", attempt: attempt.number });
     events.emit("task.offered", { taskId: one.id, attempt: attempt.number, nodeId: attempt.nodeId });
     notify(one);
+  }
+
+  function write(one: LiveTask, attempt: Attempt): "yes" | "no" | "perhaps" {
+    try {
+      return sender.offer(one, attempt) ? "yes" : "no";
+    } catch (error) {
+      log.error("an offer could not be written", { task: one.id, error });
+      return "perhaps";
+    }
   }
 
   return { route, join, sendOffer };

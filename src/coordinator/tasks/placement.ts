@@ -53,6 +53,8 @@ export interface Placement extends Patience {
   readonly toEvent: (one: LiveTask, decided: RouteDecision) => PlacementEvent;
   /** Reserves the slot, before the commit, so that decisions in between see it. */
   readonly hold: (one: LiveTask, decided: RouteDecision) => void;
+  /** Its attempt is on this node, as a former process decided: reserves the slot. Without effect where it has one. */
+  readonly adopt: (one: LiveTask, nodeId: NodeId) => void;
   /** Gives the slot back, if there is one. */
   readonly release: (one: LiveTask) => void;
   /**
@@ -197,6 +199,13 @@ export function createPlacement(options: PlacementOptions): Placement {
       const binding = decided.session?.binding;
       one.hasBoundSession = binding === "new" || binding === "moved";
       router.bind(one.task.message, decided);
+    },
+    adopt: (one, nodeId) => {
+      if (one.node !== null) return;
+      // Also where the node had said goodbye: what it ran it may still report.
+      one.node = registry.findKnown(nodeId);
+      byNode.put(one, nodeId);
+      if (one.node !== null) registry.reserve(one.node);
     },
     release: (one) => {
       const { node } = one;

@@ -3,18 +3,16 @@ import type { Task } from "../../domain/tasks/task.ts";
 import { currentAttempt, type TaskEvent } from "../../domain/tasks/task-machine.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
-import type { NodeRegistry } from "../nodes/registry.ts";
 import { createLiveTask, type LiveTask } from "./live-task.ts";
 import type { Offering } from "./offering.ts";
+import type { Placement } from "./placement.ts";
 import type { TaskTimers } from "./task-timers.ts";
-import type { TasksByNode } from "./tasks-by-node.ts";
 
 /** How long a task of a former process may stay unreported: its nodes have to find the way back first. */
 export const recoveryGraceMs = 30_000;
 
 interface TakeUpOptions {
-  readonly registry: NodeRegistry;
-  readonly byNode: TasksByNode;
+  readonly placement: Placement;
   readonly timers: TaskTimers;
   readonly clock: Clock;
   readonly random: Random;
@@ -52,7 +50,7 @@ export function createTakeUp(options: TakeUpOptions): (task: Task) => void {
 }
 
 /** On its node, if it has one. */
-function toLiveTask(task: Task, { registry, byNode, clock }: TakeUpOptions): LiveTask {
+function toLiveTask(task: Task, { placement, clock }: TakeUpOptions): LiveTask {
   const nowMs = clock.monotonicMs();
   const one = createLiveTask(task, nowMs);
   one.patientUntilMs = nowMs + recoveryGraceMs;
@@ -62,9 +60,7 @@ function toLiveTask(task: Task, { registry, byNode, clock }: TakeUpOptions): Liv
     if (last?.state === "finished") one.avoid = last.nodeId;
     return one;
   }
-  byNode.put(one, attempt.nodeId);
-  one.node = registry.find(attempt.nodeId);
-  if (one.node !== null) registry.reserve(one.node);
+  placement.adopt(one, attempt.nodeId);
   // The former process may have written it.
   one.writtenAttempt = attempt.number;
   return one;

@@ -8,7 +8,7 @@ import type { Random } from "../../platform/random.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId, TaskId } from "../../protocol/ids.ts";
 import type { TaskStore } from "../../store/tasks.ts";
-import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import type { MeshEventEmitter, MeshEvents } from "../events/mesh-events.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
 import { createAcceptance } from "./acceptance.ts";
@@ -112,7 +112,8 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     drop,
     finish: transitions.finish,
   });
-  const takeUp = createTakeUp({ ...options, byNode, timers, live, offering, report });
+  const takeUp = createTakeUp({ ...options, placement, timers, live, offering, report });
+  options.events.on("node.left", onNodeLeft);
   const submit = createRepeatGuard({ store, findLive: find, accept });
 
   function find(id: TaskId): LiveTask | null {
@@ -130,15 +131,28 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     if (one !== undefined && one.ending !== null) await one.ended.promise;
   }
 
-  /** A fault in one task keeps the others that wait from nothing. */
   function onMayGo(id: TaskId): void {
     const one = live.get(id);
-    if (one === undefined) return;
-    try {
-      route(one);
-    } catch (error) {
-      log.error("a task that waits could not be decided", { task: id, error });
+    if (one !== undefined) route(one);
+  }
+
+  /** A node that was removed while it had no link never says what became of its runs. */
+  function onNodeLeft({ nodeId, isRemoved }: MeshEvents["node.left"]): void {
+    if (!isRemoved) return;
+    for (const one of onNode(nodeId)) {
+      const attempt = currentAttempt(latestTask(one));
+      // While it is linked the end of its link tells.
+      if (attempt === null || (one.node !== null && one.node.link !== null)) continue;
+      const reason = "The node was removed from the mesh while it worked on the message.";
+      void report(one, { kind: "lost", attempt: attempt.number, started: true, fenced: false, reason });
     }
+  }
+
+  function onNode(nodeId: NodeId): readonly LiveTask[] {
+    return [...byNode.on(nodeId)].filter((one) => {
+      const attempt = currentAttempt(latestTask(one));
+      return attempt?.nodeId === nodeId && attempt.number === one.writtenAttempt;
+    });
   }
 
   function drop(one: LiveTask): void {
@@ -194,6 +208,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     resume: (one) => {
       const attempt = currentAttempt(latestTask(one));
       if (attempt === null) return;
+      placement.adopt(one, attempt.nodeId);
       if (one.task.cancelRequestedAtMs !== null) transitions.stopRun(one, attempt.number, "cancelled");
       else one.forgetTimer();
       one.isRecovering = false;
@@ -207,11 +222,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
       if (!isRecovering) one.forgetTimer();
       else if (mayMove(one.task)) transitions.moveWhenPossible(one, attempt.number);
     },
-    onNode: (nodeId) =>
-      [...byNode.on(nodeId)].filter((one) => {
-        const attempt = currentAttempt(latestTask(one));
-        return attempt?.nodeId === nodeId && attempt.number === one.writtenAttempt;
-      }),
+    onNode,
     recover: async () => {
       for (const task of await store.listUnfinished()) takeUp(task);
     },

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { faultPauseMs } from "../../../src/coordinator/tasks/offering.ts";
 import { maxRetryMs } from "../../../src/coordinator/tasks/task-writer.ts";
 import { maxWaiting } from "../../../src/coordinator/tasks/waiting-allowance.ts";
 import { defaultRetryPolicy } from "../../../src/domain/tasks/retry-policy.ts";
@@ -178,6 +179,82 @@ test("a fault while a task takes an event stays with that task", async () => {
   expect(await rig.engine.report(live, { kind: "cancel_requested" })).toBe(false);
   expect(await rig.engine.report(live, { kind: "stopped", attempt: 1 })).toBe(true);
   expect(rig.ended).toEqual(["cancelled"]);
+});
+
+describe("a fault", () => {
+  test("in deciding a task whose time has come keeps it only for a while", async () => {
+    await rig.join("one");
+    const live = await rig.engine.submit(rig.queued({ notBeforeMs: rig.clock.nowMs() + 1_000 }));
+    rig.setRouterBroken(true);
+    await elapse(2_000);
+    await elapse(2_000);
+    rig.setRouterBroken(false);
+    expect(rig.sent).toEqual([]);
+    await elapse(faultPauseMs);
+    expect(rig.sent).toEqual(["offer 1 to one"]);
+    expect(live.node?.inFlight).toBe(1);
+  });
+
+  test("in deciding a task that waits does not take the slot that it waits for", async () => {
+    const node = await rig.join("one", { slots: 1 });
+    const first = await rig.engine.submit(rig.queued());
+    await rig.engine.submit(rig.queued());
+    rig.setRouterBroken(true);
+    await rig.engine.report(first, { kind: "succeeded", attempt: 1, text: "done" });
+    await settle();
+    expect(node.inFlight).toBe(0);
+    rig.setRouterBroken(false);
+    await elapse(faultPauseMs);
+    expect(rig.sent).toEqual(["offer 1 to one", "offer 1 to one"]);
+  });
+
+  test("in writing an offer is taken for a link that was lost with it", async () => {
+    await rig.join("one");
+    Object.freeze(rig.sent); // the link now throws at whatever is written to it
+    const live = await rig.engine.submit(message());
+    await elapse(31_000);
+    expect(await live.ended.promise).toMatchObject({
+      state: "failed",
+      failure: { class: "outcome_unknown" },
+    });
+  });
+});
+
+test("a slot is given back when the offer that it was for never got on record", async () => {
+  const live = await rig.engine.submit(rig.queued());
+  rig.setDamaged(true);
+  const node = await rig.join("one");
+  await settle();
+  expect(node.inFlight).toBe(0);
+  expect(await stored(live.id)).toMatchObject({ state: "queued" });
+});
+
+describe("a node that is gone", () => {
+  test("and is removed while it has no link is waited for no longer", async () => {
+    const node = await rig.join("one");
+    const live = await rig.engine.submit(message());
+    await rig.engine.report(live, { kind: "started", attempt: 1 });
+    rig.registry.setOffline(node, "closed");
+    await rig.engine.report(live, { kind: "link_lost", attempt: 1 });
+    await rig.registry.hide(node, true);
+    await settle();
+    expect(await live.ended.promise).toMatchObject({
+      failure: { class: "outcome_unknown", message: expect.stringContaining("removed") },
+    });
+  });
+
+  test("with a goodbye holds the slots of what it ran, also after a restart", async () => {
+    const node = await rig.join("one");
+    const { id } = await rig.engine.submit(rig.queued());
+    await settle();
+    rig.registry.setOffline(node, "closed");
+    await rig.registry.hide(node, false);
+    await rig.restart();
+    const live = rig.engine.find(id);
+    expect(live?.node).toMatchObject({ id: node.id, inFlight: 1 });
+    if (live !== null) await rig.engine.report(live, { kind: "succeeded", attempt: 1, text: "done" });
+    expect(rig.registry.findKnown("one")?.inFlight).toBe(0);
+  });
 });
 
 describe("a lost link", () => {
