@@ -78,7 +78,6 @@ export function createDirectLink(deps: DirectLinkDeps): DirectLink {
       timeoutMs: offer.timeout_ms,
       maxBytes: maxDeliveryBytes,
       signal: controller.signal,
-      onConnected: () => deps.onFrame(link, { type: "started", task, attempt }),
     });
     deps.budget.giveBack();
     if (deliveries.get(key) !== delivery) return;

@@ -159,6 +159,11 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
     // Another dial of this node may have been let in while this one was being recorded.
     if (node.link !== link) node.link?.close(closeCodes.replaced, replacedReason);
     nodeOf.set(link, node);
+    // Before it counts as online: what it runs already must not be offered to it anew.
+    for (const { task, attempt } of [...hello.running, ...hello.unacknowledged]) {
+      const live = engine.find(task);
+      if (live !== null) engine.adopt(live, node, attempt);
+    }
     const held = engine.onNode(node.id);
     link.send({
       type: "welcome",

@@ -12,6 +12,7 @@ import type { MeshEventEmitter, MeshEvents } from "../events/mesh-events.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
 import { createAcceptance } from "./acceptance.ts";
+import { type Adopt, createAdoption } from "./adoption.ts";
 import type { AttemptSender } from "./attempt-sender.ts";
 import { type LiveTask, latestTask } from "./live-task.ts";
 import { createOffering } from "./offering.ts";
@@ -52,6 +53,8 @@ export interface TaskEngine {
   readonly settled: (id: TaskId) => Promise<void>;
   /** The node has reported that it runs the current attempt: nothing has to be waited for any more. */
   readonly resume: (live: LiveTask) => void;
+  /** A node has come back with this attempt. */
+  readonly adopt: Adopt;
   /** The node has lost the gateway of the run, or has it back. One that may move does so as soon as another node can take it. */
   readonly setRecovering: (live: LiveTask, isRecovering: boolean) => void;
   /** Tasks whose current attempt was written to this node's link. */
@@ -114,6 +117,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   });
   const takeUp = createTakeUp({ ...options, placement, timers, live, offering, report });
   options.events.on("node.left", onNodeLeft);
+  const adopt = createAdoption({ ...options, placement, byNode, timers, report });
   const submit = createRepeatGuard({ store, findLive: find, accept });
 
   function find(id: TaskId): LiveTask | null {
@@ -205,6 +209,7 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     },
     report,
     settled,
+    adopt,
     resume: (one) => {
       const attempt = currentAttempt(latestTask(one));
       if (attempt === null) return;

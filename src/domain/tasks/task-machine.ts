@@ -33,6 +33,13 @@ export type TaskEvent =
       readonly nodeName: string;
       readonly decision: Decision;
     }
+  /** A node has an attempt in its journal that the record lost; `attempt` is the next number. */
+  | {
+      readonly kind: "found";
+      readonly attempt: AttemptNumber;
+      readonly nodeId: NodeId;
+      readonly nodeName: string;
+    }
   /** The node did not take it. */
   | { readonly kind: "refused"; readonly attempt: AttemptNumber; readonly message: string }
   | { readonly kind: "started"; readonly attempt: AttemptNumber }
@@ -40,7 +47,7 @@ export type TaskEvent =
   | { readonly kind: "failed"; readonly attempt: AttemptNumber; readonly failure: Failure }
   /** The link to the node is gone; the run may go on there. */
   | { readonly kind: "link_lost"; readonly attempt: AttemptNumber }
-  /** It is certain that nothing more will be heard of the run, or that it never began. */
+  /** It is certain that nothing more will be heard of the run, or that it never began; not after it was heard to start. */
   | {
       readonly kind: "lost";
       readonly attempt: AttemptNumber;
@@ -111,6 +118,8 @@ export function nextTaskState(
   switch (event.kind) {
     case "offered":
       return offer(task, event, context.nowMs);
+    case "found":
+      return find(task, event, context.nowMs);
     case "cancel_requested":
       return requestCancel(task, context.nowMs);
     case "cancel_unconfirmed":
@@ -141,7 +150,7 @@ const unconfirmedCancel: Failure = {
   message: "The node did not confirm the cancel; the run may have gone on.",
 };
 
-type AttemptEvent = Extract<TaskEvent, { attempt: AttemptNumber }>;
+type AttemptEvent = Exclude<Extract<TaskEvent, { attempt: AttemptNumber }>, { kind: "found" }>;
 
 /** Transitions that a report about the current attempt causes; any other attempt's report is late. */
 function report(task: Task, event: AttemptEvent, context: { nowMs: number; random: number }): TaskStep {
@@ -175,7 +184,7 @@ function report(task: Task, event: AttemptEvent, context: { nowMs: number; rando
         next: { kind: "await_report", attempt: attempt.number, forMs: graceMs(task) },
       };
     case "lost":
-      return lose(task, attempt, event, nowMs);
+      return lose(task, attempt, { ...event, started: event.started || attempt.state === "started" }, nowMs);
     case "grace_ended":
       return lose(
         task,
@@ -194,10 +203,29 @@ function report(task: Task, event: AttemptEvent, context: { nowMs: number; rando
 
 function offer(task: Task, event: Extract<TaskEvent, { kind: "offered" }>, nowMs: number): TaskStep {
   if (currentAttempt(task) !== null) return nothing;
+  const { change } = open(task, event, nowMs);
+  return { change: { ...change, decision: event.decision }, next: none };
+}
+
+/** As if it had just been offered: whether it began is known when the node says more. */
+function find(task: Task, event: Extract<TaskEvent, { kind: "found" }>, nowMs: number): TaskStep {
+  const isNext = currentAttempt(task) === null && event.attempt === nextNumber(task);
+  return isNext ? open(task, event, nowMs) : late;
+}
+
+function nextNumber(task: Task): AttemptNumber {
+  return (task.attempts.at(-1)?.number ?? 0) + 1;
+}
+
+function open(
+  task: Task,
+  { nodeId, nodeName }: Pick<Attempt, "nodeId" | "nodeName">,
+  nowMs: number,
+): TaskStep {
   const attempt: Attempt = {
-    number: (task.attempts.at(-1)?.number ?? 0) + 1,
-    nodeId: event.nodeId,
-    nodeName: event.nodeName,
+    number: nextNumber(task),
+    nodeId,
+    nodeName,
     state: "offered",
     offeredAtMs: nowMs,
     startedAtMs: null,
@@ -205,10 +233,7 @@ function offer(task: Task, event: Extract<TaskEvent, { kind: "offered" }>, nowMs
     failure: null,
     isLateResult: false,
   };
-  return {
-    change: { state: "running", nodeId: event.nodeId, decision: event.decision, attempts: [attempt] },
-    next: none,
-  };
+  return { change: { state: "running", nodeId, attempts: [attempt] }, next: none };
 }
 
 /** A node refuses instead of starting. From one that has said that it started it means only that the run is gone. */

@@ -51,6 +51,7 @@ const lost = (hasStarted: boolean): Extract<TaskEvent, { kind: "lost" }> => ({
   fenced: false,
   reason: "gone",
 });
+const found = (attempt: number) => ({ ...offered, kind: "found", attempt }) as const;
 const linkLost: TaskEvent = { kind: "link_lost", attempt: 1 };
 const graceEnded: TaskEvent = { kind: "grace_ended", attempt: 1 };
 const stopped: TaskEvent = { kind: "stopped", attempt: 1 };
@@ -99,6 +100,8 @@ const whileQueued: readonly TransitionCase[] = [
       next: "none",
     },
   ),
+  caseOf("find", [unsafe], found(1), stays("queued → running", "– → offered")),
+  caseOf("find another attempt", [unsafe], found(2), stays("queued", "–", "late")),
   caseOf("no node fits", [unsafe], unroutable, endsBefore("queued → failed", "unroutable")),
   caseOf("expire", [unsafe], expired, endsBefore("queued → expired")),
   caseOf("expire between tries", [safe, offered, overloaded], expired, {
@@ -183,6 +186,13 @@ const whileOpen: readonly TransitionCase[] = [
     { ...lost(false), attempt: maxOffers },
     endsAfter("failed", "offered → lost", "refused"),
   ),
+  caseOf(
+    "lose before start after start",
+    [unsafe, offered, started],
+    lost(false),
+    endsAfter("failed", "started → lost", "outcome_unknown"),
+  ),
+  caseOf("find while open", [unsafe, offered], found(1), stays("running", "offered", "late")),
   caseOf("lose after start, may run again", [safe, offered, started], lost(true), requeued("started → lost")),
   caseOf(
     "lose after start, may not",
