@@ -42,6 +42,7 @@ export const doctorTexts = {
   noNodes: "no nodes in the mesh",
   noNodesRemedy: "Add this machine with: claw-mesh join <url>",
   onlyEchoes: "echo nodes only: no AI will answer",
+  onlyEchoesRemedy: "Start an AI runtime on a machine, then there: claw-mesh join <url>",
   echoes: (node: string) => `${node} only echoes, and takes messages when no other node is free`,
   echoRemedy: (node: string) => `Keep messages away from it with: claw-mesh node cordon ${node}`,
   runtimesReady: (count: number) => `${count} ${count === 1 ? "node" : "nodes"} ready`,

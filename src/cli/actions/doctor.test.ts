@@ -48,7 +48,7 @@ describe("doctor", () => {
     const thinking = nodeInfo({ runtimes: [{ ...echo, kind: "openclaw" }] });
     expect(await doctorOf(echoing, thinking)).toContain("claw-mesh node cordon vps");
     expect(await doctorOf({ ...echoing, scheduling: "cordoned" }, thinking)).not.toContain("echo");
-    expect(await doctorOf(echoing)).toContain("no AI will answer");
+    expect(await doctorOf(echoing)).toMatch(/warning +echo nodes only: no AI will answer\n +→ /);
     expect(await doctorOf(thinking)).not.toContain("echo");
   });
 

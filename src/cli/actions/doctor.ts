@@ -156,7 +156,8 @@ function checkEchoes({ texts }: Pick<CliContext, "texts">, ready: readonly NodeI
   const isEcho = ({ runtimes }: NodeInfo) =>
     runtimes.length > 0 && runtimes.every(({ kind }) => kind === "echo");
   const echoes = ready.filter(isEcho);
-  if (echoes.length === ready.length) return echoes.length === 0 ? [] : [ok("runtime", doctor.onlyEchoes)];
+  if (echoes.length === ready.length)
+    return echoes.length === 0 ? [] : [warning("runtime", doctor.onlyEchoes, doctor.onlyEchoesRemedy)];
   const used = echoes.filter(({ scheduling }) => scheduling === "active");
   return used.map(({ name }) =>
     warning("runtime", toSafeLine(doctor.echoes(name)), toSafeLine(doctor.echoRemedy(name))),

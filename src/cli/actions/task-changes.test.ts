@@ -30,7 +30,32 @@ describe("cancel", () => {
   });
 
   const two = [taskSummary({ id: otherTaskId }), taskSummary()];
-  const done = { matched: 2, done: [{ id: taskId }, { id: otherTaskId }], failed: [] };
+  const done = {
+    matched: 2,
+    done: [
+      { id: taskId, state: "cancelled" },
+      { id: otherTaskId, state: "cancelled" },
+    ],
+    failed: [],
+  };
+
+  test("several, and says which have ended, which will, and which had before", async () => {
+    const third = `task_${"d".repeat(32)}`;
+    const states = [
+      { id: taskId, state: "cancelled" },
+      { id: otherTaskId, state: "running" },
+      { id: third, state: "succeeded" },
+    ];
+    bench.handle((_, reply) => reply.json({ matched: 3, done: states, failed: [] }));
+    const { exitCode, stdout } = await bench.run(["task", "cancel", taskId, otherTaskId, third]);
+    expect(exitCode).toBe(1);
+    expect(stdout.trimEnd().split("\n")).toEqual([
+      `Task ${taskId} cancelled`,
+      `Task ${otherTaskId} will end when its node has stopped it`,
+      `Task ${third} had ended already: succeeded`,
+      "1 cancelled, 1 will end when stopped, 1 had ended already",
+    ]);
+  });
 
   test("those that flags choose, oldest first, when the answer is yes", async () => {
     bench.handle((request, reply) =>
@@ -66,7 +91,9 @@ describe("cancel", () => {
 
   test("fails when one of them could not be cancelled, and names it", async () => {
     const failed = [{ id: otherTaskId, code: "TASK_NOT_FOUND", error: "There is no such task." }];
-    bench.handle((_, reply) => reply.json({ matched: 2, done: [{ id: taskId }], failed }));
+    bench.handle((_, reply) =>
+      reply.json({ matched: 2, done: [{ id: taskId, state: "cancelled" }], failed }),
+    );
     const { exitCode, stdout } = await bench.run(["task", "cancel", taskId, otherTaskId]);
     expect(exitCode).toBe(1);
     expect(stdout).toContain(`Task ${otherTaskId}: There is no such task. (TASK_NOT_FOUND)`);

@@ -9,7 +9,7 @@ import type { CliContext } from "../context.ts";
 import { inOrder } from "../in-order.ts";
 import { type EditFlags, toRetryEdit } from "../message-input.ts";
 import { printResult } from "../print.ts";
-import { type BulkKind, renderBulk } from "../render/bulk.ts";
+import { type BulkKind, cancelOutcome, renderBulk } from "../render/bulk.ts";
 import { type ChoiceFlags, chooseTasks, toTaskFilter } from "../task-choice.ts";
 
 export interface CancelFlags extends ChoiceFlags {
@@ -186,7 +186,8 @@ async function inBulk(client: MeshClient, route: BulkRoute, ids: readonly TaskId
 
 async function finish(context: CliContext, kind: BulkKind, answer: BulkAnswer): Promise<void> {
   printResult(context, answer, () => renderBulk(kind, answer, context.texts));
-  if (answer.failed.length > 0) context.endWith(1);
+  const isUnchanged = kind === "cancel" && answer.done.some((one) => cancelOutcome(one) === "ended");
+  if (answer.failed.length > 0 || isUnchanged) context.endWith(1);
 }
 
 function toRetryFilter({ failedOn, node: _, group: __, ...flags }: RetryTaskFlags): TaskFilter {
