@@ -1,4 +1,3 @@
-import { unavailability } from "../../domain/routing/candidates.ts";
 import { type NodeView, type RouteDecision, toDecision } from "../../domain/routing/index.ts";
 import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
 import { type Clock, toIsoTime } from "../../platform/clock.ts";
@@ -8,19 +7,19 @@ import { type Failure, maxFailureLength } from "../../protocol/failure.ts";
 import type { NodeId, TaskId } from "../../protocol/ids.ts";
 import { unblockText } from "../../protocol/unblock-text.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
-import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
 import { createDecider } from "./decider.ts";
 import { type LanePlace, type LaneSpec, type LaneWait, toLanePlace } from "./lane.ts";
-import { createLaneReview, type LaneReview } from "./lane-review.ts";
+import { createLaneReview } from "./lane-review.ts";
 import type { LiveTask } from "./live-task.ts";
+import { serveNode, watchMesh } from "./mesh-watch.ts";
 import { createPatience, type Patience } from "./patience.ts";
 import type { TasksByNode } from "./tasks-by-node.ts";
 import { createWaitingAllowance } from "./waiting-allowance.ts";
-import { createWaitingRoom, type Lane, type WaitingRoom } from "./waiting-room.ts";
+import { createWaitingRoom, type Lane } from "./waiting-room.ts";
 
-/** How long those that come to a lane are told what was decided for it before. */
+/** How long those that come to a lane, or look at it, are told what was decided for it before. */
 const maxDecisionAgeMs = 1_000;
 
 /** What a decision means to the task's state. */
@@ -142,6 +141,17 @@ export function createPlacement(options: PlacementOptions): Placement {
     return { decision: toDecision(decided, clock.nowMs()), decidedAtMs: nowMs };
   }
 
+  /** Nodes may have come and gone that could not let it go, but that it tells of. */
+  function explainAnew(one: LiveTask, lane: Lane): void {
+    const { task, passedOver, waitingSinceMs } = one;
+    const decided = decider.decide(task.message, passedOver.size === 0 ? null : passedOver, waitingSinceMs);
+    const before = lane.spec.decision;
+    // One that could go is about to: what it waited for is all there is to tell.
+    const now = decided.outcome === "assigned" ? before : toDecision(decided, clock.nowMs());
+    const decision = isSameNews(before, now) ? before : now;
+    lane.spec = { ...lane.spec, decision, decidedAtMs: clock.monotonicMs() };
+  }
+
   function decideEarly({ task: { message } }: LiveTask, notBeforeMs: number): Decision {
     const decision = toDecision(decider.decide(message, null, null), clock.nowMs());
     const unblock = [{ needs: `its time, ${toIsoTime(notBeforeMs)}`, nodes: [] }];
@@ -247,61 +257,17 @@ export function createPlacement(options: PlacementOptions): Placement {
       one.task = { ...one.task, decision: decideEarly(one, notBeforeMs) };
     },
     leave,
-    decisionOf: (one) => room.laneOf(one.id)?.spec.decision ?? null,
+    decisionOf: (one) => {
+      const lane = room.laneOf(one.id);
+      if (lane === null) return null;
+      if (clock.monotonicMs() - lane.spec.decidedAtMs >= maxDecisionAgeMs) explainAnew(one, lane);
+      return lane.spec.decision;
+    },
   };
 }
 
-interface Watched {
-  readonly room: WaitingRoom;
-  readonly review: LaneReview;
-}
-
-/** A slot of the node is free: those that wait for it and can have it go, in their order. */
-function serveNode(
-  node: MeshNode,
-  { room, review, isRefused }: Watched & { readonly isRefused: boolean },
-): void {
-  const obstacle = unavailability(node);
-  // As a last resort a synchronous message goes to a node whose circuit breaker is open.
-  if (obstacle !== null && obstacle !== "breaker_open") return;
-  // A slot that a refusal gives back is hardly free: two that wait for it would hand it round as fast as they can.
-  const lanes = room.lanesOn(node.id).filter(({ spec }) => !(isRefused && spec.isAlone));
-  review.serve(lanes, () => node.inFlight < node.slots);
-}
-
-/** It waits for a node rather than for a slot: one that fits and cannot serve is news, too. */
-function lacksNode({ spec: { decision } }: Lane): boolean {
-  return (decision.refused.counts.full ?? 0) === 0;
-}
-
-/** Looks at tasks that wait whenever the mesh changes, and only at those for which that may matter. */
-function watchMesh({ room, review, registry, router, events }: PlacementOptions & Watched): void {
-  events.on("node.freed", ({ nodeId, isRefused }) => {
-    if (room.size() === 0) return;
-    const node = registry.find(nodeId);
-    if (node !== null) serveNode(node, { room, review, isRefused });
-  });
-  for (const type of ["node.online", "node.changed"] as const) {
-    events.on(type, ({ nodeId }) => {
-      if (room.size() === 0) return;
-      const lanes = new Set(room.lanesOn(nodeId));
-      const node = registry.find(nodeId);
-      if (node !== null) {
-        const mayGo = unavailability(node) === null;
-        for (const lane of room.lanes()) {
-          if ((mayGo || lacksNode(lane)) && router.mayServe(node, lane.spec.wants)) lanes.add(lane);
-        }
-      }
-      review.review(lanes);
-    });
-  }
-  // It can do nothing for those that do not wait for it.
-  for (const type of ["node.left", "node.offline"] as const) {
-    events.on(type, ({ nodeId }) => review.review(room.lanesOn(nodeId)));
-  }
-  for (const type of ["rules.changed", "groups.changed"] as const) {
-    events.on(type, () => review.reviewTasks(room.lanes()));
-  }
+function isSameNews(before: Decision, now: Decision): boolean {
+  return JSON.stringify({ ...before, decided_at: now.decided_at }) === JSON.stringify(now);
 }
 
 /** Nodes whose changes may let it go. */

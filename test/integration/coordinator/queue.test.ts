@@ -59,6 +59,21 @@ describe("a queued task", () => {
     expect(rig.sent).toEqual(["offer 1 to mac"]);
   });
 
+  test("tells of nodes that are there and do not fit, also when they came after it began to wait", async () => {
+    await rig.join("mac", { capabilities: { os: "darwin" } });
+    await rig.join("pc");
+    const one = await submit("x", { requires: { gpu: true } });
+    await rig.restart();
+    expect(waitsFor(one.id)).toContain("no online nodes available");
+    await rig.relink("pc");
+    await rig.relink("mac");
+    await rig.elapse(1_000);
+    expect(waitsFor(one.id)).toBe("a node with gpu; none is there");
+    const decision = rig.engine.find(one.id)?.task.decision;
+    await rig.elapse(60_000);
+    expect(rig.engine.find(one.id)?.task.decision).toBe(decision ?? null);
+  });
+
   test("tells what it waits for now, not what the first of its kind waited for", async () => {
     const node = await rig.join("one", { slots: 1 });
     await submit("runs");
