@@ -6,6 +6,8 @@ import { shellWord } from "./shell-word.ts";
 /** How the same message is sent again without being done twice. */
 export interface Repeat {
   readonly key: string;
+  /** The user gave the key, so that what it stands for may have been sent before. */
+  readonly isOwnKey: boolean;
   /** `--key …`, for a shell. */
   readonly keyFlag: string;
   /** The moments that were given as times from now, as flags: another moment would be another message. */
@@ -25,11 +27,11 @@ export function toRepeat(context: CliContext, { key, notBefore, expiresAt }: Rep
   ];
   if (key === undefined) {
     const made = context.createSecret();
-    return { key: made, keyFlag: `--key ${made}`, timeFlags };
+    return { key: made, isOwnKey: false, keyFlag: `--key ${made}`, timeFlags };
   }
   if (timeFlags.length > 0) {
     const { keyWithTimes, keyWithTimesHint } = context.texts.tasks;
     throw new MeshError("USAGE", keyWithTimes, { hint: keyWithTimesHint(timeFlags) });
   }
-  return { key, keyFlag: `--key ${shellWord(key)}`, timeFlags };
+  return { key, isOwnKey: true, keyFlag: `--key ${shellWord(key)}`, timeFlags };
 }

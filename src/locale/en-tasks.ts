@@ -74,6 +74,9 @@ export const taskTexts = {
   bulkGoOn: (repeat: RepeatWords) => `${sayAgain(repeat)}: those that were queued are not queued twice.`,
   bulkQueued: (count: number) => `${plural(count, "task", "tasks")} queued`,
 
+  bulkOnRecord: (count: number, states: string) =>
+    `${plural(count, "task", "tasks")} on record under this key: ${states}; none is queued twice`,
+
   waiting: (what: string, seconds: number) => `waiting ${seconds} s for ${what}`,
   aNode: "a node",
   waitsNote: (what: string) => `Waiting for ${what}`,

@@ -106,7 +106,7 @@ async function queueMessage(
   const { clock, texts, interrupt } = context;
   const onNote = () => {};
   const task = await submitTask({ client, clock, texts, input, repeat, signal: interrupt, onNote });
-  printQueued(context, task, repeat.key);
+  printQueued(context, task, repeat);
 }
 
 /** Queues the message and stays with it; Ctrl-C cancels it. */

@@ -1,4 +1,5 @@
 import type { TaskInput } from "../../protocol/message.ts";
+import { TaskState } from "../../protocol/task.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { inOrder } from "../in-order.ts";
@@ -16,7 +17,7 @@ const maxSubmissions = 8;
 interface QueuedLine {
   readonly line: number;
   readonly id: string;
-  readonly state: string;
+  readonly state: TaskState;
   readonly idempotency_key: string;
 }
 
@@ -46,7 +47,17 @@ export async function addTasksOfFile(context: CliContext, flags: AddTaskFlags, f
     throw withHint(error, texts.tasks.bulkGoOn(repeat), texts);
   }
   if (globals.json) stdout.write(toJsonText(queued));
-  printNote(context, texts.tasks.bulkQueued(queued.length));
+  printNote(context, repeat.isOwnKey ? onRecordText(context, queued) : texts.tasks.bulkQueued(queued.length));
+}
+
+/** Under a key of the user's own they may have been queued before: it is told how they are, not what was done. */
+function onRecordText({ texts }: CliContext, queued: readonly QueuedLine[]): string {
+  const { bulkOnRecord, states } = texts.tasks;
+  const counts = TaskState.options.flatMap((state) => {
+    const count = queued.filter((task) => task.state === state).length;
+    return count === 0 ? [] : [`${count} ${states[state]}`];
+  });
+  return bulkOnRecord(queued.length, counts.join(", "));
 }
 
 /** What the flags say, for lines that do not say it. */

@@ -181,6 +181,22 @@ describe("task add --file", () => {
     expect(sources).toContain("own");
   });
 
+  test("says under a key of one's own how the tasks are, which may have been there before", async () => {
+    bench.handle((request, reply) => {
+      const state = request.body.content === "0" ? "succeeded" : "queued";
+      reply.json(taskInfo({ id: numbered(request), state }), 202);
+    });
+    const stdin = '{"content":"0"}\n{"content":"1"}\n{"content":"2"}\n';
+    const own = await bench.run(["task", "add", "--file", "-", "--key", "book-7"], { stdin });
+    expect(own.stderr).toBe(
+      "3 tasks on record under this key: 2 queued, 1 succeeded; none is queued twice\n",
+    );
+    const fresh = await bench.run(["task", "add", "--file", "-"], { stdin });
+    expect(fresh.stderr).toBe("3 tasks queued\n");
+    const one = await bench.run(["task", "add", "--key", "book-7", "1"]);
+    expect(one.stdout).toStartWith(`Task task_${"1".padStart(32, "0")} is queued\n`);
+  });
+
   test("names the first bad line, and has sent nothing then", async () => {
     const file = join(bench.directory, "tasks.jsonl");
     await Bun.write(file, '{"content":"a"}\n{"content":"b","colour":"red"}\nnonsense\n');

@@ -11,7 +11,7 @@ import {
 } from "../message-input.ts";
 import { printNote, printResult } from "../print.ts";
 import { toSafeLine } from "../render/safe-text.ts";
-import { toRepeat } from "../repeat.ts";
+import { type Repeat, toRepeat } from "../repeat.ts";
 import { submitTask } from "../submit-task.ts";
 import { addTasksOfFile } from "./task-add-file.ts";
 
@@ -35,15 +35,15 @@ export async function addTask(
   const { clock, texts, interrupt } = this;
   const onNote = (text: string) => printNote(this, text);
   const task = await submitTask({ client, clock, texts, input, repeat, signal: interrupt, onNote });
-  printQueued(this, task, repeat.key);
+  printQueued(this, task, repeat);
 }
 
-/** `Task task_… queued`, what it waits for, and how to go on. */
-export function printQueued(context: CliContext, task: TaskInfo, key: string): void {
+/** `Task task_… queued`, or how the task under a key of the user's own is, which may have been there before; what it waits for, and how to go on. */
+export function printQueued(context: CliContext, task: TaskInfo, { key, isOwnKey }: Repeat): void {
   const { tasks } = context.texts;
   printResult(context, { ...task, idempotency_key: key }, () =>
     [
-      isOpen(task) ? tasks.queued(task.id) : tasks.added(task.id, tasks.states[task.state]),
+      isOpen(task) && !isOwnKey ? tasks.queued(task.id) : tasks.added(task.id, tasks.states[task.state]),
       ...(task.waiting_for === null ? [] : [tasks.waitsFor(toSafeLine(task.waiting_for))]),
     ].join("\n"),
   );
