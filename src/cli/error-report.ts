@@ -62,8 +62,11 @@ function toErrorText(error: MeshError, { texts, output }: ReportOptions): string
   if (decision.success) lines.push(renderDecision(decision.data, texts, output).trimEnd());
   // The reasons stand above already.
   const isTold = decision.success && error.hint === errorCatalogue.NO_NODE_FITS.hint;
-  if (error.hint !== "" && !isTold)
-    lines.push(`${paint("dim", texts.errors.hint)} ${toSafeText(error.hint)}`);
+  // Who types a command sees no body and no query.
+  const isOfApi =
+    error.hint === errorCatalogue.BODY_INVALID.hint || error.hint === errorCatalogue.QUERY_INVALID.hint;
+  const hint = isOfApi ? texts.errors.requestHint : error.hint;
+  if (hint !== "" && !isTold) lines.push(`${paint("dim", texts.errors.hint)} ${toSafeText(hint)}`);
   if (error.code === "INTERNAL" && typeof requestId === "string")
     lines.push(texts.errors.requestId(requestId));
   return lines.join("\n");

@@ -12,6 +12,7 @@ import {
 import { parseRequirements } from "../protocol/requirement-text.ts";
 import type { CliContext } from "./context.ts";
 import type { Moment } from "./parsers.ts";
+import { timesProblem } from "./task-times.ts";
 
 /** What `send`, `task add` and `route explain` say about a message. */
 export interface MessageFlags {
@@ -69,16 +70,16 @@ export function toMessage(flags: MessageFlags & RunFlags, content: string): Mess
   };
 }
 
-/** @throws MeshError USAGE when both a node and a group are named */
+/** @throws MeshError USAGE when both a node and a group are named, or it could never run in its time */
 export function toTaskInput(
   context: CliContext,
-  flags: MessageFlags & RunFlags & TimeFlags,
+  flags: MessageFlags & RunFlags & TimeFlags & { readonly key?: string },
   content: string,
 ): TaskInput {
   const target = targetOf(context, flags);
   return {
     ...toMessage(flags, content),
-    ...toTimes(flags),
+    ...toTimes(context, flags),
     ...(target === undefined ? {} : { target }),
   };
 }
@@ -94,7 +95,7 @@ export function toRetryEdit(context: CliContext, flags: EditFlags): RetryEdit {
     ...(newTarget === undefined ? {} : { target: newTarget }),
     ...(flags.requires === undefined ? {} : { requires: toRequirements(flags.requires) }),
     ...toRunInput(flags),
-    ...toTimes(flags),
+    ...toTimes(context, flags),
   };
 }
 
@@ -125,11 +126,18 @@ function toRunInput(flags: RunFlags): Pick<MessageInput, "timeout_s" | "effects"
   };
 }
 
-function toTimes({ notBefore, expiresAt }: TimeFlags): Pick<TaskInput, "not_before" | "expires_at"> {
-  return {
+function toTimes(
+  context: CliContext,
+  { notBefore, expiresAt, key }: TimeFlags & { readonly key?: string },
+): Pick<TaskInput, "not_before" | "expires_at"> {
+  const times = {
     ...(notBefore === undefined ? {} : { not_before: notBefore.at }),
     ...(expiresAt === undefined ? {} : { expires_at: expiresAt.at }),
   };
+  const names = { notBefore: "--not-before", expiresAt: "--expires-at" };
+  const problem = timesProblem(context, { times, names, isOwnKey: key !== undefined });
+  if (problem !== null) throw new MeshError("USAGE", problem, { hint: context.texts.tasks.timesHint });
+  return times;
 }
 
 /** The arguments, or standard input when there are none or the only one is `-`. */

@@ -1,8 +1,10 @@
 import { errorCodeOf, readTextIfExists } from "../platform/atomic-file.ts";
 import { expandPath } from "../platform/paths.ts";
-import { issueLines, MeshError } from "../protocol/errors.ts";
+import { MeshError } from "../protocol/errors.ts";
 import { TaskInput } from "../protocol/message.ts";
 import type { CliContext } from "./context.ts";
+import { lineProblems } from "./line-problems.ts";
+import { timesProblem } from "./task-times.ts";
 
 const maxFileMb = 256;
 /** Tasks in one file. */
@@ -14,15 +16,24 @@ export interface TaskLine {
   readonly input: TaskInput;
 }
 
+/** Bad lines that one error names. */
+const maxNamedLines = 10;
+
+interface LineDefaults {
+  /** What counts where a line does not say otherwise. */
+  readonly defaults: Partial<TaskInput>;
+  /** The tasks may be there already: their times may be over. */
+  readonly isOwnKey: boolean;
+}
+
 /**
  * Reads JSON lines, each a task; empty lines do not count. All of them are read before any is used.
- * @param defaults what counts where a line does not say otherwise
- * @throws MeshError USAGE that names the first bad line
+ * @throws MeshError USAGE that names the bad lines
  */
 export async function readTaskLines(
   context: CliContext,
   file: string,
-  defaults: Partial<TaskInput>,
+  defaults: LineDefaults,
 ): Promise<readonly TaskLine[]> {
   const { tasks } = context.texts;
   const text = await readInput(context, file);
@@ -30,24 +41,33 @@ export async function readTaskLines(
   const filled = lines.filter(({ content }) => content.trim() !== "");
   if (filled.length === 0) throw new MeshError("USAGE", tasks.noLines(nameOf(context, file)));
   if (filled.length > maxFileTasks) throw new MeshError("USAGE", tasks.tooManyLines(maxFileTasks));
-  return filled.map(({ content, line }) => ({
-    line,
-    input: parseLine(context, content, { line, defaults }),
-  }));
+  const bad: string[] = [];
+  const good = filled.flatMap(({ content, line }): readonly TaskLine[] => {
+    const parsed = parseLine(context, content, defaults);
+    if ("input" in parsed) return [{ line, input: parsed.input }];
+    bad.push(tasks.badLine(line, parsed.problem));
+    return [];
+  });
+  if (bad.length === 0) return good;
+  const more = bad.length - maxNamedLines;
+  const named = [...bad.slice(0, maxNamedLines), ...(more > 0 ? [tasks.moreBadLines(more)] : [])];
+  throw new MeshError("USAGE", named.join("\n"), { hint: tasks.badFileHint });
 }
 
 function parseLine(
-  { texts }: CliContext,
+  context: CliContext,
   content: string,
-  { line, defaults }: { readonly line: number; readonly defaults: Partial<TaskInput> },
-): TaskInput {
-  const fail = (problem: string) =>
-    new MeshError("USAGE", texts.tasks.badLine(line, problem), { hint: texts.tasks.badFileHint });
+  { defaults, isOwnKey }: LineDefaults,
+): { readonly input: TaskInput } | { readonly problem: string } {
+  const { texts } = context;
   const value = parseObject(content);
-  if (value === null) throw fail(texts.tasks.notJson);
-  const input = TaskInput.safeParse({ ...defaults, ...value });
-  if (!input.success) throw fail(issueLines(input.error).join("; "));
-  return input.data;
+  if (value === null) return { problem: texts.tasks.notJson };
+  const input = TaskInput.safeParse({ ...defaults, ...value }, { reportInput: true });
+  if (!input.success)
+    return { problem: lineProblems(input.error, Object.keys(TaskInput.shape), texts).join("; ") };
+  const names = { notBefore: "not_before", expiresAt: "expires_at" };
+  const problem = timesProblem(context, { times: input.data, names, isOwnKey });
+  return problem === null ? { input: input.data } : { problem };
 }
 
 function parseObject(text: string): object | null {

@@ -40,6 +40,7 @@ export const en = {
   errors: {
     prefix: "Error:",
     hint: "Hint:",
+    requestHint: "Look at the values that were given; --help tells what they may be.",
     aboutMessage: (id: string, node: string | null) =>
       `Message ${id}${node === null ? "" : ` on node ${node}`}; all about it: claw-mesh task show ${id}`,
     requestId: (id: string) => `request ${id}`,

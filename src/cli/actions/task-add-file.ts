@@ -25,7 +25,10 @@ interface QueuedLine {
 export async function addTasksOfFile(context: CliContext, flags: AddTaskFlags, file: string): Promise<void> {
   const { clock, texts, interrupt, globals, stdout } = context;
   const repeat = toRepeat(context, flags);
-  const lines = await readTaskLines(context, file, toDefaults(context, flags));
+  const lines = await readTaskLines(context, file, {
+    defaults: toDefaults(context, flags),
+    isOwnKey: repeat.isOwnKey,
+  });
   const { client } = await connect(context);
   const queued: QueuedLine[] = [];
   const onNote = (text: string) => printNote(context, text);

@@ -150,6 +150,8 @@ describe("task add", () => {
   test.each([
     [["--priority", "10", "x"], "is not a priority"],
     [["--expires-at", "tomorrow", "x"], "is not a time like 10m"],
+    [["--expires-at", "2026-11-22T15:59:59Z", "x"], "--expires-at 2026-11-22T15:59:59Z is in the past"],
+    [["--not-before", "2h", "--expires-at", "1h", "x"], "--expires-at must come after --not-before"],
     [["--retry-on", "overload", "x"], 'did you mean "overloaded"'],
     [["--node", "a", "--group", "b", "x"], "choose one of --node and --group"],
     [["--file", "t.jsonl", "x"], "choose one of a message and --file"],
@@ -197,13 +199,51 @@ describe("task add --file", () => {
     expect(one.stdout).toStartWith(`Task task_${"1".padStart(32, "0")} is queued\n`);
   });
 
-  test("names the first bad line, and has sent nothing then", async () => {
+  test("names all bad lines in plain words, and has sent nothing then", async () => {
     const file = join(bench.directory, "tasks.jsonl");
-    await Bun.write(file, '{"content":"a"}\n{"content":"b","colour":"red"}\nnonsense\n');
+    const lines = [
+      '{"content":"a"}',
+      '{"content":"b","efects":"safe"}',
+      "nonsense",
+      '{"kontent":"d"}',
+      '{"content":5,"effects":"maybe","priority":1.5}',
+      '{"content":"f","expires_at":"2026-11-22T15:00:00Z"}',
+    ];
+    await Bun.write(file, lines.join("\n"));
     const { exitCode, stderr } = await bench.run(["task", "add", "--file", file]);
     expect([exitCode, bench.requests.length]).toEqual([2, 0]);
-    expect(stderr).toContain("line 2:");
-    expect(stderr).toContain("colour");
+    expect(stderr.split("\n").slice(0, 5)).toEqual([
+      'Error: line 2: there is no field "efects"; did you mean "effects"?',
+      "line 3: is not a JSON object",
+      'line 4: "content" is missing; there is no field "kontent"; did you mean "content"?',
+      'line 5: "content" must be a text; "effects" must be one of safe, unsafe; "priority" must be a whole number',
+      "line 6: expires_at 2026-11-22T15:00:00Z is in the past",
+    ]);
+  });
+
+  test("names ten bad lines at most", async () => {
+    const { exitCode, stderr } = await bench.run(["task", "add", "--file", "-"], {
+      stdin: "no\n".repeat(12),
+    });
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("line 10: is not a JSON object\nand 2 more bad lines\n");
+    expect(stderr).not.toContain("line 11");
+  });
+
+  test("takes up what was queued under its key although its time is over", async () => {
+    bench.handle((_, reply) => reply.json(taskInfo({ state: "expired", waiting_for: null }), 202));
+    const stdin = '{"content":"f","expires_at":"2026-11-22T15:00:00Z"}\n';
+    expect((await bench.run(["task", "add", "--file", "-", "--key", "mine"], { stdin })).exitCode).toBe(0);
+    const flags = ["--key", "mine", "--expires-at", "2026-11-22T15:00:00Z"];
+    expect((await bench.run(["task", "add", ...flags, "f"])).exitCode).toBe(0);
+  });
+
+  test("does not send who typed a command to the description of the API", async () => {
+    const hint = "Compare the body with /api/v1/openapi.json.";
+    bench.handle((_, reply) => reply.json({ error: "not_before is far", code: "BODY_INVALID", hint }, 400));
+    const { stderr } = await bench.run(["task", "add", "--not-before", "9000d", "f"]);
+    expect(stderr).toContain("not_before is far");
+    expect(stderr).not.toContain("openapi");
   });
 
   test("stops at a refusal and tells the key under which nothing is queued twice", async () => {
