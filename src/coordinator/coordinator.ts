@@ -227,6 +227,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
         meshId: store.meshId,
         version,
         isReady: () => !isStopping,
+        storeTrouble: store.trouble,
         createInvite: makeInvite,
       }),
       ...createTaskRoutes({

@@ -34,6 +34,9 @@ export interface Store {
    */
   readonly sync: () => Promise<void>;
 
+  /** Why new work is refused now, or was moments ago: the disk is full or fails. null: nothing is known to be wrong. */
+  readonly trouble: () => string | null;
+
   /** Commits what is queued and closes. Later calls reject with a StoreClosedError. */
   readonly close: () => Promise<void>;
 }

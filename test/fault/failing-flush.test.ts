@@ -18,12 +18,15 @@ describe.skipIf(!canAttach())("a disk that takes what is written and fails to fl
     const file = join(coordinator.machine.home, ".claw-mesh", "mesh.db");
     const failing = await failFlushes(coordinator.program().pid, [file, `${file}-wal`], "EIO");
     await until("refusals", async () => load.refusals.length > 10);
+    const unready = await coordinator.call("GET", "/readyz");
+    expect(unready).toMatchObject({ status: 503, body: { code: "STORE_UNAVAILABLE" } });
     // It needs no flush.
     const now = await coordinator.call("POST", "/api/v1/route", { content: "now" });
     expect(now.status).toBe(200);
     const before = load.accepted.size;
     await failing[Symbol.asyncDispose]();
     await until("work goes on", async () => load.accepted.size > before + 100);
+    expect((await coordinator.call("GET", "/readyz")).status).toBe(200);
     await load.stop();
     expect(new Set(load.refusals.map(({ code }) => code))).toEqual(new Set(["STORE_UNAVAILABLE"]));
     const all = { succeeded: load.accepted.size };

@@ -61,10 +61,18 @@ describe.skipIf(!isMountReady())("a full disk", () => {
     const synchronous = await coordinator.call("POST", "/api/v1/route", { content: large });
     expect(synchronous).toMatchObject({ status: 503, body: { code: "STORE_UNAVAILABLE" } });
     expect((await coordinator.call("GET", "/healthz")).status).toBe(200);
+    const unready = await until("it says that it takes no work", async () => {
+      await addLarge(coordinator);
+      const answer = await coordinator.call("GET", "/readyz");
+      return answer.status === 200 ? null : answer;
+    });
+    expect(unready).toMatchObject({ status: 503, body: { code: "STORE_UNAVAILABLE" } });
+    expect(unready.body.error).toContain("the disk is full");
 
     const before = load.accepted.size;
     await disk.free();
     await until("work goes on", async () => load.accepted.size > before + 100);
+    expect((await coordinator.call("GET", "/readyz")).status).toBe(200);
     await load.stop();
     for (const { status, code } of load.refusals) {
       expect({ status, code }).toEqual({ status: 503, code: "STORE_UNAVAILABLE" });

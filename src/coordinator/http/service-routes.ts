@@ -8,6 +8,8 @@ interface ServiceRouteOptions {
   readonly meshId: MeshId;
   readonly version: string;
   readonly isReady: () => boolean;
+  /** Why the store refuses new work; null: it does not. */
+  readonly storeTrouble: () => string | null;
   readonly createInvite: (ttlS: number | undefined) => Promise<Invite>;
 }
 
@@ -19,6 +21,8 @@ export function createServiceRoutes(options: ServiceRouteOptions): ServiceHandle
     getHealth: () => ({ status: "ok", mesh_id: options.meshId, version: options.version }),
     getReadiness: () => {
       if (!options.isReady()) throw new MeshError("COORDINATOR_STOPPING", "The coordinator is stopping.");
+      const trouble = options.storeTrouble();
+      if (trouble !== null) throw new MeshError("STORE_UNAVAILABLE", `The store takes no work: ${trouble}.`);
       return { ready: true, reason: null };
     },
     getOpenApi: () => {

@@ -10,6 +10,7 @@ import type { HelloFrame, StatusFrame } from "../../protocol/link/v1/frames.ts";
 import { defaultDrainDeadlineS, type NodePatch, type RuntimeStatus } from "../../protocol/node.ts";
 import { nodeTokenPrefix } from "../../protocol/token-prefix.ts";
 import type { NodeRecord, NodeStore } from "../../store/nodes.ts";
+import { StoreClosedError } from "../../store/store-closed.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import { type BreakerView, type LinkToNode, MeshNode } from "./mesh-node.ts";
@@ -83,6 +84,9 @@ export interface NodeRegistry {
   readonly release: (node: MeshNode, isRefused: boolean) => void;
 }
 
+/** How often it is stored that a linked node is there: after a crash that is the time since when it is away. */
+export const keepSeenEveryMs = 60_000;
+
 /** How long after its start a coordinator waits for the nodes it knows, before it says that none fits. */
 export const gatheringMs = 5_000;
 
@@ -138,10 +142,14 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
    * Stores a changed record, then makes it the present one. The changes of one node follow one another, and each is made
    * of what the one before it left: otherwise two at a time would undo each other.
    */
-  async function save(node: MeshNode, change: (present: NodeRecord) => NodeRecord): Promise<void> {
+  async function save(
+    node: MeshNode,
+    change: (present: NodeRecord) => NodeRecord,
+    keepIt: typeof keep = keep,
+  ): Promise<void> {
     const before = changing.get(node.id) ?? Promise.resolve();
     // Whoever asked for the change before has its failure.
-    const saved = Promise.allSettled([before]).then(() => keep(node, change(node.record)));
+    const saved = Promise.allSettled([before]).then(() => keepIt(node, change(node.record)));
     changing.set(node.id, saved);
     try {
       await saved;
@@ -150,8 +158,25 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     }
   }
 
+  /** When the stored time that it was last seen is from. */
+  const seenOnRecord = new WeakMap<MeshNode, number>();
+
+  /** A sign of life. Routing looks at nothing of it, so that nothing is derived anew. */
+  function see(node: MeshNode): void {
+    const nowMs = clock.nowMs();
+    node.record = { ...node.record, lastSeenAtMs: nowMs };
+    if (nowMs - (seenOnRecord.get(node) ?? 0) < keepSeenEveryMs) return;
+    seenOnRecord.set(node, nowMs);
+    const keepSeen: typeof keep = async (_, record) => store.save(record);
+    save(node, (present) => ({ ...present, lastSeenAtMs: nowMs }), keepSeen).catch((error: unknown) => {
+      if (error instanceof StoreClosedError) return;
+      log.warn("when a node was last seen was not stored", { node: node.id, error });
+    });
+  }
+
   async function keep(node: MeshNode, record: NodeRecord): Promise<void> {
     await store.save(record);
+    seenOnRecord.set(node, record.lastSeenAtMs);
     const { tokenHash, nameKey } = { tokenHash: node.record.tokenHash, nameKey: node.nameKey };
     if (byName.get(nameKey) === node) byName.delete(nameKey);
     node.setRecord(record);
@@ -166,7 +191,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
   for (const record of await store.list()) {
     const node = new MeshNode(record);
     // Nobody watched it while the coordinator was down: the time that it may be away for begins now.
-    node.offlineSinceMs = clock.nowMs();
+    node.missedSinceMs = clock.nowMs();
     byId.set(node.id, node);
     if (!record.isRemoved) byTokenHash.set(record.tokenHash, record.id);
     if (record.hiddenAtMs !== null) continue;
@@ -271,6 +296,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       node.instance = hello.instance;
       node.isOnline = true;
       node.offlineSinceMs = null;
+      node.missedSinceMs = null;
       node.sinceMs = clock.nowMs();
       node.slots = hello.slots;
       node.setRuntimes(hello.runtimes);
@@ -282,10 +308,13 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       node.link = null;
       node.isOnline = false;
       node.offlineSinceMs = nowMs;
+      node.missedSinceMs = null;
       node.sinceMs = nowMs;
       node.load = null;
       node.foreignRuns = 0;
       save(node, (present) => ({ ...present, lastSeenAtMs: nowMs })).catch((error: unknown) => {
+        // At a stop the links end last; when they did is of no use to the next process.
+        if (error instanceof StoreClosedError) return;
         log.warn("the end of a link was not stored", { node: node.id, error });
       });
       revision += 1;
@@ -298,7 +327,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       node.slots = status.slots;
       node.setRuntimes(status.runtimes);
       node.setLoad(status.load);
-      node.record = { ...node.record, lastSeenAtMs: clock.nowMs() };
+      see(node);
       const isSame =
         wasReady === node.isReady &&
         before === node.slots &&
@@ -306,7 +335,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       if (!isSame) changed(node);
     },
     setSeen: (node, { runtimes, slots, foreignRuns }) => {
-      node.record = { ...node.record, lastSeenAtMs: clock.nowMs() };
+      see(node);
       if (foreignRuns !== undefined) node.foreignRuns = foreignRuns;
       const isSame = slots === node.slots && JSON.stringify(runtimes) === JSON.stringify(node.runtimes);
       if (isSame && node.isReady) return;

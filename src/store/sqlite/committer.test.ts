@@ -188,9 +188,25 @@ describe("the committer", () => {
     }
     expect(words()).toEqual([]);
     expect(database.inTransaction).toBe(false);
+    expect(committer.trouble()).toContain("the disk is full");
 
     database.run("pragma max_page_count = 100000");
     expect(await committer.write("full", insert("small"))).toBe("small");
+    expect(committer.trouble()).toBeNull();
+  });
+
+  test("knows of trouble while its last flush has failed", async () => {
+    expect(committer.trouble()).toBeNull();
+    isFlushHeld = true;
+    const refused = committer.write("full", insert("a"), remove);
+    await committer.write("process", insert("b"));
+    hasFlushFailed = true;
+    flushes[0]?.reject(noDisk);
+    await expect(refused).rejects.toBe(noDisk);
+    expect(committer.trouble()).toBe(noDisk.message);
+    hasFlushFailed = false;
+    expect(committer.trouble()).toBeNull();
+    committer.close();
   });
 
   test("refuses writes while another program holds the database, and works again afterwards", async () => {

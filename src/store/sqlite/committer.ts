@@ -16,6 +16,9 @@ export const maxWorksPerCommit = 2_000;
 export const healPauseMs = 2_000;
 export const maxHealPauseMs = 60_000;
 
+/** A commit that failed counts as trouble for so long when no other follows: who stays away because of it is asked again. */
+export const troubleMs = 10_000;
+
 /** One commit, for metrics. */
 export interface Commit {
   /** How long it held up the event loop; a full one then waits for the disk besides. */
@@ -57,6 +60,11 @@ export interface Committer {
    * STORE_UNAVAILABLE while something that was refused is still to be taken back.
    */
   readonly read: <T>(query: () => T) => Promise<T>;
+  /**
+   * Why works are refused: nothing was committed or flushed since that failed. A failed flush heals by itself; of a failed
+   * commit it is known only when another is tried, so that it is forgotten after {@link troubleMs}. null: all is well.
+   */
+  readonly trouble: () => string | null;
   /**
    * Commits what is queued and takes back what is to be; later calls are refused. Call it again when the last flush has
    * ended, which may have failed.
@@ -109,6 +117,8 @@ export function createCommitter(options: CommitterOptions): Committer {
   let isClosed = false;
   let forgetHealing: CancelTimer | null = null;
   let nextHealPauseMs = healPauseMs;
+  let flushFailure: MeshError | null = null;
+  let commitFailure: { readonly error: MeshError; readonly untilMs: number } | null = null;
 
   function toCallerError(error: unknown): MeshError {
     const failure = toStoreError(error);
@@ -161,9 +171,11 @@ export function createCommitter(options: CommitterOptions): Committer {
       outcomes = commitBatch(batch);
     } catch (error) {
       const failure = toCallerError(error);
+      commitFailure = { error: failure, untilMs: clock.monotonicMs() + troubleMs };
       for (const { reject } of batch) reject(failure);
       return;
     }
+    commitFailure = null;
     const works: QueuedWork[] = [];
     for (const [index, outcome] of outcomes.entries()) {
       const queued = batch[index];
@@ -186,6 +198,7 @@ export function createCommitter(options: CommitterOptions): Committer {
       await flushing.syncNow();
     } catch (error) {
       for (const { undo, value } of works) if (undo !== null) undos.push(() => undo(value));
+      flushFailure = toStoreError(error);
       const failure = takeBack() ? error : notTakenBack(error);
       healLater();
       for (const { reject } of works) reject(failure);
@@ -266,6 +279,13 @@ export function createCommitter(options: CommitterOptions): Committer {
       } catch (error) {
         throw toCallerError(error);
       }
+    },
+    trouble: () => {
+      if (undos.length > 0) return notSettledError().message;
+      if (flushing.hasFailed()) return flushFailure?.message ?? "the disk did not take what was written";
+      return commitFailure !== null && clock.monotonicMs() < commitFailure.untilMs
+        ? commitFailure.error.message
+        : null;
     },
     close: () => {
       isClosed = true;

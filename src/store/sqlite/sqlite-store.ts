@@ -110,6 +110,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
       clear: () => committer.write("full", mark.clear),
     },
     sync: shared.sync,
+    trouble: committer.trouble,
     close: () => {
       closing ??= close();
       return closing;
