@@ -43,6 +43,7 @@ export class MeshNode implements NodeView {
   link: LinkToNode | null = null;
   isOnline = false;
   offlineSinceMs: number | null;
+  missedSinceMs: number | null = null;
   sinceMs: number;
   isReady = false;
   reason: string | null = "not linked yet";

@@ -8,7 +8,7 @@ import type { NodeRecord } from "../../store/nodes.ts";
 import { adminPrincipal, nodePrincipal } from "../auth/principal.ts";
 import type { MeshEvents } from "../events/mesh-events.ts";
 import type { MeshNode } from "./mesh-node.ts";
-import { createNodeRegistry, type NodeRegistry } from "./registry.ts";
+import { createNodeRegistry, keepSeenEveryMs, type NodeRegistry } from "./registry.ts";
 
 /** A disk whose writes end when the test says so, in the order they came. */
 function createHeldStore() {
@@ -128,10 +128,29 @@ async function nextRegistry(
   return { registry: next, stored: disk.stored };
 }
 
-test("the time a node may be away for begins anew with the coordinator, however long ago it was last seen", async () => {
-  const anHourLaterMs = node.record.lastSeenAtMs + 3_600_000;
+test("the time a node may be away for begins anew with the coordinator, but it is away since it was last seen", async () => {
+  const { lastSeenAtMs } = node.record;
+  const anHourLaterMs = lastSeenAtMs + 3_600_000;
   const { registry: next } = await nextRegistry(anHourLaterMs);
-  expect(next.find(node.id)?.offlineSinceMs).toBe(anHourLaterMs);
+  const known = next.find(node.id);
+  expect(known).toMatchObject({ offlineSinceMs: lastSeenAtMs, missedSinceMs: anHourLaterMs });
+  if (known === null) throw new Error("the node is not known");
+  next.setOffline(known, "closed");
+  expect(known.missedSinceMs).toBe(null);
+});
+
+test("that a linked node is there is stored now and then, for who starts after a crash, and derives nothing anew", async () => {
+  const laterMs = node.record.lastSeenAtMs + keepSeenEveryMs;
+  const { registry: next, stored } = await nextRegistry(laterMs);
+  const known = next.find(node.id);
+  if (known === null) throw new Error("the node is not known");
+  known.isReady = true;
+  known.setRuntimes([readyRuntime]);
+  const revision = next.revision();
+  for (let beat = 0; beat < 3; beat += 1) next.setSeen(known, { slots: 1, runtimes: [readyRuntime] });
+  await Bun.sleep(0);
+  expect(stored.map(({ lastSeenAtMs }) => lastSeenAtMs)).toEqual([laterMs]);
+  expect(next.revision()).toBe(revision);
 });
 
 test("when a node was last seen is stored when its link closes", async () => {

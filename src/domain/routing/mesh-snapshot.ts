@@ -22,6 +22,8 @@ export interface NodeView {
   readonly isOnline: boolean;
   /** Epoch; when it went offline. null while online. */
   readonly offlineSinceMs: number | null;
+  /** Epoch; since when it is missed, where that is later because nobody watched before. null: since it went offline. */
+  readonly missedSinceMs?: number | null;
   readonly isReady: boolean;
   /** Why it is not ready. */
   readonly reason: string | null;

@@ -85,6 +85,15 @@ describe("a conversation", () => {
     expect(late.session?.nodeId).toBe(other.id);
   });
 
+  test("waits for a node that was offline for long, but that nobody could have missed", () => {
+    const offline = {
+      isOnline: false,
+      offlineSinceMs: fixtureNowMs - 86_400_000,
+      missedSinceMs: fixtureNowMs - 1,
+    };
+    expect(decideWith(offline)).toMatchObject({ outcome: "waiting", waits: ["home"] });
+  });
+
   test("moves at once when its node drains or was removed", () => {
     expect(decideWith({ scheduling: "draining" })).toMatchObject({ names: ["a-other"], binding: "moved" });
     const binding = { nodeId: nodeOf({ name: "gone" }).id, boundAtMs: 0, lastUsedAtMs: 0 };

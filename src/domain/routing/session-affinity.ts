@@ -56,7 +56,7 @@ export function decideSession(
   if (!isAskedFor(holder, question)) return { kind: "elsewhere" };
   const { node } = holder;
   if (!node.isOnline) {
-    const untilMs = (node.offlineSinceMs ?? times.nowMs) + sessionGraceMs;
+    const untilMs = (node.missedSinceMs ?? node.offlineSinceMs ?? times.nowMs) + sessionGraceMs;
     return times.nowMs < untilMs ? { kind: "wait", holder, untilMs } : { kind: "move" };
   }
   if (node.scheduling === "draining") return { kind: "move" };
