@@ -250,7 +250,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: string
         log,
       }),
       ...createNodeRoutes({ registry, clock, groupsOf: madeGroups.of }),
-      ...createRoutingRoutes({ router, rules, groups: madeGroups, clock }),
+      ...createRoutingRoutes({ router, rules, groups: madeGroups }),
     },
   });
   links.start();

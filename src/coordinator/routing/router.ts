@@ -9,12 +9,14 @@ import {
   type RoutingMessage,
   ruleWarnings,
   type SessionBinding,
+  toDecision,
 } from "../../domain/routing/index.ts";
 import { type LaneWants, mayServe } from "../../domain/routing/lane-wants.ts";
 import type { TaskMessage } from "../../domain/tasks/task.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
+import { type Decision, maxNamedNodes } from "../../protocol/decision.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId, RuleId } from "../../protocol/ids.ts";
 import type { Rule, RuleInput } from "../../protocol/rule.ts";
@@ -44,9 +46,11 @@ export interface Router {
   readonly setRules: (rules: readonly Rule[]) => void;
   /** What looks wrong about a rule in the mesh as it is now. */
   readonly warningsFor: (rule: RuleInput) => readonly string[];
+  /** The decision as it is stored and shown, in the turn in which it was made; with a target that has left the mesh. */
+  readonly explain: (decided: RouteDecision) => Decision;
   /** Throws NODE_NOT_FOUND or NODE_OFFLINE when a message cannot be sent to what its sender named. */
   readonly assertTarget: (target: string) => void;
-  /** Throws NODE_NOT_FOUND when it is no node and no group; one that is offline will do. */
+  /** Throws NODE_NOT_FOUND when it is no node and no group; one that is offline, or has left and may come back, will do. */
   readonly assertKnown: (target: string) => void;
   /** A group as the mesh spells it, so that its tasks are found by it; anything else as it is. */
   readonly spellTarget: (target: string) => string;
@@ -123,7 +127,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   }
 
   function findTarget(target: string): MeshNode | null {
-    const node = registry.find(target);
+    const node = registry.findKnown(target);
     if (node === null && !groups.has(target))
       throw new MeshError("NODE_NOT_FOUND", `node "${target}" not found, and no group of this name`, {
         hint: "List them with: claw-mesh nodes and claw-mesh group list",
@@ -131,9 +135,21 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     return groups.has(target) ? null : node;
   }
 
+  /** null: what the sender named is there, or nothing was named. */
+  function findLeft(target: string | null): MeshNode | null {
+    if (target === null || groups.has(target)) return null;
+    const node = registry.findKnown(target);
+    return node === null || registry.nodes.includes(node) ? null : node;
+  }
+
   return {
     decide: decide(false),
     decideAsLastResort: decide(true),
+    explain: (decided) => {
+      const decision = toDecision(decided, clock.nowMs());
+      const left = findLeft(decision.target);
+      return left === null ? decision : withLeftTarget(decision, left);
+    },
     mayServe: (node, wants) => mayServe(node, wants, memo.indexOf(meshNow())),
     bind: (message, decided) => {
       if (decided.nextCursor !== null) cursors.set(decided.nextCursor.ruleId, decided.nextCursor.nodeId);
@@ -150,7 +166,10 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     warningsFor: (rule) => ruleWarnings(rule, meshNow()),
     assertTarget: (target) => {
       const node = findTarget(target);
-      if (node !== null && !node.isOnline && !registry.isExpected(node.id))
+      if (node === null) return;
+      if (node.record.hiddenAtMs !== null)
+        throw new MeshError("NODE_OFFLINE", `Node ${node.name} has left the mesh.`);
+      if (!node.isOnline && !registry.isExpected(node.id))
         throw new MeshError("NODE_OFFLINE", `Node ${node.name} is offline.`);
     },
     assertKnown: (target) => void findTarget(target),
@@ -158,5 +177,21 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       const key = target.toLowerCase();
       return groups.list().find(({ name }) => name.toLowerCase() === key)?.name ?? target;
     },
+  };
+}
+
+/** The node that was named said goodbye: it takes no part in decisions, but when it is back it gets what waits for it. */
+function withLeftTarget(decision: Decision, { id, name, record }: MeshNode): Decision {
+  const { refused, unblock } = decision;
+  const since = toIsoTime(record.hiddenAtMs ?? record.lastSeenAtMs);
+  const named = { node_id: id, name, reason: "offline", detail: `it left the mesh at ${since}` } as const;
+  const blocked = { node_id: id, name, reason: "offline", since } as const;
+  return {
+    ...decision,
+    refused: {
+      counts: { ...refused.counts, offline: (refused.counts.offline ?? 0) + 1 },
+      named: [named, ...refused.named].slice(0, maxNamedNodes),
+    },
+    unblock: unblock.map(({ needs }) => ({ needs, nodes: [blocked] })),
   };
 }

@@ -1,5 +1,3 @@
-import { toDecision } from "../../domain/routing/index.ts";
-import type { Clock } from "../../platform/clock.ts";
 import type { Rule } from "../../protocol/rule.ts";
 import type { Handlers } from "../http/http-server.ts";
 import type { Groups } from "./groups.ts";
@@ -10,7 +8,6 @@ interface RoutingRouteOptions {
   readonly router: Router;
   readonly rules: Rules;
   readonly groups: Groups;
-  readonly clock: Clock;
 }
 
 type RoutingHandlers = Pick<
@@ -26,7 +23,7 @@ type RoutingHandlers = Pick<
   | "removeGroup"
 >;
 
-export function createRoutingRoutes({ router, rules, groups, clock }: RoutingRouteOptions): RoutingHandlers {
+export function createRoutingRoutes({ router, rules, groups }: RoutingRouteOptions): RoutingHandlers {
   function withWarnings(rule: Rule): Rule {
     const warnings = router.warningsFor(rule);
     return warnings.length === 0 ? rule : { ...rule, warnings: [...warnings] };
@@ -34,7 +31,7 @@ export function createRoutingRoutes({ router, rules, groups, clock }: RoutingRou
 
   return {
     explainRoute: ({ body, principal }) => {
-      if (body.target !== undefined) router.assertTarget(body.target);
+      if (body.target !== undefined) router.assertKnown(body.target);
       const message = {
         subject: principal.subject,
         content: body.content,
@@ -45,7 +42,7 @@ export function createRoutingRoutes({ router, rules, groups, clock }: RoutingRou
         target: body.target ?? null,
         infer: body.infer ?? true,
       };
-      return toDecision(router.decide(message, null, null), clock.nowMs());
+      return router.explain(router.decide(message, null, null));
     },
     listRules: () => [...rules.list()],
     addRule: async ({ body }) => withWarnings(await rules.add(body)),

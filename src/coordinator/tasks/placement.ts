@@ -1,4 +1,4 @@
-import { type NodeView, type RouteDecision, toDecision } from "../../domain/routing/index.ts";
+import type { NodeView, RouteDecision } from "../../domain/routing/index.ts";
 import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
 import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
@@ -138,7 +138,7 @@ export function createPlacement(options: PlacementOptions): Placement {
     const nowMs = clock.monotonicMs();
     const spec = room.laneOf(one.id) === null ? (room.find(place)?.spec ?? null) : null;
     if (spec !== null && nowMs - spec.decidedAtMs < maxDecisionAgeMs) return spec;
-    return { decision: toDecision(decided, clock.nowMs()), decidedAtMs: nowMs };
+    return { decision: router.explain(decided), decidedAtMs: nowMs };
   }
 
   /** Nodes may have come and gone that could not let it go, but that it tells of. */
@@ -147,13 +147,13 @@ export function createPlacement(options: PlacementOptions): Placement {
     const decided = decider.decide(task.message, passedOver.size === 0 ? null : passedOver, waitingSinceMs);
     const before = lane.spec.decision;
     // One that could go is about to: what it waited for is all there is to tell.
-    const now = decided.outcome === "assigned" ? before : toDecision(decided, clock.nowMs());
+    const now = decided.outcome === "assigned" ? before : router.explain(decided);
     const decision = isSameNews(before, now) ? before : now;
     lane.spec = { ...lane.spec, decision, decidedAtMs: clock.monotonicMs() };
   }
 
   function decideEarly({ task: { message } }: LiveTask, notBeforeMs: number): Decision {
-    const decision = toDecision(decider.decide(message, null, null), clock.nowMs());
+    const decision = router.explain(decider.decide(message, null, null));
     const unblock = [{ needs: `its time, ${toIsoTime(notBeforeMs)}`, nodes: [] }];
     return { ...decision, outcome: "waiting", unblock };
   }
@@ -194,7 +194,7 @@ export function createPlacement(options: PlacementOptions): Placement {
       return decider.hasOther(one);
     },
     toEvent: (one, decided) => {
-      const decision = toDecision(decided, clock.nowMs());
+      const decision = router.explain(decided);
       const best = decided.order[0];
       if (decided.outcome !== "assigned" || best === undefined) {
         return { kind: "unroutable", failure: unroutableFailure(one, decision, clock.nowMs()), decision };

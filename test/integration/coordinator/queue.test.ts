@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { LiveTask } from "../../../src/coordinator/tasks/live-task.ts";
 import { waitingText } from "../../../src/coordinator/tasks/task-info.ts";
 import { maxWaiting } from "../../../src/coordinator/tasks/waiting-allowance.ts";
+import { sessionGraceMs } from "../../../src/domain/routing/index.ts";
 import { defaultRetryPolicy } from "../../../src/domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../../src/domain/tasks/task.ts";
 import type { Failure } from "../../../src/protocol/failure.ts";
@@ -133,6 +134,33 @@ describe("a queued task", () => {
     await rig.relink("one");
     await rig.settle();
     expect(rig.sent).toEqual(["offer 1 to one"]);
+  });
+
+  test("to a node that has left waits for it, says so, and goes when it is back; a synchronous message does not", async () => {
+    const node = await rig.join("mac");
+    await rig.registry.hide(node, false);
+    rig.registry.setOffline(node, "goodbye");
+    const leftAt = toIsoTime(rig.clock.nowMs());
+    await rig.elapse(sessionGraceMs + 1_000);
+    await rig.join("other");
+    const one = await submit("x", { target: "mac" });
+    expect(waitsFor(one.id)).toBe("the target mac, offline for 31 s");
+    expect(one.task.decision?.refused.named).toMatchObject([
+      { name: "mac", reason: "offline", detail: `it left the mesh at ${leftAt}` },
+      { name: "other", reason: "not_target" },
+    ]);
+    const now = rig.engine.submit(rig.message({ target: "mac" }));
+    await expect(now).rejects.toMatchObject({ code: "NODE_OFFLINE", message: "Node mac has left the mesh." });
+    await rig.join("mac");
+    await rig.settle();
+    expect(rig.sent).toEqual(["offer 1 to mac"]);
+  });
+
+  test("to a node that was removed is refused", async () => {
+    const node = await rig.join("mac");
+    rig.registry.setOffline(node, "closed");
+    await rig.registry.hide(node, true);
+    await expect(submit("x", { target: "mac" })).rejects.toMatchObject({ code: "NODE_NOT_FOUND" });
   });
 
   test("ends where the rule says so", async () => {
