@@ -47,7 +47,7 @@ const Unblock = z.object({
 export const Decision = z.object({
   decided_at: z.iso.datetime(),
   outcome: z.enum(["assigned", "waiting", "unroutable"]),
-  /** null: no rule applied, all nodes were considered with the default strategy. */
+  /** null: no rule applied, or none that did had a node (`passed_over`): all nodes were considered, by the default strategy. */
   rule: z
     .object({
       id: RuleId,
