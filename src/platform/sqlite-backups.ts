@@ -3,6 +3,7 @@ import { chmodSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { basename, dirname, join } from "node:path";
 import { fromIsoTime, toIsoTime } from "../protocol/iso-time.ts";
 import type { Clock } from "./clock.ts";
+import { isSoundBackup } from "./sqlite-soundness.ts";
 
 /** The newest so many backups of a database are kept, and the newest of an older version; the others are deleted. */
 export const keptBackups = 3;
@@ -51,8 +52,11 @@ export function backupTimeMs(backup: string): number | null {
 
 /** `<file>.backup-v<version>-<time>` */
 export function backupName(file: string, options: { version: number; clock: Clock }): string {
-  const time = toIsoTime(options.clock.nowMs()).replaceAll(/[-:.]/g, "");
-  return `${file}.backup-v${options.version}-${time}`;
+  return `${file}.backup-v${options.version}-${toNameTime(options.clock.nowMs())}`;
+}
+
+function toNameTime(epochMs: number): string {
+  return toIsoTime(epochMs).replaceAll(/[-:.]/g, "");
 }
 
 /** Deletes the backups of this version beyond the newest few, and those of older ones beyond the newest. */
@@ -83,16 +87,26 @@ export function saveBackup(
 
 /**
  * How to start again when the database is damaged, as commands for a POSIX shell. Of the files of the database only
- * those are named that exist, so that every command succeeds.
+ * those are named that exist, so that every command succeeds; they are moved to where no earlier ones are. Backups are
+ * checked, newest first, until one is sound: that holds up the event loop.
  */
-export function wayBack(file: string): string {
+export function wayBack(file: string, nowMs: number): string {
   const damaged = [file, `${file}-wal`, `${file}-shm`].filter((path) => existsSync(path)).map(quote);
-  const away = `mkdir -p ${quote(`${file}.damaged`)} && mv -f ${damaged.join(" ")} ${quote(`${file}.damaged/`)}`;
-  const newest = listBackups(file)[0];
-  if (newest === undefined) return `There is no backup. To start anew: ${away}`;
+  const place = `${file}.damaged-${toNameTime(nowMs)}`;
+  const away = `mkdir -p ${quote(place)} && mv -f ${damaged.join(" ")} ${quote(`${place}/`)}`;
+  const backups = listBackups(file);
+  const at = backups.findIndex(isSoundBackup);
+  const unsound = (at === -1 ? backups : backups.slice(0, at)).map((backup) => basename(backup)).join(", ");
+  const newest = backups[at];
+  if (newest === undefined) {
+    const none =
+      unsound === "" ? "There is no backup" : `There is no sound backup: ${unsound} cannot be used`;
+    return `${none}. To start anew, with nodes that join again with a new invite: ${away}`;
+  }
   const madeAtMs = backupTimeMs(newest);
   const when = madeAtMs === null ? "" : `, which is of ${toIsoTime(madeAtMs)}`;
-  return `To go back to the newest backup${when}: ${away} && cp ${quote(newest)} ${quote(file)}`;
+  const but = unsound === "" ? "" : `; ${unsound} is damaged as well`;
+  return `Nodes that joined after the backup have to join again with a new invite. To go back to the newest ${unsound === "" ? "" : "sound "}backup${when}${but}: ${away} && cp ${quote(newest)} ${quote(file)}`;
 }
 
 function quote(path: string): string {

@@ -1,10 +1,13 @@
-import type { Database } from "bun:sqlite";
+import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { MeshError } from "../protocol/errors.ts";
 import { errorCodeOf } from "./atomic-file.ts";
 
 /** Databases up to this size are checked whole at every start: some 10 ms. Damage of larger ones shows when it is read. */
 export const maxCheckedBytes = 16 * 1024 * 1024;
+
+/** Backups up to this size are checked whole before one is named as the way back: a second for each gigabyte. */
+export const maxCheckedBackupBytes = 512 * 1024 * 1024;
 
 const walHeaderBytes = 32;
 const walMagic = 0x377f0682;
@@ -30,7 +33,7 @@ export function checkWalHeader(databaseFile: string): void {
   } finally {
     closeSync(handle);
   }
-  if (!isWalHeader(header)) throw new MeshError("STORE_CORRUPT", `${file} is damaged`);
+  if (!isWalHeader(header)) throw new MeshError("STORE_CORRUPT", `the header of ${file} is damaged`);
 }
 
 /** https://sqlite.org/fileformat2.html#the_write_ahead_log */
@@ -52,13 +55,33 @@ function isWalHeader(header: Buffer): boolean {
  * @throws MeshError STORE_CORRUPT, or what SQLite throws
  */
 export function checkSmallDatabase(database: Database): void {
+  const damage = findDamage(database, maxCheckedBytes);
+  if (damage !== null) throw new MeshError("STORE_CORRUPT", `the check of the database found: ${damage}`);
+}
+
+/** @returns what SQLite says of the first damage; null: it found none, or the database has more than `maxBytes` */
+function findDamage(database: Database, maxBytes: number): string | null {
   const size = database
     .query<{ bytes: number }, []>(
       "select page_count * page_size as bytes from pragma_page_count, pragma_page_size",
     )
     .get();
-  if (size === null || size.bytes > maxCheckedBytes) return;
+  if (size === null || size.bytes > maxBytes) return null;
   const check = database.query<{ quick_check: string }, []>("pragma quick_check(1)").get();
-  if (check?.quick_check === "ok") return;
-  throw new MeshError("STORE_CORRUPT", `the database is damaged: ${check?.quick_check ?? "no answer"}`);
+  return check?.quick_check === "ok" ? null : (check?.quick_check ?? "no answer");
+}
+
+/** Whether the copy can take the place of the database: it can be read, was made by us, and no damage is found in it. */
+export function isSoundBackup(backup: string): boolean {
+  let copy: Database | null = null;
+  try {
+    copy = new Database(backup, { readonly: true });
+    const made = copy.query<{ user_version: number }, []>("pragma user_version").get();
+    return made !== null && made.user_version > 0 && findDamage(copy, maxCheckedBackupBytes) === null;
+  } catch (error) {
+    if (error instanceof SQLiteError) return false;
+    throw error;
+  } finally {
+    copy?.close();
+  }
 }

@@ -56,7 +56,7 @@ export function openDatabase(options: OpenDatabaseOptions): Database {
     return database;
   } catch (error) {
     database?.close();
-    throw toOpenError(file, error);
+    throw toOpenError(error, { file, nowMs: options.clock.nowMs() });
   }
 }
 
@@ -92,13 +92,17 @@ function unusable(file: string, error: unknown): MeshError {
  * What a start that cannot read its database tells: damage names the way back, as commands. Call it when the database is
  * closed again.
  */
-export function toOpenError(file: string, error: unknown): MeshError {
+export function toOpenError(
+  error: unknown,
+  { file, nowMs }: { readonly file: string; readonly nowMs: number },
+): MeshError {
   const isDamage =
     sqliteFault(error) === "corrupt" || (error instanceof MeshError && error.code === "STORE_CORRUPT");
   if (isDamage) {
-    const detail = error instanceof MeshError ? `: ${error.message}` : " or not a database";
-    return new MeshError("STORE_CORRUPT", `${file} is damaged${detail}`, {
-      hint: wayBack(file),
+    const what = error instanceof MeshError ? "is damaged" : "is damaged or not a database";
+    // What exactly was found is of use to few: the cause tells it to the log.
+    return new MeshError("STORE_CORRUPT", `${file} ${what}`, {
+      hint: wayBack(file, nowMs),
       cause: error,
     });
   }

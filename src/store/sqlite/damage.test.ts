@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createManualClock } from "../../../test/support/manual-clock.ts";
 import { createSampleTask } from "../../../test/support/store/sample-tasks.ts";
 import { systemIds } from "../../platform/ids.ts";
@@ -173,6 +174,7 @@ describe("a start on a damaged database", () => {
       expect(refusal.message).toContain(file);
       const [, commands = ""] =
         /To go back to the newest backup, which is of [-:.TZ\d]+: (.+)$/.exec(refusal.hint) ?? [];
+      expect(refusal.message).not.toMatch(/\n|\*\*\*/);
       expect(Bun.spawnSync(["sh", "-c", commands], { stderr: "inherit" }).exitCode).toBe(0);
       const restored = await openStore();
       expect((await restored.tasks.listUnfinished()).map((task) => task.message.id)).toEqual(
@@ -182,6 +184,52 @@ describe("a start on a damaged database", () => {
       await restored.close();
     });
   }
+});
+
+describe("the way back", () => {
+  const commandsOf = ({ hint }: MeshError) => /mkdir -p .+$/.exec(hint)?.[0] ?? "";
+  const run = (commands: string) =>
+    expect(Bun.spawnSync(["sh", "-c", commands], { stderr: "inherit" }).exitCode).toBe(0);
+
+  test("passes over backups that are damaged, and says which; nothing that was moved away is overwritten", async () => {
+    const { store, backedUp } = await createBackedUpStore();
+    await store.close();
+    const [sound = ""] = listBackups(file);
+    const unsound = ["20980101T000000000Z", "20990101T000000000Z"].map((time) => `${file}.backup-v2-${time}`);
+    for (const path of unsound) writeFileSync(path, readFileSync(sound));
+    scribble(unsound[0] ?? "", 3 * 8192, 8192);
+    writeFileSync(unsound[1] ?? "", "");
+    for (let round = 0; round < 2; round += 1) {
+      scribble(file, 0, 100);
+      const refusal = await refusalOf(openStore());
+      for (const path of unsound) expect(refusal.hint).toContain(basename(path));
+      expect(refusal.hint).toContain("damaged as well");
+      run(commandsOf(refusal));
+      const restored = await openStore();
+      expect((await restored.tasks.listUnfinished()).map((task) => task.message.id)).toEqual(
+        backedUp.map((task) => task.message.id),
+      );
+      await restored.close();
+      clock.advance(1);
+    }
+    const kept = readdirSync(directory).filter((name) => name.startsWith("mesh.db.damaged-"));
+    expect(kept).toHaveLength(2);
+    for (const name of kept) expect(readdirSync(join(directory, name))).toContain("mesh.db");
+  });
+
+  test("is to start anew when no backup is sound", async () => {
+    const { store } = await createBackedUpStore();
+    await store.close();
+    const [backup = ""] = listBackups(file);
+    scribble(backup, 0, 100);
+    scribble(file, 0, 100);
+    const refusal = await refusalOf(openStore());
+    expect(refusal.hint).toContain(`There is no sound backup: ${basename(backup)}`);
+    run(commandsOf(refusal));
+    const anew = await openStore();
+    expect(await anew.tasks.count()).toBe(0);
+    await anew.close();
+  });
 });
 
 describe("damage that shows while the store runs", () => {

@@ -1,7 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
-import { closeDatabase, openDatabase, toOpenError } from "../../platform/sqlite.ts";
+import { closeDatabase, type Database, openDatabase, toOpenError } from "../../platform/sqlite.ts";
 import { backupTimeMs, listBackups, wayBack } from "../../platform/sqlite-backups.ts";
 import { createLiveBackup } from "../../platform/sqlite-live-backup.ts";
 import { createWalFlusher } from "../../platform/sqlite-wal.ts";
@@ -42,7 +42,7 @@ export interface SqliteStoreOptions {
  */
 export async function createSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { file, clock, ids, onCommit, log = silent } = options;
-  const database = openDatabase({ file, migrations, clock, markBackup });
+  const database = openOrTell(options, log);
   const wal = createWalFlusher(file, database);
   const shared = createSharedSync({ flush: wal.flush, clock, intervalMs: syncIntervalMs });
   let meshId: MeshId;
@@ -53,12 +53,15 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
   } catch (error) {
     await wal.close();
     closeDatabase(database);
-    throw toOpenError(file, error);
+    throw told(toOpenError(error, { file, nowMs: clock.nowMs() }), log);
   }
   let isDamaged = false;
   const onDamage = (error: unknown) => {
     if (!isDamaged)
-      log.error("the database is damaged; stop the coordinator", { error, hint: wayBack(file) });
+      log.error("the database is damaged; stop the coordinator", {
+        error,
+        hint: wayBack(file, clock.nowMs()),
+      });
     isDamaged = true;
   };
   const backup = createLiveBackup({ database, file, version: migrations.length, clock, markBackup });
@@ -116,6 +119,21 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
       return closing;
     },
   };
+}
+
+function openOrTell({ file, clock }: SqliteStoreOptions, log: Pick<Log, "info">): Database {
+  try {
+    return openDatabase({ file, migrations, clock, markBackup });
+  } catch (error) {
+    throw told(error, log);
+  }
+}
+
+/** Who starts a coordinator is told what to do; what was found in the file is for the log alone. */
+function told(error: unknown, log: Pick<Log, "info">): unknown {
+  if (error instanceof MeshError && error.code === "STORE_CORRUPT")
+    log.info("the database is damaged", { found: String(error.cause) });
+  return error;
 }
 
 const silent: Pick<Log, "info" | "warn" | "error"> = { info: () => {}, warn: () => {}, error: () => {} };
