@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { checkFlushOrder } from "./flush-order.ts";
+import { checkFlushOrder, checkOfferOrder } from "./flush-order.ts";
 import { parseTrace } from "./parse-trace.ts";
 
 const statusLine = "HTTP/1.1 202 ";
@@ -74,6 +74,21 @@ describe("an acknowledgement is not covered", () => {
 
   test("when its task was never written", () => {
     expect(check(commits, page(two), flushes, answers(one))).toEqual({ [one]: false });
+  });
+});
+
+describe("an offer", () => {
+  const offers = (id: string) =>
+    `7 1.0 sendto(22<socket:[1]>, "\\201~\\0{\\"type\\":\\"offer\\",\\"task\\":\\"${id}\\"}", 99, 0, NULL, 0) = 99`;
+  const isCovered = (...lines: readonly string[]) =>
+    checkOfferOrder(parseTrace(lines.join("\n"))).map((offer) => offer.isCovered);
+
+  test("is covered by a flush after the newest commit of its task", () => {
+    const accepted = [commits, page(one), flushes];
+    expect(isCovered(...accepted, offers(one))).toEqual([true]);
+    expect(isCovered(...accepted, commits, page(one), offers(one), flushes)).toEqual([false]);
+    expect(isCovered(...accepted, commits, page(one), flushes, offers(one))).toEqual([true]);
+    expect(isCovered(offers(one))).toEqual([false]);
   });
 });
 

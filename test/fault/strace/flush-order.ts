@@ -1,10 +1,10 @@
 import { shownBytes, type TracedCall } from "./parse-trace.ts";
 
-/** When a task was acknowledged to its client, and what made it durable before. Numbers are lines of the trace. */
+/** When a task was told of, and what made it durable before. Numbers are lines of the trace. */
 export interface Acknowledgement {
   readonly taskId: string;
   readonly acknowledgedAt: number;
-  /** The commit frame of the transaction that first wrote the task was in the WAL file. */
+  /** The commit frame of the transaction that wrote the task was in the WAL file. */
   readonly committedAt: number | null;
   /** A flush of the WAL that began after that, and succeeded, had returned; the earliest. */
   readonly flushedAt: number | null;
@@ -19,8 +19,8 @@ const socketWrites: ReadonlySet<string> = new Set(["write", "writev", "sendto", 
 const frameHeaderBytes = 24;
 
 interface WalEvents {
-  /** The first write of each task, by id. */
-  readonly written: ReadonlyMap<string, TracedCall>;
+  /** The writes of each task, by id, in their order. */
+  readonly written: ReadonlyMap<string, readonly TracedCall[]>;
   /** Lines on which pages that end a transaction were written. */
   readonly commits: readonly number[];
   readonly flushes: readonly TracedCall[];
@@ -38,16 +38,39 @@ export function checkFlushOrder(
   return calls.flatMap((call) => {
     if (!isAnswer(call, statusLine)) return [];
     const [taskId] = call.args.match(taskIds) ?? [];
-    return taskId === undefined ? [] : [judge(taskId, call, wal)];
+    if (taskId === undefined) return [];
+    return [judge({ taskId, write: wal.written.get(taskId)?.[0], toldBy: call }, wal)];
   });
 }
 
-function isAnswer({ name, target, args }: TracedCall, statusLine: string): boolean {
-  return socketWrites.has(name) && /^(socket|TCP|TCPv6):/.test(target) && args.includes(`"${statusLine}`);
+/**
+ * Checks the same of offers: one may be written to its node's socket only after a flush that covers the newest transaction
+ * that wrote its task. For tasks that run one after the other: their rows share pages.
+ */
+export function checkOfferOrder(calls: readonly TracedCall[]): readonly Acknowledgement[] {
+  const wal = readWal(calls);
+  return calls.flatMap((call) => {
+    if (!isSocketWrite(call) || !call.args.includes(offerWords)) return [];
+    const [taskId] = call.args.match(taskIds) ?? [];
+    if (taskId === undefined) return [];
+    const before = wal.written.get(taskId)?.filter(({ returnedAt }) => returnedAt < call.beganAt);
+    return [judge({ taskId, write: before?.at(-1), toldBy: call }, wal)];
+  });
+}
+
+/** In a frame on a link, as strace shows it. */
+const offerWords = String.raw`\"type\":\"offer\"`;
+
+function isSocketWrite({ name, target }: TracedCall): boolean {
+  return socketWrites.has(name) && /^(socket|TCP|TCPv6):/.test(target);
+}
+
+function isAnswer(call: TracedCall, statusLine: string): boolean {
+  return isSocketWrite(call) && call.args.includes(`"${statusLine}`);
 }
 
 function readWal(calls: readonly TracedCall[]): WalEvents {
-  const written = new Map<string, TracedCall>();
+  const written = new Map<string, TracedCall[]>();
   const commits: number[] = [];
   const flushed: TracedCall[] = [];
   let endsTransaction = false;
@@ -62,7 +85,11 @@ function readWal(calls: readonly TracedCall[]): WalEvents {
       endsTransaction = isCommitFrame(call);
       continue;
     }
-    for (const id of call.args.match(taskIds) ?? []) if (!written.has(id)) written.set(id, call);
+    for (const id of new Set(call.args.match(taskIds))) {
+      const writes = written.get(id);
+      if (writes === undefined) written.set(id, [call]);
+      else writes.push(call);
+    }
     if (endsTransaction) commits.push(call.returnedAt);
     endsTransaction = false;
   }
@@ -76,9 +103,15 @@ function isCommitFrame(call: TracedCall): boolean {
     .some((byte) => byte !== 0);
 }
 
-function judge(taskId: string, answer: TracedCall, wal: WalEvents): Acknowledgement {
-  const acknowledgedAt = answer.beganAt;
-  const write = wal.written.get(taskId);
+interface Told {
+  readonly taskId: string;
+  /** undefined: it was never written. */
+  readonly write: TracedCall | undefined;
+  readonly toldBy: TracedCall;
+}
+
+function judge({ taskId, write, toldBy }: Told, wal: WalEvents): Acknowledgement {
+  const acknowledgedAt = toldBy.beganAt;
   const committedAt = wal.commits.find((line) => write !== undefined && line >= write.returnedAt) ?? null;
   const covering = wal.flushes.filter((one) => committedAt !== null && one.beganAt > committedAt);
   const flushedAt = covering.length === 0 ? null : Math.min(...covering.map((one) => one.returnedAt));
