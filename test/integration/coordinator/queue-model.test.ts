@@ -340,8 +340,43 @@ function checkExecutions(world: QueueWorld, model: Model): void {
   }
 }
 
+/** The nodes that are there do what they are asked, and nothing else happens. */
+function workOn(world: QueueWorld): void {
+  for (const paper of world.nodes.filter(({ isLinked }) => isLinked)) {
+    for (const held of paper.journal) {
+      if (held.state === "held") paper.start(held);
+      if (held.state === "started") paper.end(held, answer);
+    }
+  }
+}
+
+/** Left alone for two minutes, no task waits while a node that could take it has nothing to do. */
+async function checkIdle(world: QueueWorld, model: Model): Promise<void> {
+  // A conversation waits for its node as long as that counts as linked and full.
+  if (world.nodes.some(({ isCutOff }) => isCutOff) || !world.nodes.some(({ isLinked }) => isLinked)) return;
+  for (let round = 0; round < 60 && (await unaccounted(world, model)).length > 0; round += 1) {
+    workOn(world);
+    await world.elapse(2_000);
+    await check(world, model);
+  }
+  const { engine, registry } = world.now();
+  const isIdle = ({ name, isLinked, journal }: PaperNode) => {
+    const known = registry.find(name);
+    const canServe = known?.isOnline === true && known.isReady && !known.isBreakerOpen;
+    return isLinked && canServe && journal.every(({ state }) => state === "ended");
+  };
+  if (!world.nodes.some(isIdle)) return;
+  const forgotten = (await unaccounted(world, model)).find(({ message, state }) => {
+    const isDue = (message.notBeforeMs ?? 0) <= world.clock.nowMs();
+    return state === "queued" && isDue && engine.find(message.id)?.passedOver.size === 0;
+  });
+  if (forgotten !== undefined)
+    throw new Error(`no task waits beside an idle node: ${Bun.inspect(forgotten, { depth: 5 })}`);
+}
+
 /** All nodes come back and do what they are asked; then every task has to end, or to say what it waits for. */
 async function finish(world: QueueWorld, model: Model): Promise<void> {
+  await checkIdle(world, model);
   // A clock that was set back makes the moments that tasks wait for later than they were meant.
   const latestMs = Math.max(0, ...[...model.accepted.values()].map(({ notBeforeMs }) => notBeforeMs ?? 0));
   world.clock.skipWall(Math.max(0, latestMs - world.clock.nowMs()));
@@ -352,11 +387,8 @@ async function finish(world: QueueWorld, model: Model): Promise<void> {
         paper.connect(world.now().links);
         await world.settle();
       }
-      for (const held of paper.journal) {
-        if (held.state === "held") paper.start(held);
-        if (held.state === "started") paper.end(held, answer);
-      }
     }
+    workOn(world);
     await world.elapse(round < 30 ? 1_000 : 20_000);
     await check(world, model);
   }
