@@ -13,8 +13,6 @@ export interface SafeRequest {
   /** Bytes of the answer's body. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal;
-  /** There is a server, and the request is about to be written: from here on it may have been read. */
-  readonly onConnected?: () => void;
 }
 
 /** `wasWritten: false`: nothing of the request has left this machine, for certain. */
@@ -62,7 +60,6 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
       const port = Number(url.port === "" ? (url.protocol === "https:" ? 443 : 80) : url.port);
       await tryConnection({ host: checked.address, port, clock, signal: stop.signal });
       wasWritten = true;
-      request.onConnected?.();
       const response = await fetch(pinnedUrl(url, checked.address), toInit(request, url, stop.signal));
       return await readAnswer(response, request.maxBytes, stop.give);
     } catch (error) {

@@ -122,14 +122,6 @@ describe("the node of this machine", () => {
 });
 
 describe("join", () => {
-  test("says that an endpoint in the configuration has no effect", async () => {
-    const machine = await mesh.createMachine("classic");
-    await Bun.write(join(machine.cwd, "claw-mesh.yaml"), "node: { endpoint: 10.0.0.2:9121 }\n");
-    const port = await findFreePort();
-    const program = machine.start(["join", `http://127.0.0.1:${port}`, "--no-gateway", "--token", "x"]);
-    await program.waitForLine(/node\.endpoint has no effect/);
-  });
-
   test("keeps trying while nobody answers, and says so", async () => {
     const machine = await mesh.createMachine("early");
     const coordinator = await mesh.startCoordinator({ machine: await mesh.createMachine("late") });
