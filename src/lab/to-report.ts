@@ -1,5 +1,5 @@
 import { toDistribution } from "./failover.ts";
-import type { FaultKind } from "./fault-plan.ts";
+import { FaultKind } from "./fault-plan.ts";
 import type { InjectedFault } from "./fault-runner.ts";
 import type { LabSettings } from "./lab-settings.ts";
 import { isClean, type Ledger } from "./ledger.ts";
@@ -77,9 +77,13 @@ export function toReport({ settings, version, directory, ledger, facts }: Report
   };
 }
 
+/** In the order of the kinds: which fault is over first is left to chance. */
 function countKinds(injected: readonly InjectedFault[]): Partial<Record<FaultKind, number>> {
   const counts: Partial<Record<FaultKind, number>> = {};
-  for (const { kind } of injected) counts[kind] = (counts[kind] ?? 0) + 1;
+  for (const kind of FaultKind.options) {
+    const count = injected.filter((fault) => fault.kind === kind).length;
+    if (count > 0) counts[kind] = count;
+  }
   return counts;
 }
 

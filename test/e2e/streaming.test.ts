@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readEvents, type StreamedEvent } from "../support/event-stream.ts";
+import { nextEvent, readEvents, textAfter } from "../support/event-stream.ts";
 import { type HeldRuntime, startHeldRuntime } from "../support/held-runtime.ts";
 import {
   type CoordinatorProcess,
@@ -40,35 +40,24 @@ function stream(content: string, init: { readonly signal?: AbortSignal; readonly
   });
 }
 
-async function next(events: AsyncGenerator<StreamedEvent, void, void>): Promise<StreamedEvent> {
-  const { value } = await events.next();
-  if (value === undefined) throw new Error("the stream ended");
-  return value;
-}
-
-/** The text that a reader has after an event, as docs/reference/http-api.md says. */
-function textAfter(text: string, { event, data }: StreamedEvent): string {
-  return event === "snapshot" || event === "chunk" ? text.slice(0, data.offset) + data.text : text;
-}
-
 describe("a streamed answer", () => {
   test("shows the decision, then the text while the runtime writes, then the result", async () => {
     const response = await stream("tell me");
     expect(response.headers.get("content-type")).toStartWith("text/event-stream");
     const events = readEvents(response);
-    const decision = await next(events);
+    const decision = await nextEvent(events);
     expect(decision.event).toBe("decision");
     expect(decision.data.decision.ranking[0].name).toBe("worker");
 
     const run = await runtime.nextRun();
     run.write("one ");
     let text = "";
-    while (text !== "one ") text = textAfter(text, await next(events));
+    while (text !== "one ") text = textAfter(text, await nextEvent(events));
     run.write("two");
-    while (text !== "one two") text = textAfter(text, await next(events));
+    while (text !== "one two") text = textAfter(text, await nextEvent(events));
     run.finish();
-    let last = await next(events);
-    while (last.event !== "result") last = await next(events);
+    let last = await nextEvent(events);
+    while (last.event !== "result") last = await nextEvent(events);
     expect(last.data.response).toBe("one two");
     expect(last.data.message_id).toBe(decision.data.message_id);
     expect((await events.next()).done).toBe(true);
@@ -89,10 +78,10 @@ describe("a streamed answer", () => {
   test("is cancelled on the node when its reader goes away", async () => {
     const controller = new AbortController();
     const events = readEvents(await stream("tell me", { signal: controller.signal }));
-    const { message_id: id } = (await next(events)).data;
+    const { message_id: id } = (await nextEvent(events)).data;
     const run = await runtime.nextRun();
     run.write("some");
-    await next(events);
+    await nextEvent(events);
     controller.abort();
     await run.abandoned;
     const task = await until("the end of the task", async () => {
@@ -106,19 +95,19 @@ describe("a streamed answer", () => {
     const controller = new AbortController();
     const key = crypto.randomUUID();
     const events = readEvents(await stream("tell me", { signal: controller.signal, key }));
-    const { message_id: id } = (await next(events)).data;
+    const { message_id: id } = (await nextEvent(events)).data;
     const run = await runtime.nextRun();
     run.write("first ");
-    await next(events);
+    await nextEvent(events);
     controller.abort();
 
     const again = readEvents(await stream("tell me", { key }));
     let text = "";
-    while (text !== "first ") text = textAfter(text, await next(again));
+    while (text !== "first ") text = textAfter(text, await nextEvent(again));
     run.write("second");
     run.finish();
-    let last = await next(again);
-    while (last.event !== "result") last = await next(again);
+    let last = await nextEvent(again);
+    while (last.event !== "result") last = await nextEvent(again);
     expect(last.data).toMatchObject({ message_id: id, response: "first second" });
   });
 
@@ -131,12 +120,12 @@ describe("a streamed answer", () => {
 
   test("can be cancelled over the API", async () => {
     const events = readEvents(await stream("tell me"));
-    const { message_id: id } = (await next(events)).data;
+    const { message_id: id } = (await nextEvent(events)).data;
     const run = await runtime.nextRun();
     expect((await coordinator.call("POST", `/api/v1/tasks/${id}/cancel`)).status).toBe(202);
     await run.abandoned;
-    let last = await next(events);
-    while (last.event !== "error") last = await next(events);
+    let last = await nextEvent(events);
+    while (last.event !== "error") last = await nextEvent(events);
     expect(last.data.code).toBe("MESSAGE_CANCELLED");
   });
 });

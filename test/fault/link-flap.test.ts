@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readEvents, type StreamedEvent } from "../support/event-stream.ts";
+import { nextEvent, readEvents, textAfter } from "../support/event-stream.ts";
 import { type HeldRuntime, startHeldRuntime } from "../support/held-runtime.ts";
 import {
   type CoordinatorProcess,
@@ -30,17 +30,6 @@ afterAll(async () => {
   await runtime[Symbol.asyncDispose]();
 });
 
-async function next(events: AsyncGenerator<StreamedEvent, void, void>): Promise<StreamedEvent> {
-  const { value } = await events.next();
-  if (value === undefined) throw new Error("the stream ended");
-  return value;
-}
-
-/** The text that a reader has after an event, as docs/reference/http-api.md says. */
-function textAfter(text: string, { event, data }: StreamedEvent): string {
-  return event === "snapshot" || event === "chunk" ? text.slice(0, data.offset) + data.text : text;
-}
-
 describe("a link that is lost for a moment", () => {
   test.each(["/api/v1/route", "/api/v1/tasks"])(
     "costs a reader of %s nothing: the run goes on, the text comes, once",
@@ -62,22 +51,22 @@ describe("a link that is lost for a moment", () => {
       const run = await runtime.nextRun();
       run.write("one ");
       let text = "";
-      while (text !== "one ") text = textAfter(text, await next(events));
+      while (text !== "one ") text = textAfter(text, await nextEvent(events));
 
       expect(proxy.connectionCount()).toBeGreaterThan(0);
       proxy.cut();
       run.write("two ");
       while (text !== "one two ") {
-        const event = await next(events);
+        const event = await nextEvent(events);
         expect(event.event).not.toBe("error");
         text = textAfter(text, event);
       }
       run.write("three");
       run.finish();
-      let last = await next(events);
+      let last = await nextEvent(events);
       while (last.event !== "result") {
         expect(last.event).not.toBe("error");
-        last = await next(events);
+        last = await nextEvent(events);
       }
       expect(last.data).toMatchObject({ response: "one two three", attempts: 1 });
       expect(runtime.runCount()).toBe(isQueued ? 2 : 1);

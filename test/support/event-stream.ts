@@ -21,3 +21,15 @@ export async function* readEvents(response: Response): AsyncGenerator<StreamedEv
     yield* ready.splice(0);
   }
 }
+
+/** Throws when the stream has ended. */
+export async function nextEvent(events: AsyncGenerator<StreamedEvent, void, void>): Promise<StreamedEvent> {
+  const { value } = await events.next();
+  if (value === undefined) throw new Error("the stream ended");
+  return value;
+}
+
+/** The text that a reader has after an event, as docs/reference/http-api.md says. */
+export function textAfter(text: string, { event, data }: StreamedEvent): string {
+  return event === "snapshot" || event === "chunk" ? text.slice(0, data.offset) + data.text : text;
+}
