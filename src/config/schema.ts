@@ -23,6 +23,23 @@ const Retention = z.strictObject({
   max_tasks: z.int().min(1_000, "must be at least 1000").max(10_000_000).default(200_000),
 });
 
+/** What one client, and all together, may have open. Clients are told apart by their address; this machine has no limits of one client. */
+const Limits = z.strictObject({
+  /** Bytes of a request body. */
+  body_bytes: z
+    .int()
+    .min(1024)
+    .max(64 * 1024 * 1024)
+    .default(1024 * 1024),
+  /** Requests of one client that are not answered yet. */
+  requests_per_client: z.int().min(1).max(100_000).default(512),
+  /** Followed answers. */
+  streams: z.int().min(1).max(100_000).default(2_000),
+  streams_per_client: z.int().min(1).max(100_000).default(200),
+  /** Links of nodes at one address: those behind one NAT share it. */
+  links_per_client: z.int().min(1).max(100_000).default(2_000),
+});
+
 const Coordinator = z.strictObject({
   /** Address to listen on; joining from other machines needs more than loopback. */
   host: z.string().min(1).max(255).default("0.0.0.0"),
@@ -37,6 +54,9 @@ const Coordinator = z.strictObject({
   workspace_dir: Path.nullable().default(null),
   openclaw_config: Path.nullable().default(null),
   retention: Retention.prefault({}),
+  /** Names, beside this machine's own, that browsers may call the coordinator by. */
+  allowed_hosts: z.array(z.string().min(1).max(255)).max(64).default([]),
+  limits: Limits.prefault({}),
 });
 
 const Gateway = z.strictObject({
@@ -65,6 +85,8 @@ const Tls = z.strictObject({
   enabled: z.boolean().default(false),
   cert_file: Path.nullable().default(null),
   key_file: Path.nullable().default(null),
+  /** Authority (PEM) that a coordinator's certificate has to come from, for `join` and all commands; null: this machine's own coordinator, then the system's list. */
+  ca_file: Path.nullable().default(null),
 });
 
 const LogSettings = z.strictObject({

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Instance, InviteId, MeshId, NodeId, RuleId, TaskId } from "../protocol/ids.ts";
+import type { Instance, InviteId, MeshId, NodeId, RuleId, TaskId, TokenId } from "../protocol/ids.ts";
 
 /** Makes new ids; an input like the clock. */
 export interface Ids {
@@ -7,6 +7,7 @@ export interface Ids {
   readonly node: () => NodeId;
   readonly rule: () => RuleId;
   readonly invite: () => InviteId;
+  readonly token: () => TokenId;
   readonly mesh: () => MeshId;
   readonly instance: () => Instance;
 }
@@ -22,6 +23,7 @@ export const systemIds: Ids = {
   node: () => `node_${hexUuid()}` as NodeId,
   rule: () => `rule_${hexUuid()}` as RuleId,
   invite: () => `invite_${hexUuid()}` as InviteId,
+  token: () => `token_${hexUuid()}` as TokenId,
   mesh: () => `mesh_${hexUuid()}` as MeshId,
   instance: () => hexUuid() as Instance,
 };

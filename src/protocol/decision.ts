@@ -12,6 +12,7 @@ export const RefusalReason = z.enum([
   "breaker_open",
   "not_capable",
   "not_target",
+  "not_allowed",
   "full",
   "already_tried",
 ]);
@@ -46,7 +47,8 @@ const Unblock = z.object({
 /** The outcome of routing one message, with reasons. */
 export const Decision = z.object({
   decided_at: z.iso.datetime(),
-  outcome: z.enum(["assigned", "waiting", "unroutable"]),
+  /** `refused`: its rule refuses such messages. */
+  outcome: z.enum(["assigned", "waiting", "unroutable", "refused"]),
   /** null: no rule applied, or none that did had a node (`passed_over`): all nodes were considered, by the default strategy. */
   rule: z
     .object({

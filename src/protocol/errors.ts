@@ -35,6 +35,38 @@ export const errorCatalogue = {
     hint: "Check the token; on the coordinator's machine it is in <data dir>/token.",
   },
   SCOPE_MISSING: { status: 403, exit: 4, hint: "Use a token with the scope this route requires." },
+  TOO_MANY_TRIES: {
+    status: 429,
+    exit: 4,
+    hint: "Wait for the time in Retry-After, then try with a token that is good.",
+  },
+  RATE_LIMITED: {
+    status: 429,
+    exit: 1,
+    hint: "Wait for the time in Retry-After; the limit is a property of the token.",
+  },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    exit: 1,
+    hint: "Have fewer requests open at once, or raise coordinator.limits.",
+  },
+  HOST_NOT_ALLOWED: {
+    status: 421,
+    exit: 4,
+    hint: "Call the coordinator by its address, or add the name to coordinator.allowed_hosts.",
+  },
+  ORIGIN_NOT_ALLOWED: {
+    status: 403,
+    exit: 4,
+    hint: "Use the pages of the coordinator itself, or a bearer token instead of a cookie.",
+  },
+  TOKEN_NOT_FOUND: { status: 404, exit: 5, hint: "List the tokens with: claw-mesh token list" },
+  INVITE_NOT_FOUND: { status: 404, exit: 5, hint: "List the invites with: claw-mesh invite list" },
+  REFUSED_BY_RULE: {
+    status: 403,
+    exit: 4,
+    hint: "A rule of this mesh refuses such messages: claw-mesh route explain <message>",
+  },
   INVITE_INVALID: { status: 401, exit: 4, hint: "Ask for a new one with: claw-mesh invite" },
   // things
   NODE_NOT_FOUND: { status: 404, exit: 5, hint: "List the nodes with: claw-mesh nodes" },
@@ -116,6 +148,17 @@ export const errorCatalogue = {
     hint: "Something else answers at this address; check --coordinator and proxies.",
   },
   PROXY_IN_THE_WAY: { status: 502, exit: 3, hint: "Add the coordinator to NO_PROXY, or unset HTTP_PROXY." },
+  TLS_NOT_TRUSTED: {
+    status: 502,
+    exit: 3,
+    hint: "Give the coordinator's authority with --ca, or join with an invite: it carries the pin.",
+  },
+  TLS_PIN_MISMATCH: {
+    status: 502,
+    exit: 4,
+    hint: "Somebody else answers at this address, or the coordinator has a new key: ask for a new invite there.",
+  },
+  TLS_INVALID: { status: 500, exit: 2, hint: "Check --cert and --key: PEM files that belong together." },
   VERSION_UNSUPPORTED: {
     status: 426,
     exit: 1,
@@ -137,6 +180,11 @@ export const errorCatalogue = {
     status: 500,
     exit: 1,
     hint: "Make the directory writable for this user, or use --data-dir.",
+  },
+  FILE_UNSAFE: {
+    status: 500,
+    exit: 1,
+    hint: "Make the file yours alone (chmod 600, no symbolic link), or use another --data-dir.",
   },
   CANNOT_LISTEN: {
     status: 500,

@@ -23,6 +23,9 @@ export type RuleId = z.infer<typeof RuleId>;
 export const InviteId = prefixed("invite").brand<"InviteId">();
 export type InviteId = z.infer<typeof InviteId>;
 
+export const TokenId = prefixed("token").brand<"TokenId">();
+export type TokenId = z.infer<typeof TokenId>;
+
 /** Counts the tries of one task from 1; the number is the fence between them. */
 export const AttemptNumber = z.int().min(1).max(1000);
 export type AttemptNumber = z.infer<typeof AttemptNumber>;

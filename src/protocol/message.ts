@@ -65,6 +65,8 @@ export const MessageInput = z.strictObject({
   retry: RetryInput.optional(),
   /** false switches off the requirements inferred from the text. */
   infer: z.boolean().optional(),
+  /** The text is another owner's. A token that is untrusted says so by itself; nothing takes the label away. */
+  untrusted: z.literal(true).optional(),
 });
 export type MessageInput = z.infer<typeof MessageInput>;
 

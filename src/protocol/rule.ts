@@ -55,6 +55,8 @@ export const RuleMatch = z.strictObject({
   labels: RuleLabels.optional(),
   /** Glob over the session name. */
   session: Text.min(1).max(256).optional(),
+  /** true: messages that carry the untrusted label; false: only those that do not. */
+  untrusted: z.boolean().optional(),
   requires_gpu: z.boolean().optional(),
   requires_os: OsName.optional(),
   requires_arch: ArchName.optional(),
@@ -84,6 +86,8 @@ export const RuleInput = z.strictObject({
   targets: z.array(Target).min(1).max(32).optional(),
   strategy: StrategyName.optional(),
   otherwise: Otherwise.optional(),
+  /** Messages that the rule applies to are refused; it then has no target, strategy or otherwise. */
+  refuse: z.literal(true).optional(),
 });
 export type RuleInput = z.infer<typeof RuleInput>;
 

@@ -17,6 +17,8 @@ export interface RuntimeAttempt {
   readonly effects: Effects;
   /** What is left of the task's time when the attempt is handed over; the adapter ends its run by then. */
   readonly timeoutMs: number;
+  /** The text is another owner's: data, whatever it says. An adapter passes it on where its runtime can be told. */
+  readonly isUntrusted: boolean;
 }
 
 /** A piece of the text so far. An offset (UTF-16 code units) lower than the length so far: the text starts again there. */

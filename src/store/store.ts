@@ -1,10 +1,12 @@
 import type { MeshId } from "../protocol/ids.ts";
+import type { AuditStore } from "./audit.ts";
 import type { BackupMark } from "./backup-mark.ts";
 import type { InviteStore } from "./invites.ts";
 import type { NodeStore } from "./nodes.ts";
 import type { GroupStore, RuleStore } from "./rules.ts";
 import type { SessionStore } from "./sessions.ts";
 import type { TaskStore } from "./tasks.ts";
+import type { TokenStore } from "./tokens.ts";
 
 /**
  * How much a committed write survives. `process`: the end of this process (kill -9), not a power cut. `full`: a power
@@ -26,6 +28,8 @@ export interface Store {
   readonly groups: GroupStore;
   readonly sessions: SessionStore;
   readonly invites: InviteStore;
+  readonly tokens: TokenStore;
+  readonly audit: AuditStore;
   readonly backupMark: BackupMark;
 
   /**

@@ -4,10 +4,23 @@ import type { NodeId } from "../../protocol/ids.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
 import { adminPrincipal, anonymous, invitePrincipal, nodePrincipal, type Principal } from "./principal.ts";
 
-/** Tells who holds a token. */
+/** What a request shows. */
+export interface Credentials {
+  /** The `Authorization` header; null: none was sent. */
+  readonly authorization: string | null;
+  /** The `Cookie` header, looked at when there is no other; null: none was sent. */
+  readonly cookie: string | null;
+  /** Remote address; asked only when it is needed. */
+  readonly address: () => string;
+}
+
+/** Tells who is calling. */
 export interface Authenticator {
-  /** The caller behind an `Authorization` header (null: none was sent). Throws TOKEN_INVALID for anything unknown. */
-  readonly authenticate: (authorization: string | null) => Principal;
+  /**
+   * The caller behind a request; `anonymous` for one that shows nothing. Throws TOKEN_INVALID for anything unknown,
+   * TOO_MANY_TRIES while guessing is locked out, RATE_LIMITED when the token has used up its calls.
+   */
+  readonly authenticate: (credentials: Credentials) => Principal;
 }
 
 interface AuthenticatorOptions {
@@ -27,7 +40,7 @@ export function createAuthenticator({
 }: AuthenticatorOptions): Authenticator {
   const adminHash = sha256Hex(adminToken);
   return {
-    authenticate: (authorization) => {
+    authenticate: ({ authorization }) => {
       if (authorization === null) return anonymous;
       const token = bearerToken(authorization);
       const tokenHash = sha256Hex(token);

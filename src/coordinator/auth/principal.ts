@@ -1,3 +1,4 @@
+import type { TokenScope } from "../../protocol/access.ts";
 import type { Scope } from "../../protocol/http/route.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 
@@ -10,27 +11,59 @@ export interface Principal {
   readonly nodeId: NodeId | null;
   /** SHA-256 of an invite's code. */
   readonly inviteHash: string | null;
+  /** Names of the groups whose nodes it may send to and operate; null: all nodes. */
+  readonly groups: readonly string[] | null;
+  /** What it sends is another owner's. */
+  readonly isUntrusted: boolean;
+  /** It came with the cookie of a browser: Host and Origin have to be right. */
+  readonly isCookie: boolean;
+  /** Aborted when the token is revoked, rotated or expired, or the login ends: what it has open ends with it. */
+  readonly revoked: AbortSignal;
 }
 
+/** Never aborted: what cannot be revoked while the coordinator runs. */
+const lasting: AbortSignal = new AbortController().signal;
+
+const unlimited = { nodeId: null, inviteHash: null, groups: null, isUntrusted: false, isCookie: false };
+
 export const anonymous: Principal = {
+  ...unlimited,
   subject: "anonymous",
   scopes: new Set(["none"]),
-  nodeId: null,
-  inviteHash: null,
+  revoked: lasting,
 };
 
-/** admin ⊃ operate ⊃ read, admin ⊃ send. */
+/** What a scope brings with it: admin ⊃ operate ⊃ read ⊃ metrics, admin ⊃ send. */
+const implied: Readonly<Record<TokenScope, readonly Scope[]>> = {
+  admin: ["none", "admin", "operate", "read", "metrics", "send"],
+  operate: ["none", "operate", "read", "metrics"],
+  read: ["none", "read", "metrics"],
+  send: ["none", "send"],
+  metrics: ["none", "metrics"],
+};
+
+/** All that these scopes open. */
+export function expandScopes(scopes: readonly TokenScope[]): ReadonlySet<Scope> {
+  return new Set(scopes.flatMap((scope) => implied[scope]));
+}
+
 export const adminPrincipal: Principal = {
+  ...unlimited,
   subject: "admin",
-  scopes: new Set(["none", "read", "send", "operate", "admin", "metrics"]),
-  nodeId: null,
-  inviteHash: null,
+  scopes: expandScopes(["admin"]),
+  revoked: lasting,
 };
 
 export function nodePrincipal(nodeId: NodeId): Principal {
-  return { subject: nodeId, scopes: new Set(["none", "node"]), nodeId, inviteHash: null };
+  return { ...unlimited, subject: nodeId, scopes: new Set(["none", "node"]), nodeId, revoked: lasting };
 }
 
 export function invitePrincipal(codeHash: string): Principal {
-  return { subject: "invite", scopes: new Set(["none", "invite"]), nodeId: null, inviteHash: codeHash };
+  return {
+    ...unlimited,
+    subject: "invite",
+    scopes: new Set(["none", "invite"]),
+    inviteHash: codeHash,
+    revoked: lasting,
+  };
 }

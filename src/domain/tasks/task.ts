@@ -47,6 +47,12 @@ export interface TaskMessage {
   /** Epoch; ends `expired` when it is queued then. */
   readonly expiresAtMs: number | null;
   readonly retry: RetryPolicy;
+  /** The text is another owner's. */
+  readonly isUntrusted: boolean;
+  /** Names of groups whose nodes its sender may use; null: all nodes. */
+  readonly allowedGroups: readonly string[] | null;
+  /** Where it was sent from; null: this machine. */
+  readonly address: string | null;
   /** The ended task that this one runs again. */
   readonly retryOf: TaskId | null;
   readonly idempotencyKey: string | null;

@@ -1,25 +1,9 @@
 import { z } from "zod";
-import { InviteId } from "../ids.ts";
+import { Invite, InviteInfo, InviteInput, NewToken, SessionInfo, TokenInfo, TokenInput } from "../access.ts";
+import { AuditEntry, AuditVerdict } from "../audit.ts";
 import { apiPrefix, route } from "./route.ts";
 
-export const InviteInput = z.strictObject({
-  /** Seconds until the invite expires. */
-  ttl_s: z
-    .int()
-    .min(10)
-    .max(30 * 24 * 3600)
-    .optional(),
-});
-
-export const Invite = z.object({
-  id: InviteId,
-  /** Shown once. */
-  code: z.string(),
-  expires_at: z.iso.datetime(),
-  /** Addresses of this coordinator that another machine may be able to reach. */
-  urls: z.array(z.string()),
-});
-export type Invite = z.infer<typeof Invite>;
+const idParams = z.object({ id: z.string().min(1).max(80) });
 
 export const accessRoutes = {
   createInvite: route({
@@ -28,10 +12,157 @@ export const accessRoutes = {
     path: `${apiPrefix}/invites`,
     tag: "access",
     scopes: ["admin"],
-    summary: "A one-use, expiring right to join",
+    audits: "invite.create",
+    summary: "An expiring right to join; shown once",
     body: InviteInput,
+    isBodyOptional: true,
     status: 201,
     answer: Invite,
+    errors: ["GROUP_NOT_FOUND", "GROUP_READ_ONLY", "NAME_TAKEN"],
+  }),
+  listInvites: route({
+    operationId: "listInvites",
+    method: "GET",
+    path: `${apiPrefix}/invites`,
+    tag: "access",
+    scopes: ["admin"],
+    summary: "Invites that are still good, newest first",
+    status: 200,
+    answer: z.object({ invites: z.array(InviteInfo) }),
+    errors: [],
+  }),
+  revokeInvite: route({
+    operationId: "revokeInvite",
+    method: "DELETE",
+    path: `${apiPrefix}/invites/{id}`,
+    tag: "access",
+    scopes: ["admin"],
+    audits: "invite.revoke",
+    summary: "Make an invite void; machines that joined with it stay",
+    params: idParams,
+    status: 204,
+    errors: ["INVITE_NOT_FOUND"],
+  }),
+  createToken: route({
+    operationId: "createToken",
+    method: "POST",
+    path: `${apiPrefix}/tokens`,
+    tag: "access",
+    scopes: ["admin"],
+    audits: "token.create",
+    summary: "A token with scopes and limits of its own; shown once",
+    body: TokenInput,
+    status: 201,
+    answer: NewToken,
+    errors: ["NAME_TAKEN", "GROUP_NOT_FOUND"],
+  }),
+  listTokens: route({
+    operationId: "listTokens",
+    method: "GET",
+    path: `${apiPrefix}/tokens`,
+    tag: "access",
+    scopes: ["admin"],
+    summary: "Tokens, newest first; revoked and expired ones for 30 days",
+    status: 200,
+    answer: z.object({ tokens: z.array(TokenInfo) }),
+    errors: [],
+  }),
+  revokeToken: route({
+    operationId: "revokeToken",
+    method: "DELETE",
+    path: `${apiPrefix}/tokens/{id}`,
+    tag: "access",
+    scopes: ["admin"],
+    audits: "token.revoke",
+    summary: "Make a token void, by id or name; its streams, links and logins end",
+    params: idParams,
+    status: 204,
+    errors: ["TOKEN_NOT_FOUND"],
+  }),
+  rotateToken: route({
+    operationId: "rotateToken",
+    method: "POST",
+    path: `${apiPrefix}/tokens/{id}/rotate`,
+    tag: "access",
+    scopes: ["admin"],
+    audits: "token.rotate",
+    summary: "A new secret for a token, by id or name; the old one is void at once",
+    params: idParams,
+    status: 200,
+    answer: NewToken,
+    errors: ["TOKEN_NOT_FOUND"],
+  }),
+  createSession: route({
+    operationId: "createSession",
+    method: "POST",
+    path: `${apiPrefix}/session`,
+    tag: "access",
+    scopes: ["none"],
+    audits: "session.create",
+    summary: "Log a browser in: a token for an HttpOnly cookie",
+    body: z.strictObject({ token: z.string().min(1).max(512) }),
+    status: 200,
+    answer: SessionInfo,
+    errors: ["TOKEN_INVALID", "TOO_MANY_TRIES", "ORIGIN_NOT_ALLOWED", "HOST_NOT_ALLOWED"],
+  }),
+  getSession: route({
+    operationId: "getSession",
+    method: "GET",
+    path: `${apiPrefix}/session`,
+    tag: "access",
+    scopes: ["read", "send", "metrics", "node"],
+    summary: "Who this token or cookie is, and what it may do",
+    status: 200,
+    answer: SessionInfo,
+    errors: [],
+  }),
+  deleteSession: route({
+    operationId: "deleteSession",
+    method: "DELETE",
+    path: `${apiPrefix}/session`,
+    tag: "access",
+    scopes: ["none"],
+    audits: "session.delete",
+    summary: "Log a browser out",
+    status: 204,
+    errors: ["ORIGIN_NOT_ALLOWED", "HOST_NOT_ALLOWED"],
+  }),
+  listAudit: route({
+    operationId: "listAudit",
+    method: "GET",
+    path: `${apiPrefix}/audit`,
+    tag: "access",
+    scopes: ["admin"],
+    summary: "Who did what from where, newest first",
+    query: z.strictObject({
+      limit: z.coerce.number().int().min(1).max(1_000).optional(),
+      /** Entries before this one. */
+      cursor: z.coerce.number().int().min(1).optional(),
+      subject: z.string().max(80).optional(),
+      /** Or its beginning: `token.` */
+      action: z.string().max(64).optional(),
+      target: z.string().max(256).optional(),
+    }),
+    status: 200,
+    answer: z.object({ entries: z.array(AuditEntry), next: z.int().nullable() }),
+    errors: [],
+  }),
+  verifyAudit: route({
+    operationId: "verifyAudit",
+    method: "GET",
+    path: `${apiPrefix}/audit/verify`,
+    tag: "access",
+    scopes: ["admin"],
+    summary: "Whether every entry is as it was written",
+    query: z.strictObject({
+      /** A head that was noted earlier: it must still be in the chain. */
+      head: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .optional(),
+    }),
+    status: 200,
+    answer: AuditVerdict,
     errors: [],
   }),
 } as const;

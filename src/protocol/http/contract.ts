@@ -5,7 +5,7 @@ import { ruleRoutes } from "./rule-routes.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { taskRoutes } from "./task-routes.ts";
 
-export { Invite, InviteInput } from "./access-routes.ts";
+export { Invite, InviteInput } from "../access.ts";
 export { ExplainInput, RouteAnswer, StreamEvents } from "./message-routes.ts";
 export { RegisterInput } from "./node-routes.ts";
 export { apiPrefix } from "./route.ts";

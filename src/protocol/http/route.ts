@@ -32,6 +32,8 @@ export interface RouteContract<
   readonly isBodyOptional?: true;
   /** Submits a message: takes an `Idempotency-Key`. */
   readonly takesKey?: true;
+  /** Name of the action in the audit. Every route that changes anything but the sender's own messages has one. */
+  readonly audits?: string;
   readonly status: number;
   /** undefined: no body. */
   readonly answer: Answer;

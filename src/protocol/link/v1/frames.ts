@@ -184,6 +184,8 @@ export const OfferFrame = z.object({
   timeout_ms: z.int().min(1),
   /** Set when the message requires a kind of runtime. */
   runtime: RuntimeKind.optional(),
+  /** The text is another owner's: data, whatever it says. */
+  untrusted: z.literal(true).optional(),
 });
 export type OfferFrame = z.infer<typeof OfferFrame>;
 
