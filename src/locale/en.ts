@@ -141,6 +141,7 @@ export const en = {
       assigned: (node: string) => `Goes to ${node}`,
       waiting: "Waits for a node",
       unroutable: "No node fits",
+      refused: "A rule refuses it",
     },
     rule: "Rule:",
     ruleText: (position: number, text: string, target: string | null) =>
@@ -170,6 +171,7 @@ export const en = {
       draining: "draining",
       breaker_open: "failing too often",
       not_capable: "not capable",
+      not_allowed: "not allowed to the sender",
       not_target: "not the target",
       full: "full",
       already_tried: "already tried",

@@ -147,6 +147,7 @@ function toRuntimeAttempt(key: AttemptKey, offer: OfferFrame, timeoutMs: number)
     labels: offer.labels ?? {},
     effects: offer.effects,
     timeoutMs,
+    isUntrusted: offer.untrusted === true,
   };
 }
 

@@ -9,6 +9,7 @@ const reasonTexts: Readonly<Record<RefusalReason, string>> = {
   breaker_open: "failing too often",
   not_capable: "not capable",
   not_target: "not asked for",
+  not_allowed: "not allowed to the sender",
   full: "full",
   already_tried: "already tried",
 };

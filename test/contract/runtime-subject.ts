@@ -89,6 +89,7 @@ export function createAttempt(content: string, parts: Partial<RuntimeAttempt> = 
     labels: {},
     effects: "unsafe",
     timeoutMs: 60_000,
+    isUntrusted: false,
     ...parts,
   };
 }

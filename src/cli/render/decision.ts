@@ -48,6 +48,8 @@ function outcomeLine(decision: Decision, texts: Catalogue): string {
       return outcomes.waiting;
     case "unroutable":
       return outcomes.unroutable;
+    case "refused":
+      return outcomes.refused;
   }
 }
 

@@ -41,6 +41,8 @@ export function createRoutingRoutes({ router, rules, groups }: RoutingRouteOptio
         labels: body.labels ?? {},
         target: body.target ?? null,
         infer: body.infer ?? true,
+        isUntrusted: principal.isUntrusted || body.untrusted === true,
+        allowedGroups: principal.groups,
       };
       return router.explain(router.decide(message, null, null));
     },

@@ -7,7 +7,7 @@ import { type Call, takingTime } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
 import type { LiveTask } from "./live-task.ts";
 import type { TaskEngine } from "./task-engine.ts";
-import { toSynchronousMessage } from "./task-message.ts";
+import { toSender, toSynchronousMessage } from "./task-message.ts";
 import { toRouteAnswer } from "./task-outcome.ts";
 import type { TaskStreams } from "./task-streams.ts";
 
@@ -25,7 +25,7 @@ export function createMessageRoutes(options: MessageRouteOptions): MessageHandle
   const { engine, streams, clock } = options;
 
   function submit({ body, bodyText, headers, principal }: MessageCall, target: string | null) {
-    const from = { subject: principal.subject, headers, bodyText };
+    const from = { sender: toSender(principal, null), headers, bodyText };
     const made = { id: options.ids.task(), nowMs: clock.nowMs() };
     return engine.submit(toSynchronousMessage({ ...body, target }, from, made));
   }

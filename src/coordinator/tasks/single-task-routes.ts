@@ -13,7 +13,7 @@ import type { TaskAccess } from "./task-access.ts";
 import type { TaskActions } from "./task-actions.ts";
 import type { TaskEngine } from "./task-engine.ts";
 import { toTaskInfo } from "./task-info.ts";
-import { timesProblem, toQueuedMessage } from "./task-message.ts";
+import { timesProblem, toQueuedMessage, toSender } from "./task-message.ts";
 import type { TaskStreams } from "./task-streams.ts";
 
 interface SingleTaskRouteOptions {
@@ -67,7 +67,7 @@ function createAddTask({ engine, store, clock, ids }: SingleTaskRouteOptions): H
   return (call) =>
     takingTime(call, async () => {
       const { body, bodyText, headers, principal } = call;
-      const from = { subject: principal.subject, headers, bodyText };
+      const from = { sender: toSender(principal, null), headers, bodyText };
       const message = toQueuedMessage(body, from, { id: ids.task(), nowMs: clock.nowMs() });
       await assertTimesOfNew(message);
       return accepted(toTaskInfo((await engine.submit(message)).task, clock.nowMs()));

@@ -5,13 +5,13 @@ import { silentLog } from "../../platform/log.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { Scope } from "../../protocol/http/route.ts";
 import type { TaskQuery } from "../../store/tasks.ts";
-import type { Principal } from "../auth/principal.ts";
+import { anonymous, type Principal } from "../auth/principal.ts";
 import { createBulkTasks } from "./bulk-tasks.ts";
 import { createTaskAccess } from "./task-access.ts";
 import { createTaskFilters } from "./task-filter.ts";
 
 function principal(subject: string, ...scopes: readonly Scope[]): Principal {
-  return { subject, scopes: new Set(scopes), nodeId: null, inviteHash: null };
+  return { ...anonymous, subject, scopes: new Set(scopes) };
 }
 
 const own = createSampleTask({}, { subject: "me" });

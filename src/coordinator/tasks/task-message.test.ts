@@ -7,7 +7,7 @@ const made = { id: "task_1" as TaskId, nowMs };
 const hourMs = 3600 * 1000;
 const yearMs = 366 * 24 * hourMs;
 const from = (key: string | null, bodyText = "{}") => ({
-  subject: "me",
+  sender: { subject: "me", groups: null, isUntrusted: false, address: null },
   headers: new Headers(key === null ? {} : { "idempotency-key": key }),
   bodyText,
 });

@@ -2,6 +2,7 @@ import { toRetryPolicy } from "../../domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../domain/tasks/task.ts";
 import { fromIsoTime, toIsoTime } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
+import { isLoopbackHost } from "../../platform/http-fetch.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { TaskId } from "../../protocol/ids.ts";
 import {
@@ -11,6 +12,7 @@ import {
   type RetryEdit,
   type TaskInput,
 } from "../../protocol/message.ts";
+import type { Principal } from "../auth/principal.ts";
 
 /** Characters of an Idempotency-Key. */
 const maxKeyLength = 256;
@@ -29,9 +31,25 @@ interface Made {
   readonly nowMs: number;
 }
 
+/** Who submits a message, as far as its task record says it. */
+export type Sender = Pick<Principal, "subject" | "groups" | "isUntrusted"> & {
+  /** null: this machine. */
+  readonly address: string | null;
+};
+
+/** @param address where the request came from; null: nobody says */
+export function toSender({ subject, groups, isUntrusted }: Principal, address: string | null): Sender {
+  return {
+    subject,
+    groups,
+    isUntrusted,
+    address: address !== null && isLoopbackHost(address) ? null : address,
+  };
+}
+
 /** A request that submits a message, without its meaning. */
 interface Submission {
-  readonly subject: string;
+  readonly sender: Sender;
   readonly headers: Headers;
   /** The body as it was sent: with the key it tells a repeat from a conflict. */
   readonly bodyText: string;
@@ -121,10 +139,10 @@ type CommonPart = Omit<
   "target" | "isSynchronous" | "notBeforeMs" | "expiresAtMs" | "idempotencyKey" | "bodyHash"
 >;
 
-function toMessage(input: MessageInput, { subject }: Submission, { id, nowMs }: Made): CommonPart {
+function toMessage(input: MessageInput, { sender }: Submission, { id, nowMs }: Made): CommonPart {
   return {
     id,
-    subject,
+    subject: sender.subject,
     content: input.content,
     source: input.source,
     session: input.session ?? null,
@@ -136,6 +154,9 @@ function toMessage(input: MessageInput, { subject }: Submission, { id, nowMs }: 
     createdAtMs: nowMs,
     priority: input.priority ?? defaultPriority,
     retry: toRetryPolicy(input.retry),
+    isUntrusted: sender.isUntrusted || input.untrusted === true,
+    allowedGroups: sender.groups,
+    address: sender.address,
     retryOf: null,
   };
 }

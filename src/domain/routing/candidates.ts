@@ -13,6 +13,7 @@ const orderedReasons = [
   "cordoned",
   "breaker_open",
   "not_capable",
+  "not_allowed",
   "not_target",
   "full",
   "already_tried",

@@ -84,6 +84,8 @@ export function messageOf(content: string, more: Partial<RoutingMessage> = {}): 
     labels: {},
     target: null,
     infer: true,
+    isUntrusted: false,
+    allowedGroups: null,
     ...more,
   };
 }

@@ -12,6 +12,7 @@ const attempt = (content: string): RuntimeAttempt => ({
   labels: {},
   effects: "unsafe",
   timeoutMs: 10_000,
+  isUntrusted: false,
 });
 
 async function echo(content: string, delayMs: number) {

@@ -21,6 +21,7 @@ function attemptOf(task: TaskId = systemIds.task(), number = 1): RuntimeAttempt 
     labels: {},
     effects: "safe",
     timeoutMs: 1000,
+    isUntrusted: false,
   };
 }
 

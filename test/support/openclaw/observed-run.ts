@@ -31,6 +31,7 @@ export function createTestAttempt(content: string, parts: Partial<RuntimeAttempt
     labels: {},
     effects: "unsafe",
     timeoutMs: 60_000,
+    isUntrusted: false,
     ...parts,
   };
 }
