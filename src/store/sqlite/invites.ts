@@ -7,8 +7,18 @@ export function createInviteStore(database: Database, committer: Committer): Inv
   const invites = prepareInvites(database);
   return {
     add: (invite) => committer.write("full", () => invites.add(invite)),
-    isOpen: (codeHash, nowMs) => committer.read(() => invites.isOpen(codeHash, nowMs)),
-    redeem: (codeHash, instance, nowMs) =>
-      committer.write("full", () => invites.redeem(codeHash, instance, nowMs)),
+    find: (codeHash, nowMs, instance) => committer.read(() => invites.find(codeHash, nowMs, instance)),
+    redeem: async (codeHash, instance, nowMs) => {
+      const redemption = await committer.write(
+        "full",
+        () => invites.redeem(codeHash, instance, nowMs),
+        (taken) => {
+          if (taken?.isNewUse === true) invites.giveBack(taken.invite.id, instance);
+        },
+      );
+      return redemption?.invite ?? null;
+    },
+    list: (nowMs) => committer.read(() => invites.list(nowMs)),
+    remove: (id) => committer.write("full", () => invites.remove(id)),
   };
 }

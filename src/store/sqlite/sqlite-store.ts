@@ -8,6 +8,7 @@ import { createWalFlusher } from "../../platform/sqlite-wal.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { MeshId } from "../../protocol/ids.ts";
 import { type Store, syncIntervalMs } from "../store.ts";
+import { createAuditStore } from "./audit.ts";
 import { createBackupSchedule } from "./backup-schedule.ts";
 import { type Commit, createCommitter } from "./committer.ts";
 import { createInviteStore } from "./invites.ts";
@@ -18,6 +19,7 @@ import { createSessionStore } from "./sessions.ts";
 import { createSharedSync } from "./shared-sync.ts";
 import { loadMeshId, markBackup, prepareBackupMark } from "./statements/meta.ts";
 import { createTaskStore } from "./tasks.ts";
+import { createTokenStore } from "./tokens.ts";
 
 export interface SqliteStoreOptions {
   /** The database, usually `<data dir>/mesh.db`. The caller holds the lock of its directory. */
@@ -108,6 +110,8 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
     groups: createGroupStore(database, committer),
     sessions: createSessionStore(database, committer, clock),
     invites: createInviteStore(database, committer),
+    tokens: createTokenStore(database, committer),
+    audit: createAuditStore(database, committer),
     backupMark: {
       load: () => committer.read(mark.load),
       clear: () => committer.write("full", mark.clear),

@@ -40,7 +40,7 @@ create table invites (
 ) strict, without rowid;
 
 create table invite_uses (
-  invite_id text not null references invites (id) on delete cascade,
+  invite_id text not null,
   instance text not null,
   used_at_ms integer not null,
   primary key (invite_id, instance)
@@ -60,14 +60,25 @@ create table audit (
   hash text not null
 ) strict;
 
+-- The triggers keep the program itself, and who edits the file in good faith, from breaking the chain. Whoever means
+-- to drops them first: the hashes tell then.
+
+-- It keeps `insert or replace` out too, which deletes without the trigger of deletes.
+create trigger audit_grows_at_its_end before insert on audit
+when new.seq is not 1 + coalesce((select max(seq) from audit), 0)
+  or (new.seq > 1 and new.previous_hash is not (select hash from audit where seq = new.seq - 1))
+begin
+  select raise(abort, 'the audit is append-only');
+end;
+
 create trigger audit_is_never_changed before update on audit
 begin
   select raise(abort, 'the audit is append-only');
 end;
 
--- Only the oldest entry may go, so that the rest stays one chain.
+-- Only the oldest entry may go, so that the rest stays one chain, and never the last.
 create trigger audit_is_deleted_from_its_start before delete on audit
-when old.seq <> (select min(seq) from audit)
+when old.seq is not (select min(seq) from audit) or old.seq is (select max(seq) from audit)
 begin
   select raise(abort, 'the audit is append-only');
 end;
