@@ -76,6 +76,26 @@ test-openclaw: build ## Get the real OpenClaw through npm and test against its g
 	@$(BUN) scripts/install-openclaw.ts
 	@CLAW_MESH_OPENCLAW=1 $(BUN) test $(OPENCLAW_TEST_FLAGS) ./test/openclaw
 
+.PHONY: security
+security: build test-tools ## Every promise about safety: claim, test, cases tried, result (ARGS=access: one area)
+	@$(UNSHARE) $(BUN) scripts/security.ts $(ARGS)
+
+.PHONY: fuzz
+fuzz: build ## Feed nonsense to every input, FUZZ_SECONDS=300 for each target (ARGS=http: one target)
+	@$(BUN) scripts/fuzz.ts $(ARGS)
+
+.PHONY: sbom
+sbom: check-bun node_modules/.installed ## Write sbom.json: what the executable is made of (CycloneDX)
+	@$(BUN) scripts/sbom.ts sbom.json
+
+.PHONY: licences
+licences: check-bun node_modules/.installed ## Check all licences and write THIRD_PARTY_LICENSES anew
+	@$(BUN) scripts/licences.ts
+
+.PHONY: advisories
+advisories: check-bun node_modules/.installed ## Ask the package registry for known holes in what we use
+	@$(BUN) scripts/advisories.ts
+
 .PHONY: lint
 lint: check-bun node_modules/.installed ## Format, lint, types, unused code, import directions
 	@$(BUN) scripts/lint.ts
@@ -94,4 +114,4 @@ ci: ## Everything that must hold before a change goes in
 
 .PHONY: clean
 clean: ## Remove what was built and installed
-	@rm -rf bin node_modules .cache bench-results.json lab-report.json
+	@rm -rf bin node_modules .cache bench-results.json lab-report.json security-report.json security-report.md sbom.json

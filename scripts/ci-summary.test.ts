@@ -43,6 +43,14 @@ describe("the summary of a CI run", () => {
     expect(summary.notes).toEqual(["tests: not run: b.test.ts"]);
   });
 
+  test("counts what another step ran too only once, and fails it in either", () => {
+    const both = `<testsuites><testsuite name="a.test.ts" file="a.test.ts"><testcase name="one" file="a.test.ts" />
+      </testsuite><testsuite name="s/b.test.ts" file="s/b.test.ts"><testcase name="two" file="s/b.test.ts" /></testsuite>`;
+    const security = { step: "security", xml: both, expectedFiles: ["s/b.test.ts"], countedFolder: "s/" };
+    expect(summarise([ok], [security])).toEqual({ passed: 1, failed: 0, notes: [] });
+    expect(summarise([ok], [{ ...security, xml: red, expectedFiles: [] }]).failed).toBe(2);
+  });
+
   test("fails a run that wrote no report, and one without tests", () => {
     const missing = { step: "tests", xml: null, expectedFiles: [] };
     const empty = { step: "openclaw", xml: "<testsuites></testsuites>", expectedFiles: [] };
