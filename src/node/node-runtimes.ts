@@ -1,4 +1,5 @@
 import type { RuntimeKind } from "../protocol/capability.ts";
+import type { Secret } from "../protocol/secret.ts";
 import { type FindDeps, findRuntime } from "../runtimes/find-runtime.ts";
 import { createRuntime, type RuntimeDeps } from "../runtimes/index.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
@@ -7,7 +8,7 @@ export interface RuntimeChoice {
   /** `auto`: what answers at `endpoint`, else what is found on this machine. */
   readonly kind: RuntimeKind | "auto";
   readonly endpoint: string | null;
-  readonly token: string | null;
+  readonly token: Secret | null;
   /** Only for `openai`; null: the first of the server's list that chats. */
   readonly model: string | null;
   /** Whether `auto` looks on this machine when no endpoint is given. */

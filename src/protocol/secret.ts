@@ -35,3 +35,13 @@ export const hiddenSecret = "***";
 export function toSecret(text: string | null): Secret | null {
   return text === null ? null : new Secret(text);
 }
+
+/** Each text once, the first of its kind stays. */
+export function distinctSecrets(secrets: readonly Secret[]): readonly Secret[] {
+  const byText = new Map<string, Secret>();
+  for (const secret of secrets) {
+    const text = secret.reveal();
+    if (!byText.has(text)) byText.set(text, secret);
+  }
+  return [...byText.values()];
+}

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { homeDir } from "../platform/paths.ts";
 import type { RuntimeKind } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
+import type { Secret } from "../protocol/secret.ts";
 import { parseGatewayAddress } from "./gateway-address.ts";
 import { type GatewayProbeDeps, isOpenclawGateway, probeGatewayKind } from "./gateway-probe.ts";
 
@@ -10,7 +11,7 @@ export interface RuntimeWish {
   readonly runtime: RuntimeKind | "auto";
   /** null: not said. */
   readonly endpoint: string | null;
-  readonly token: string | null;
+  readonly token: Secret | null;
   /** Whether to look for a gateway on this machine when no endpoint is given. */
   readonly autoDiscover: boolean;
 }
@@ -19,7 +20,7 @@ export interface RuntimeWish {
 export interface FoundRuntime {
   readonly kind: RuntimeKind;
   readonly endpoint: string | null;
-  readonly token: string | null;
+  readonly token: Secret | null;
   /** One sentence on a token that the runtime's own files do not tell, and what to do; null when all is well. */
   readonly tokenProblem: string | null;
 }
@@ -72,7 +73,7 @@ async function withLocalToken(given: FoundGateway, deps: FindDeps): Promise<Foun
     : given;
 }
 
-function withToken(found: FoundGateway | FoundRuntime, token: string | null): FoundRuntime {
+function withToken(found: FoundGateway | FoundRuntime, token: Secret | null): FoundRuntime {
   return token === null ? found : { ...found, token, tokenProblem: null };
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { HttpFetch } from "../platform/http-fetch.ts";
 import type { RuntimeKind } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
+import type { Secret } from "../protocol/secret.ts";
 import { readBoundedBody, readJson } from "./bounded-body.ts";
 import { type GatewayAddress, parseGatewayAddress } from "./gateway-address.ts";
 import { fetchModels, type ServerAccess } from "./openai/models.ts";
@@ -31,7 +32,7 @@ type Finding = "yes" | "no" | "silent";
  */
 export async function probeGatewayKind(
   endpoint: string,
-  token: string | null,
+  token: Secret | null,
   deps: GatewayProbeDeps,
 ): Promise<RuntimeKind> {
   const address = parseGatewayAddress(endpoint);

@@ -4,6 +4,7 @@ import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { RuntimeKind } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
+import type { Secret } from "../protocol/secret.ts";
 import { unsupportedRuntime } from "../protocol/supported-runtimes.ts";
 import { createEchoRuntime } from "./echo/index.ts";
 import { parseGatewayAddress } from "./gateway-address.ts";
@@ -14,7 +15,7 @@ export interface RuntimeSettings {
   /** `host:port` or a URL; null: the runtime's usual address, where it has one. */
   readonly endpoint: string | null;
   /** The gateway's token or the server's key. */
-  readonly token: string | null;
+  readonly token: Secret | null;
   /** Only for `openai`; null: the first of the server's list that chats. */
   readonly model: string | null;
   /** Only for `echo`: time that an answer takes; default 0. For tests and measurements. */

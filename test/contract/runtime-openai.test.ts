@@ -1,6 +1,7 @@
 import { systemClock } from "../../src/platform/clock.ts";
 import { createFetch } from "../../src/platform/http-fetch.ts";
 import type { RuntimeErrorKind } from "../../src/protocol/failure.ts";
+import { Secret } from "../../src/protocol/secret.ts";
 import { createOpenaiRuntime, type OpenaiOptions } from "../../src/runtimes/openai/index.ts";
 import { type OpenaiServer, type OpenaiServerOptions, startOpenaiServer } from "../support/openai-server.ts";
 import { runtimeContract } from "./runtime.ts";
@@ -17,7 +18,7 @@ function createSubject(
   const create = (parts: Partial<OpenaiOptions> = {}) =>
     createOpenaiRuntime({
       endpoint: server?.url ?? "not open",
-      apiKey,
+      apiKey: new Secret(apiKey),
       model: null,
       fetch: createFetch({ env: {} }),
       clock: systemClock,
@@ -33,7 +34,7 @@ function createSubject(
     createRuntime: create,
     createSlowRuntime: create,
     createUnreachableRuntime: () => create({ endpoint: "127.0.0.1:1" }),
-    createUnauthorizedRuntime: () => create({ apiKey: wrongKey }),
+    createUnauthorizedRuntime: () => create({ apiKey: new Secret(wrongKey) }),
     plainMessage: (word) => word,
     slowMessage: (word) => `slow: ${word}`,
     streamsSlowly: true,

@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/platform/clock.ts";
 import { createFetch } from "../../src/platform/http-fetch.ts";
-import { findLocalRuntime, findRuntime, type RuntimeWish } from "../../src/runtimes/find-runtime.ts";
+import { toSecret } from "../../src/protocol/secret.ts";
+import {
+  type FoundRuntime,
+  findLocalRuntime,
+  findRuntime,
+  type RuntimeWish,
+} from "../../src/runtimes/find-runtime.ts";
 import { startOpenaiServer } from "../support/openai-server.ts";
 
 let home = "";
@@ -39,8 +45,22 @@ const writeConfig = (port: number) =>
   );
 
 const deps = () => ({ env: { HOME: home }, fetch: createFetch({ env: {} }), clock: systemClock });
-const find = (parts: Partial<RuntimeWish>) =>
-  findRuntime({ runtime: "auto", endpoint: null, token: null, autoDiscover: true, ...parts }, deps());
+/** What is found, with the token as text. */
+const find = async ({
+  token = null,
+  ...parts
+}: Partial<Omit<RuntimeWish, "token">> & { token?: string | null }) =>
+  withText(
+    await findRuntime(
+      { runtime: "auto", endpoint: null, autoDiscover: true, ...parts, token: toSecret(token) },
+      deps(),
+    ),
+  );
+const findLocal = async () => {
+  const found = await findLocalRuntime(deps());
+  return found === null ? null : withText(found);
+};
+const withText = (found: FoundRuntime) => ({ ...found, token: found.token?.reveal() ?? null });
 
 describe("finding the runtime of this machine", () => {
   test("finds the OpenClaw gateway that is running, with its token", async () => {
@@ -50,13 +70,13 @@ describe("finding the runtime of this machine", () => {
       token: "own",
       tokenProblem: null,
     } as const;
-    expect(await findLocalRuntime(deps())).toEqual(found);
+    expect(await findLocal()).toEqual(found);
     expect(await find({})).toEqual(found);
   });
 
   test("finds nothing when the gateway does not run", async () => {
     await writeConfig(1);
-    expect(await findLocalRuntime(deps())).toBeNull();
+    expect(await findLocal()).toBeNull();
     await expect(find({})).rejects.toMatchObject({ code: "RUNTIME_NOT_FOUND" });
   });
 

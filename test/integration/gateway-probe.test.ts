@@ -1,11 +1,13 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { systemClock } from "../../src/platform/clock.ts";
 import { createFetch } from "../../src/platform/http-fetch.ts";
+import { toSecret } from "../../src/protocol/secret.ts";
 import { type GatewayProbeDeps, probeGatewayKind } from "../../src/runtimes/gateway-probe.ts";
 import { startOpenaiServer } from "../support/openai-server.ts";
 
 const deps: GatewayProbeDeps = { fetch: createFetch({ env: {} }), clock: systemClock };
-const probe = (endpoint: string, token: string | null = null) => probeGatewayKind(endpoint, token, deps);
+const probe = (endpoint: string, token: string | null = null) =>
+  probeGatewayKind(endpoint, toSecret(token), deps);
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -1,5 +1,6 @@
 import { systemClock } from "../../src/platform/clock.ts";
 import { createFetch } from "../../src/platform/http-fetch.ts";
+import { Secret, toSecret } from "../../src/protocol/secret.ts";
 import { createOpenaiRuntime, type OpenaiOptions } from "../../src/runtimes/openai/index.ts";
 import { runtimeContract } from "../contract/runtime.ts";
 import { type FakeProvider, startFakeProvider } from "../support/openclaw/fake-provider.ts";
@@ -13,7 +14,7 @@ const secrets = [wrongToken];
 const create = (parts: Partial<OpenaiOptions> = {}) =>
   createOpenaiRuntime({
     endpoint: gateway?.url ?? "",
-    apiKey: gateway?.token ?? null,
+    apiKey: toSecret(gateway?.token ?? null),
     model: null,
     fetch: createFetch({ env: {} }),
     clock: systemClock,
@@ -34,7 +35,7 @@ runtimeContract("openai, the real OpenClaw's own endpoint", {
   createRuntime: create,
   createSlowRuntime: create,
   createUnreachableRuntime: () => create({ endpoint: "127.0.0.1:1" }),
-  createUnauthorizedRuntime: () => create({ apiKey: wrongToken }),
+  createUnauthorizedRuntime: () => create({ apiKey: new Secret(wrongToken) }),
   plainMessage: (word) => word,
   slowMessage: (word) => `${word} [[chunks 100 400]]`,
   streamsSlowly: true,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { systemClock } from "../../src/platform/clock.ts";
+import { Secret } from "../../src/protocol/secret.ts";
 import { toSessionKey } from "../../src/runtimes/openclaw/session-key.ts";
 import { sweepTaskSessions, taskSessionAgeMs } from "../../src/runtimes/openclaw/session-sweep.ts";
 import { waitConnected } from "../../src/runtimes/openclaw/wait-connected.ts";
@@ -182,7 +183,7 @@ describe.skipIf(!isOpenclawWanted)("runs on the real OpenClaw", () => {
   }, 30_000);
 
   test("says that a wrong token is wrong, and submits nothing", async () => {
-    const locked = createTestRuntime(rig.gateway, { token: "wrong" });
+    const locked = createTestRuntime(rig.gateway, { token: new Secret("wrong") });
     const { status } = await locked.probe();
     expect(status.ready).toBe(false);
     expect(status.reason).toContain("refuses the token");

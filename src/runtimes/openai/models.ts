@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { HttpFetch } from "../../platform/http-fetch.ts";
+import type { Secret } from "../../protocol/secret.ts";
 import { readBoundedBody, readJson } from "../bounded-body.ts";
 import type { GatewayAddress } from "../gateway-address.ts";
 import { readServerError, type ServerError } from "./server-error.ts";
@@ -21,7 +22,7 @@ export interface ServerAccess {
   readonly fetch: HttpFetch;
   readonly address: GatewayAddress;
   /** null: requests carry no key. */
-  readonly apiKey: string | null;
+  readonly apiKey: Secret | null;
 }
 
 const ModelsBody = z.object({ data: z.array(z.object({ id: z.string().min(1) })) });
@@ -37,7 +38,7 @@ export function toRequestInit({ apiKey }: ServerAccess, init: BunFetchRequestIni
     redirect: "manual",
     headers: {
       accept: "application/json, text/event-stream",
-      ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }),
+      ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey.reveal()}` }),
       ...init.headers,
     },
   };

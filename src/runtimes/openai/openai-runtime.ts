@@ -2,6 +2,7 @@ import { errorCodeOf } from "../../platform/atomic-file.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { HttpFetch } from "../../platform/http-fetch.ts";
 import type { Failure } from "../../protocol/failure.ts";
+import type { Secret } from "../../protocol/secret.ts";
 import { readBoundedBody, readJson } from "../bounded-body.ts";
 import { parseGatewayAddress } from "../gateway-address.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
@@ -28,7 +29,7 @@ import {
 export interface OpenaiOptions {
   /** `host:port` or a URL, with or without `/v1`. */
   readonly endpoint: string;
-  readonly apiKey: string | null;
+  readonly apiKey: Secret | null;
   /** null: the first model of the server's list that chats, asked for once. */
   readonly model: string | null;
   readonly fetch: HttpFetch;
@@ -59,7 +60,7 @@ export function createOpenaiRuntime(options: OpenaiOptions): Runtime {
     options,
     access,
     location: access.address.httpUrl,
-    secrets: options.apiKey === null ? [] : [options.apiKey],
+    secrets: options.apiKey === null ? [] : [options.apiKey.reveal()],
     history: createSessionHistory(options.historyLimits ?? defaultHistoryLimits),
     running: new Set(),
     model: options.model,

@@ -3,6 +3,7 @@
  * handshake and request correlation; this module owns when to connect, when to give a silent connection up, and what is
  * known of it.
  */
+
 import {
   type ErrorShape,
   GatewayProtocolClient,
@@ -13,6 +14,7 @@ import { PROTOCOL_VERSION } from "@openclaw/gateway-protocol/version";
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
+import type { Secret } from "../../protocol/secret.ts";
 import {
   type ConnectionProblem,
   isLasting,
@@ -29,7 +31,7 @@ export type Scope = "operator.read" | "operator.write" | "operator.admin";
 export interface ConnectionOptions {
   /** `ws://127.0.0.1:18789` */
   readonly url: string;
-  readonly token: string | null;
+  readonly token: Secret | null;
   readonly scopes: readonly Scope[];
   readonly clock: Clock;
   readonly random: Random;
@@ -133,7 +135,7 @@ export function createConnection(options: ConnectionOptions): GatewayConnection 
       scopes: [...options.scopes],
       // Without it the gateway withholds what its tools do; it gives it for the runs of this connection only.
       caps: ["tool-events"],
-      ...(options.token === null ? {} : { auth: { token: options.token } }),
+      ...(options.token === null ? {} : { auth: { token: options.token.reveal() } }),
     }),
     handshake: { mode: "require-challenge", timeoutMs: handshakeTimeoutMs },
     reconnect: { initialMs: firstRetryMs, multiplier: 2, maxMs: longestRetryMs },

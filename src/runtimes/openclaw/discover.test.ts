@@ -3,12 +3,15 @@ import { discoverOpenclaw } from "./discover.ts";
 
 type Files = Readonly<Record<string, string>>;
 
-const discover = (files: Files, env: Readonly<Record<string, string>> = {}) =>
-  discoverOpenclaw({
+/** What is found, with the token as text. */
+const discover = async (files: Files, env: Readonly<Record<string, string>> = {}) => {
+  const found = await discoverOpenclaw({
     env,
     homeDirectory: "/home/ada",
     readText: (path) => Promise.resolve(files[path] ?? null),
   });
+  return { ...found, token: found.token?.reveal() ?? null };
+};
 
 const configPath = "/home/ada/.openclaw/openclaw.json";
 const configured = (token: string): Files => ({

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { type Secret, toSecret } from "../../protocol/secret.ts";
 
 interface DiscoverOptions {
   /** Environment variables of the node agent. */
@@ -14,7 +15,7 @@ interface DiscoveredOpenclaw {
   /** `ws://127.0.0.1:18789` */
   readonly url: string;
   /** null: not to be found out; see `tokenProblem`. */
-  readonly token: string | null;
+  readonly token: Secret | null;
   /** One sentence: why there is no token, and what to do; null when there is one. */
   readonly tokenProblem: string | null;
   readonly configPath: string;
@@ -53,7 +54,7 @@ export async function discoverOpenclaw(options: DiscoverOptions): Promise<Discov
     lookUp("OPENCLAW_GATEWAY_PORT") ?? resolve(config.gateway?.port, lookUp) ?? defaultPort,
   );
   const scheme = config.gateway?.tls?.enabled === true ? "wss" : "ws";
-  const token = findToken(config, lookUp);
+  const token = toSecret(findToken(config, lookUp));
   return {
     url: `${scheme}://127.0.0.1:${isPort(port) ? port : defaultPort}`,
     token,

@@ -1,6 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import { type Log, silentLog } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
+import type { Secret } from "../../protocol/secret.ts";
 import { maxAnswerBytes } from "../../protocol/task.ts";
 import { parseGatewayAddress } from "../gateway-address.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
@@ -19,7 +20,7 @@ export interface OpenclawOptions {
   /** `ws://127.0.0.1:18789`, or `host:port`. */
   readonly url: string;
   /** The gateway's shared token (or password); null where it asks for none. */
-  readonly token: string | null;
+  readonly token: Secret | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Log;

@@ -1,6 +1,7 @@
 import { systemClock } from "../../../src/platform/clock.ts";
 import { silentLog } from "../../../src/platform/log.ts";
 import { systemRandom } from "../../../src/platform/random.ts";
+import { Secret } from "../../../src/protocol/secret.ts";
 import { createOpenclawRuntime, type OpenclawOptions } from "../../../src/runtimes/openclaw/index.ts";
 import { createGatewayAccess } from "../../../src/runtimes/openclaw/openclaw-runtime.ts";
 import type { GatewayAccess } from "../../../src/runtimes/openclaw/run-context.ts";
@@ -15,7 +16,7 @@ const wrongToken = "a-token-that-nobody-gave-out";
 export function createTestRuntime(gateway: Gateway, options: Partial<OpenclawOptions> = {}): Runtime {
   return createOpenclawRuntime({
     url: gateway.url,
-    token: gateway.token,
+    token: new Secret(gateway.token),
     clock: systemClock,
     random: systemRandom,
     ...options,
@@ -29,7 +30,7 @@ export function createTestConnections(gateway: Gateway): {
 } {
   const access = createGatewayAccess({
     url: gateway.url,
-    token: gateway.token,
+    token: new Secret(gateway.token),
     clock: systemClock,
     random: systemRandom,
     log: silentLog,
@@ -60,7 +61,7 @@ export function openclawSubject(): RuntimeSubject {
     createRuntime: () => createTestRuntime(gateway()),
     createSlowRuntime: () => createTestRuntime(gateway()),
     createUnreachableRuntime: () => createTestRuntime(gateway(), { url: "ws://127.0.0.1:9" }),
-    createUnauthorizedRuntime: () => createTestRuntime(gateway(), { token: wrongToken }),
+    createUnauthorizedRuntime: () => createTestRuntime(gateway(), { token: new Secret(wrongToken) }),
     plainMessage: (word) => word,
     slowMessage: (word) => `[[chunks 100 250]] ${word}`,
     streamsSlowly: true,
