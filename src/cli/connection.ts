@@ -4,10 +4,11 @@ import { readTextIfExists } from "../platform/atomic-file.ts";
 import { isLoopbackHost, proxyForUrl } from "../platform/http-fetch.ts";
 import { tokenPath } from "../platform/paths.ts";
 import { MeshError } from "../protocol/errors.ts";
+import { Secret } from "../protocol/secret.ts";
 import type { CliContext } from "./context.ts";
 
 export interface FoundToken {
-  readonly value: string;
+  readonly value: Secret;
   /** Where it came from, for people: a flag, a variable, a file. */
   readonly origin: string;
 }
@@ -25,7 +26,9 @@ export interface Connection {
 export function loadCliConfig(context: CliContext, flags: readonly ConfigFlag[] = []): Promise<LoadedConfig> {
   const { globals, env, cwd, home } = context;
   const token =
-    globals.token === null ? [] : [{ path: "coordinator.token", flag: "--token", value: globals.token }];
+    globals.token === null
+      ? []
+      : [{ path: "coordinator.token", flag: "--token", value: globals.token.reveal() }];
   return loadConfig({ flags: [...flags, ...token], env, cwd, home, configPath: globals.config });
 }
 
@@ -84,5 +87,5 @@ async function findToken(context: CliContext, config: LoadedConfig, url: string)
   if (!isLoopbackHost(new URL(url).hostname)) return null;
   const path = tokenPath(config.dataDir);
   const text = (await readTextIfExists(path))?.trim() ?? "";
-  return text === "" ? null : { value: text, origin: context.texts.doctor.origins.dataDir(path) };
+  return text === "" ? null : { value: new Secret(text), origin: context.texts.doctor.origins.dataDir(path) };
 }

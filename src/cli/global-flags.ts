@@ -1,11 +1,12 @@
 import type { Catalogue } from "../locale/index.ts";
 import { MeshError } from "../protocol/errors.ts";
+import { type Secret, toSecret } from "../protocol/secret.ts";
 
 /** Flags that every command takes, before or behind its name. */
 export interface GlobalFlags {
   readonly config: string | null;
   readonly coordinator: string | null;
-  readonly token: string | null;
+  readonly token: Secret | null;
   readonly json: boolean;
   readonly noColor: boolean;
 }
@@ -52,5 +53,5 @@ export function takeGlobalFlags(
     if (name !== undefined && values[name] === "")
       throw new MeshError("USAGE", texts.errors.missingValue(name));
   }
-  return { globals: { ...values, json, noColor }, rest };
+  return { globals: { ...values, token: toSecret(values.token), json, noColor }, rest };
 }

@@ -1,6 +1,7 @@
 import { toIsoTime } from "../platform/clock.ts";
 import { RetryCause, TaskInput } from "../protocol/message.ts";
 import { nearestName } from "../protocol/nearest-name.ts";
+import { Secret } from "../protocol/secret.ts";
 import type { CliContext } from "./context.ts";
 
 /** A value of a flag that cannot be read; its message continues the sentence `--flag: "value" …`. */
@@ -96,4 +97,9 @@ export function parseList(text: string): readonly string[] {
 
 export function parseText(text: string): string {
   return text;
+}
+
+/** A key or token of the command line; nothing prints it. */
+export function parseSecret(text: string): Secret {
+  return new Secret(text);
 }

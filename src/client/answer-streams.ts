@@ -3,6 +3,7 @@ import { MeshError } from "../protocol/errors.ts";
 import { contract } from "../protocol/http/contract.ts";
 import type { TaskId } from "../protocol/ids.ts";
 import type { MessageInput } from "../protocol/message.ts";
+import type { Secret } from "../protocol/secret.ts";
 import { type Exchange, fromErrorBody, toMeshError, toUnreachableError } from "./error-answer.ts";
 import { headersOf, isEventStream, pathOf, signalOf } from "./request-parts.ts";
 import { readRouteStream, type StreamEvent } from "./route-stream.ts";
@@ -29,7 +30,7 @@ export interface FollowRequest {
 export type RouteEvent = Exclude<StreamEvent, { readonly event: "error" }>;
 
 /** The calls whose answers come as events. */
-export function createAnswerStreams(transport: Transport, token: string | null) {
+export function createAnswerStreams(transport: Transport, token: Secret | null) {
   const { exchange, send, readText, parseAnswer } = transport;
 
   async function* streamRoute(routeRequest: RouteRequest): AsyncGenerator<RouteEvent, void, void> {

@@ -2,6 +2,7 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { MeshError } from "../protocol/errors.ts";
 import { contract } from "../protocol/http/contract.ts";
 import type { TaskId } from "../protocol/ids.ts";
+import { Secret } from "../protocol/secret.ts";
 import { createMeshClient, type MeshClientOptions, type RouteEvent } from "./index.ts";
 
 type Handler = (request: Request) => Response | Promise<Response>;
@@ -32,7 +33,7 @@ const answer = {
 };
 
 function client(options: Partial<MeshClientOptions> = {}) {
-  return createMeshClient({ baseUrl: `${baseUrl}/`, token: "secret", fetch, ...options });
+  return createMeshClient({ baseUrl: `${baseUrl}/`, token: new Secret("secret"), fetch, ...options });
 }
 
 async function failureOf(action: Promise<unknown>): Promise<MeshError> {

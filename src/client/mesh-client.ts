@@ -1,5 +1,6 @@
 import type { RouteContract } from "../protocol/http/route.ts";
 import type { NodeInfo } from "../protocol/node.ts";
+import type { Secret } from "../protocol/secret.ts";
 import type { TaskFilter, TaskSummary } from "../protocol/task.ts";
 import {
   createAnswerStreams,
@@ -17,7 +18,7 @@ export interface MeshClientOptions {
   /** `http://host:port`, with or without a slash at the end. */
   readonly baseUrl: string;
   /** null: calls carry no token. */
-  readonly token: string | null;
+  readonly token: Secret | null;
   readonly fetch: MeshFetch;
   /** The proxy that `fetch` uses for this coordinator, to explain its errors; null (default): none. */
   readonly proxyUrl?: string | null;

@@ -1,4 +1,5 @@
 import type { RouteContract } from "../protocol/http/route.ts";
+import type { Secret } from "../protocol/secret.ts";
 
 /** Whether the answer is the stream that was asked for. */
 export function isEventStream(
@@ -20,10 +21,10 @@ export function pathOf(route: RouteContract, input: { params?: unknown; query?: 
   return query.length === 0 ? path : `${path}?${new URLSearchParams(query).toString()}`;
 }
 
-export function headersOf(token: string | null, body: unknown): Record<string, string> {
+export function headersOf(token: Secret | null, body: unknown): Record<string, string> {
   return {
     accept: "application/json",
-    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...(token === null ? {} : { authorization: `Bearer ${token.reveal()}` }),
     ...(body === undefined ? {} : { "content-type": "application/json" }),
   };
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parse } from "yaml";
+import { Secret } from "../protocol/secret.ts";
 import { setConfigValue } from "./edit-config.ts";
 import { printInitialConfig } from "./initial-config.ts";
 
@@ -54,7 +55,7 @@ test("an edit changes that value and keeps every comment", () => {
 });
 
 test("the file that init writes keeps its comments when the port changes", () => {
-  const text = printInitialConfig({ port: 9180, token: "abc", nodeName: "mac" });
+  const text = printInitialConfig({ port: 9180, token: new Secret("abc"), nodeName: "mac" });
   const edited = setConfigValue(text, ["coordinator", "port"], 9200);
   expect(edited).toBe(text.replace("9180", "9200"));
 });

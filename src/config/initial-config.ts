@@ -1,7 +1,9 @@
+import type { Secret } from "../protocol/secret.ts";
+
 /** The file that `claw-mesh init` writes. It holds the token, so it belongs to its owner alone (0600). */
 export function printInitialConfig(settings: {
   readonly port: number;
-  readonly token: string;
+  readonly token: Secret;
   readonly nodeName: string;
 }): string {
   return `# claw-mesh configuration. docs/reference/configuration.md explains every key.
@@ -11,7 +13,7 @@ coordinator:
   # The port other machines join at.
   port: ${settings.port}
   # Whoever has this token may do everything in this mesh. Keep it to yourself.
-  token: "${settings.token}"
+  token: "${settings.token.reveal()}"
   # Nodes at private addresses (home and office networks) may be called.
   allow_private: true
 

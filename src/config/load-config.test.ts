@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MeshError } from "../protocol/errors.ts";
+import { Secret } from "../protocol/secret.ts";
 import { printInitialConfig, toNodeName } from "./initial-config.ts";
 import { type LoadedConfig, type LoadOptions, loadConfig } from "./load-config.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -59,7 +60,8 @@ describe("what counts", () => {
       env: { CLAW_MESH_COORDINATOR_PORT: "2", CLAW_MESH_COORDINATOR_TOKEN: "e", CLAW_MESH_NODE_TAGS: "a, b" },
       flags: [{ path: "coordinator.port", flag: "--port", value: 3 }],
     });
-    expect(config.value.coordinator).toMatchObject({ port: 3, token: "e" });
+    expect(config.value.coordinator.port).toBe(3);
+    expect(config.value.coordinator.token?.reveal()).toBe("e");
     expect(config.value.node).toMatchObject({ name: "fff", tags: ["a", "b"] });
     expect(config.originOf("coordinator.port")).toEqual({ kind: "flag", flag: "--port" });
     expect(config.originOf("coordinator.token")).toMatchObject({ variable: "CLAW_MESH_COORDINATOR_TOKEN" });
@@ -69,7 +71,7 @@ describe("what counts", () => {
 
   test("CLAW_MESH_TOKEN is the token, before the longer name", async () => {
     const config = await load({ env: { CLAW_MESH_TOKEN: "short", CLAW_MESH_COORDINATOR_TOKEN: "long" } });
-    expect(config.value.coordinator.token).toBe("short");
+    expect(config.value.coordinator.token?.reveal()).toBe("short");
   });
 
   test("an empty variable counts as unset", async () => {
@@ -152,7 +154,7 @@ groups: { mac-nodes: { match: { os: darwin } } }
   test("the file that init writes is a valid one", async () => {
     const text = printInitialConfig({
       port: 9180,
-      token: "0123456789abcdef0123456789abcdef",
+      token: new Secret("0123456789abcdef0123456789abcdef"),
       nodeName: "mac",
     });
     await writeFile(join(dir, "cwd", "claw-mesh.yaml"), text);

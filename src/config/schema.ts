@@ -1,13 +1,15 @@
 import { z } from "zod";
 import { Name, RuntimeKind, Tag } from "../protocol/capability.ts";
 import { GroupInput, RuleInput } from "../protocol/rule.ts";
+import { Secret } from "../protocol/secret.ts";
 
 const Path = z.string().min(1).max(4096);
 const Token = z
   .string("must be text; put digits in quotes")
   .min(1)
   .max(512)
-  .regex(/^[\x21-\x7e]+$/, "may hold visible ASCII characters only");
+  .regex(/^[\x21-\x7e]+$/, "may hold visible ASCII characters only")
+  .transform((text) => new Secret(text));
 
 export const defaultPort = 9180;
 

@@ -5,6 +5,7 @@ import { type Child, type Children, peakMemoryBytes } from "../platform/child-pr
 import { type Clock, delay } from "../platform/clock.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { contract } from "../protocol/http/contract.ts";
+import type { Secret } from "../protocol/secret.ts";
 import { nodeName } from "./fault-plan.ts";
 import { createLimitedDisk, type LimitedDisk } from "./limited-disk.ts";
 import { type LinkProxy, startLinkProxy } from "./link-proxy.ts";
@@ -19,7 +20,7 @@ export interface MeshOptions {
   /** A directory of the laboratory's own. */
   readonly directory: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly token: string;
+  readonly token: Secret;
   readonly nodes: number;
   readonly slots: number;
   readonly models: ModelServer;
@@ -131,7 +132,7 @@ async function startCoordinator(options: MeshOptions): Promise<CoordinatorProces
 function childBase(options: MeshOptions, logFile: string) {
   return {
     cwd: options.directory,
-    env: { ...options.env, CLAW_MESH_TOKEN: options.token },
+    env: { ...options.env, CLAW_MESH_TOKEN: options.token.reveal() },
     logFile,
   };
 }

@@ -6,6 +6,7 @@ import { type Children, createChildren, peakMemoryBytes } from "../platform/chil
 import { type Clock, delay } from "../platform/clock.ts";
 import { createSeededRandom } from "../platform/random.ts";
 import { MeshError } from "../protocol/errors.ts";
+import { Secret } from "../protocol/secret.ts";
 import { type Collector, createCollector } from "./collector.ts";
 import { createExecutionLog, type ExecutionLog } from "./executions.ts";
 import type { Kill, Span } from "./failover.ts";
@@ -107,7 +108,7 @@ interface Parts {
   readonly collector: Collector;
   readonly connections: SenderConnections;
   readonly faults: FaultRunner;
-  readonly token: string;
+  readonly token: Secret;
 }
 
 async function runIn(
@@ -121,7 +122,7 @@ async function runIn(
   const executions = createExecutionLog();
   let onAnswered: (index: number) => void = () => undefined;
   const models = startModelServer({ load, executions, clock, onAnswered: (index) => onAnswered(index) });
-  const token = deps.createSecret();
+  const token = new Secret(deps.createSecret());
   const wantsDisk = settings.plan.some(({ kind }) => kind === "fill-disk");
   const mesh = await startLabMesh({
     ...{ children, clock, fetch: deps.fetch, command: deps.command, directory, token, models, signal },
@@ -155,7 +156,7 @@ interface AssembleInput {
   readonly mesh: LabMesh;
   readonly models: ModelServer;
   readonly executions: ExecutionLog;
-  readonly token: string;
+  readonly token: Secret;
 }
 
 function assemble({ settings, deps, load, mesh, models, executions, token }: AssembleInput): Parts {

@@ -4,6 +4,7 @@ import type { Random } from "../platform/random.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { contract } from "../protocol/http/contract.ts";
 import { TaskId } from "../protocol/ids.ts";
+import type { Secret } from "../protocol/secret.ts";
 import { answerTo, type LoadPlan, type PlannedTask, planTask } from "./load-plan.ts";
 import type { TaskBook } from "./task-book.ts";
 import type { Window } from "./window.ts";
@@ -47,7 +48,7 @@ export interface LoadOptions {
   readonly load: LoadPlan;
   readonly tasks: number;
   readonly baseUrl: string;
-  readonly token: string;
+  readonly token: Secret;
   readonly fetch: MeshFetch;
   readonly clock: Clock;
   readonly random: Random;

@@ -5,6 +5,7 @@ import { errorCodeOf, writeFileAtomic } from "../../platform/atomic-file.ts";
 import { expandPath } from "../../platform/paths.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { contract } from "../../protocol/http/contract.ts";
+import { Secret } from "../../protocol/secret.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { printNote, printResult } from "../print.ts";
@@ -46,7 +47,7 @@ export interface InitFlags {
 
 export async function writeConfig(this: CliContext, flags: InitFlags): Promise<void> {
   const file = this.globals.config ?? configFileName;
-  const token = this.globals.token ?? this.createSecret();
+  const token = this.globals.token ?? new Secret(this.createSecret());
   const text = printInitialConfig({ port: defaultPort, token, nodeName: toNodeName(this.hostName) });
   try {
     await writeFileAtomic(expandPath(file, this), text, { mode: 0o600, overwrite: flags.force === true });

@@ -7,6 +7,7 @@ import { createLog, type Log } from "../../platform/log.ts";
 import { tokenPath } from "../../platform/paths.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
+import { Secret } from "../../protocol/secret.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
 import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
 import type { CliContext } from "../context.ts";
@@ -23,7 +24,7 @@ export interface JoinFlags {
   readonly noGateway?: boolean;
   readonly runtime?: string;
   readonly gatewayEndpoint?: string;
-  readonly gatewayToken?: string;
+  readonly gatewayToken?: Secret;
   readonly gatewayModel?: string;
   readonly gatewayTimeout?: number;
   readonly dataDir?: string;
@@ -40,7 +41,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
   const { node, log: logSettings } = config.value;
   const log = createLog({ write: this.stderr.write, format: logSettings.format, level: logSettings.level });
   const secret = await findSecret(config, url);
-  const isInvite = secret?.startsWith(invitePrefix) === true;
+  const isInvite = secret?.reveal().startsWith(invitePrefix) === true;
   const name = node.name ?? toNodeName(this.hostName);
 
   const { startNodeAgent } = await import("../../node/index.ts");
@@ -106,7 +107,7 @@ function configFlags({ texts }: CliContext, flags: JoinFlags): readonly ConfigFl
     { path: "node.slots", flag: "--slots", value: flags.slots },
     { path: "node.runtime", flag: "--runtime", value: flags.noGateway === true ? "echo" : runtime },
     { path: "node.gateway.endpoint", flag: "--gateway-endpoint", value: flags.gatewayEndpoint },
-    { path: "node.gateway.token", flag: "--gateway-token", value: flags.gatewayToken },
+    { path: "node.gateway.token", flag: "--gateway-token", value: flags.gatewayToken?.reveal() },
     { path: "node.gateway.model", flag: "--gateway-model", value: flags.gatewayModel },
     { path: "node.gateway.timeout", flag: "--gateway-timeout", value: flags.gatewayTimeout },
     { path: "coordinator.data_dir", flag: "--data-dir", value: flags.dataDir },
@@ -121,11 +122,11 @@ function directSettings(flags: JoinFlags, endpoint: string | null): DirectSettin
 }
 
 /** A token or an invite; null when the node has to do with its own token from an earlier join. */
-async function findSecret(config: LoadedConfig, url: string): Promise<string | null> {
+async function findSecret(config: LoadedConfig, url: string): Promise<Secret | null> {
   if (config.value.coordinator.token !== null) return config.value.coordinator.token;
   if (!isLoopbackHost(new URL(url).hostname)) return null;
   const text = (await readTextIfExists(tokenPath(config.dataDir)))?.trim() ?? "";
-  return text === "" ? null : text;
+  return text === "" ? null : new Secret(text);
 }
 
 function toSelfTestJson({ reached, authenticated, runtimes, slots, nodeId }: RunningNodeAgent["selfTest"]) {

@@ -3,7 +3,7 @@ import type { JoinFlags } from "../actions/join.ts";
 import type { UpFlags } from "../actions/up.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
-import { parseCount, parseDuration, parseList, parsePort, parseText } from "../parsers.ts";
+import { parseCount, parseDuration, parseList, parsePort, parseSecret, parseText } from "../parsers.ts";
 
 export function createUpCommand({ texts, docs }: HelpText) {
   const { up } = texts.commands;
@@ -67,7 +67,7 @@ export function createJoinCommand({ texts, docs }: HelpText) {
         noGateway: { kind: "boolean", brief: join.flags.noGateway, optional: true, withNegated: false },
         runtime: { ...text, brief: join.flags.runtime, placeholder: "runtime" },
         gatewayEndpoint: { ...text, brief: join.flags.gatewayEndpoint, placeholder: "address" },
-        gatewayToken: { ...text, brief: join.flags.gatewayToken, placeholder: "token" },
+        gatewayToken: { ...text, parse: parseSecret, brief: join.flags.gatewayToken, placeholder: "token" },
         gatewayModel: { ...text, brief: join.flags.gatewayModel, placeholder: "model" },
         gatewayTimeout: {
           ...text,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createMeshClient } from "../../../src/client/index.ts";
+import { Secret } from "../../../src/protocol/secret.ts";
 import { addTask } from "../../support/queued-tasks.ts";
 import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
 
@@ -24,7 +25,7 @@ describe("a time that nobody could read again", () => {
     expect(await addTask(mesh, "poison", times)).toMatchObject(refused("BODY_INVALID"));
     const client = createMeshClient({
       baseUrl: `http://127.0.0.1:${mesh.port()}`,
-      token: mesh.token,
+      token: new Secret(mesh.token),
       fetch: (url, init) => fetch(url, init),
     });
     for await (const task of client.tasks()) expect(task.content_preview).not.toBe("poison");
