@@ -17,6 +17,7 @@ import type { Invite } from "../protocol/http/contract.ts";
 import type { MeshId, TaskId } from "../protocol/ids.ts";
 import { closeCodes } from "../protocol/link/v1/frames.ts";
 import type { GroupInput, RuleInput } from "../protocol/rule.ts";
+import type { Secret } from "../protocol/secret.ts";
 import { createSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import { loadAdminToken } from "./auth/admin-token.ts";
@@ -50,7 +51,7 @@ export interface CoordinatorOptions {
   /** 0: any free port. */
   readonly port: number;
   /** null: the one in `<data dir>/token`, made when there is none. */
-  readonly token: string | null;
+  readonly token: Secret | null;
   readonly dataDir: string;
   /** Direct endpoints may have private addresses. */
   readonly allowPrivate: boolean;
@@ -65,7 +66,7 @@ export interface CoordinatorOptions {
 export interface RunningCoordinator {
   readonly meshId: MeshId;
   readonly port: number;
-  readonly token: string;
+  readonly token: Secret;
   /** Addresses another machine may be able to reach, best first. */
   readonly urls: readonly string[];
   readonly createInvite: () => Promise<Invite>;
@@ -132,7 +133,7 @@ interface Assembly {
   readonly close: () => Promise<void>;
 }
 
-async function assemble(options: CoordinatorOptions, store: Store, token: string): Promise<Assembly> {
+async function assemble(options: CoordinatorOptions, store: Store, token: Secret): Promise<Assembly> {
   const { log, version } = options;
   const clock = systemClock;
   const ids = systemIds;

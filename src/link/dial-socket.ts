@@ -1,9 +1,10 @@
+import type { Secret } from "../protocol/secret.ts";
 /** Where a node dials and how it gets there. */
 export interface DialTarget {
   /** `ws://…` or `wss://…` with the path of the link. */
   readonly url: string;
   /** Goes into the Authorization header. */
-  readonly token: string;
+  readonly token: Secret;
   /** Address of an HTTP proxy; null: straight. The platform's WebSocket ignores the proxy variables. */
   readonly proxyUrl: string | null;
   /** Certificate authority (PEM) of a private TLS certificate; null: the system's. */
@@ -34,7 +35,7 @@ export type CreateDialSocket = (target: DialTarget, events: DialEvents) => Diale
 /** The platform's WebSocket. */
 export const createDialSocket: CreateDialSocket = (target, events) => {
   const socket = new WebSocket(target.url, {
-    headers: { authorization: `Bearer ${target.token}` },
+    headers: { authorization: `Bearer ${target.token.reveal()}` },
     ...(target.proxyUrl === null ? {} : { proxy: target.proxyUrl }),
     ...(target.ca === null ? {} : { tls: { ca: target.ca } }),
   });

@@ -10,6 +10,7 @@ import {
   type NodeFrame,
   type WelcomeFrame,
 } from "../protocol/link/v1/frames.ts";
+import { Secret } from "../protocol/secret.ts";
 import { defaultBackoffCapMs, nextBackoffMs } from "./backoff.ts";
 import { readCloseReason } from "./close-reason.ts";
 import { type CreateDialSocket, createDialSocket } from "./dial-socket.ts";
@@ -41,10 +42,10 @@ export interface NodeLinkOptions {
   /** `ws://host:port/api/v1/link` or `wss://…`. */
   readonly url: string;
   /** Tokens in the order they are tried; asked before every dial. */
-  readonly credentials: () => readonly string[];
+  readonly credentials: () => readonly Secret[];
   readonly hello: () => HelloFrame;
   /** Asks over plain HTTP why the WebSocket did not open; the platform's WebSocket does not tell. */
-  readonly explain: (token: string) => Promise<MeshError>;
+  readonly explain: (token: Secret) => Promise<MeshError>;
   readonly handlers: NodeLinkHandlers;
   /** A handler, or the platform's WebSocket, threw; a link that may have lost frames by it is closed and dialed again. */
   readonly onFault: OnFault;
@@ -68,6 +69,9 @@ export interface NodeLink {
   /** Says goodbye when a reason is given, closes, and dials no more. Resolves when the socket is gone. */
   readonly stop: (goodbye: string | null) => Promise<void>;
 }
+
+/** For a node that has nothing to show. */
+const noSecret = new Secret("");
 
 /** `waiting → dialing → up → waiting …`; `stopped` from anywhere, by us or by the coordinator's word. */
 export function createNodeLink(options: NodeLinkOptions): NodeLink {
@@ -106,14 +110,14 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
   const dial = () => {
     if (isStopped) return;
     try {
-      link = open(options.credentials()[credentialIndex] ?? "");
+      link = open(options.credentials()[credentialIndex] ?? noSecret);
     } catch (error) {
       options.onFault(error);
       retry();
     }
   };
 
-  const open = (token: string): DialedLink =>
+  const open = (token: Secret): DialedLink =>
     createDialedLink({
       createSocket: options.createSocket ?? createDialSocket,
       target: { url: options.url, token, proxyUrl: options.proxyUrl ?? null, ca: options.ca ?? null },
@@ -133,7 +137,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
       onFault: options.onFault,
     });
 
-  const closed = (why: ClosedLink, token: string) => {
+  const closed = (why: ClosedLink, token: Secret) => {
     link = null;
     const wasUp = isUp;
     isUp = false;
@@ -162,7 +166,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
 
   const unreachable = (error: MeshError) => tell(() => handlers.onUnreachable(error));
 
-  const explain = (token: string) => {
+  const explain = (token: Secret) => {
     options.explain(token).then(
       (error) => {
         if (isStopped) return;

@@ -2,6 +2,7 @@ import { waitAtMost } from "../platform/bounded-wait.ts";
 import { createMachineLoad } from "../platform/machine-load.ts";
 import { MeshError } from "../protocol/errors.ts";
 import type { WelcomeFrame } from "../protocol/link/v1/frames.ts";
+import { toSecret } from "../protocol/secret.ts";
 import { defaultStopLimitMs, type NodeAgentOptions, type RunningNodeAgent } from "./agent-options.ts";
 import type { CapabilityWatch } from "./capability-watch.ts";
 import type { CoordinatorAddress } from "./coordinator-address.ts";
@@ -190,7 +191,7 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
       if (ending !== null) return;
       const identity = await openIdentity({ dataDir, meshId: welcome.mesh_id, name });
       if (ending !== null) return identity.release();
-      const token = welcome.token ?? identity.current()?.token ?? null;
+      const token = toSecret(welcome.token ?? null) ?? identity.current()?.token ?? null;
       wasKnownAtMove = welcome.returning;
       open(identity, token === null ? null : { node_id: welcome.node_id, token });
     } catch (error) {

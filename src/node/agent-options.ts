@@ -6,6 +6,7 @@ import type { Random } from "../platform/random.ts";
 import type { Capabilities } from "../protocol/capability.ts";
 import type { MeshError } from "../protocol/errors.ts";
 import type { RuntimeStatus } from "../protocol/node.ts";
+import type { Secret } from "../protocol/secret.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 
 /** Time that running work has to finish when the agent stops. */
@@ -30,9 +31,9 @@ export interface NodeAgentOptions {
   /** `http://host:9180` */
   readonly coordinatorUrl: string;
   /** An admin token, or this node's own from elsewhere; null: none was given. */
-  readonly token: string | null;
+  readonly token: Secret | null;
   /** Code of an invite; null: none was given. */
-  readonly invite: string | null;
+  readonly invite: Secret | null;
   readonly name: string;
   /** Attempts at once; null: what the runtimes tell. */
   readonly slots: number | null;

@@ -2,6 +2,7 @@ import { createMeshClient, type MeshFetch } from "../client/index.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { apiPrefix, contract } from "../protocol/http/contract.ts";
 import type { MeshId } from "../protocol/ids.ts";
+import type { Secret } from "../protocol/secret.ts";
 
 /** Longest wait for an answer of the coordinator over plain HTTP. */
 const questionLimitMs = 3_000;
@@ -23,7 +24,7 @@ export interface CoordinatorAddress {
   /** Which mesh answers there. Throws COORDINATOR_UNREACHABLE, PROXY_IN_THE_WAY or NOT_A_COORDINATOR. */
   readonly askMeshId: () => Promise<MeshId>;
   /** Why the link does not open with this token. */
-  readonly explainLink: (token: string) => Promise<MeshError>;
+  readonly explainLink: (token: Secret) => Promise<MeshError>;
 }
 
 /** @throws MeshError USAGE for an address that is none */
@@ -35,7 +36,7 @@ export function parseCoordinatorAddress(options: CoordinatorAddressOptions): Coo
     });
   }
   const url = (parsed.origin + parsed.pathname).replace(/\/+$/, "");
-  const ask = (token: string | null) =>
+  const ask = (token: Secret | null) =>
     createMeshClient({
       baseUrl: url,
       token,

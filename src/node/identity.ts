@@ -6,12 +6,16 @@ import { acquireLock } from "../platform/process-lock.ts";
 import { Name } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { MeshId, NodeId } from "../protocol/ids.ts";
+import { Secret } from "../protocol/secret.ts";
 
 /** What a node keeps of its place in a mesh: `node.json`, readable by this user only. */
 export const NodeFile = z.object({
   node_id: NodeId,
   /** The node's own token; opens nothing but this node's routes. */
-  token: z.string().min(1),
+  token: z
+    .string()
+    .min(1)
+    .transform((text) => new Secret(text)),
   coordinator_url: z.string(),
   name: Name,
 });
@@ -94,7 +98,10 @@ async function readNodeFile(path: string): Promise<NodeFile | null> {
 
 async function writeNodeFile(path: string, file: NodeFile): Promise<void> {
   try {
-    await writeFileAtomic(path, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600, overwrite: true });
+    await writeFileAtomic(path, `${JSON.stringify({ ...file, token: file.token.reveal() }, null, 2)}\n`, {
+      mode: 0o600,
+      overwrite: true,
+    });
   } catch (error) {
     throw unusable(path, error);
   }

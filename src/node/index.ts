@@ -10,6 +10,7 @@ import type { Log } from "../platform/log.ts";
 import { machineArch, machinePlatform } from "../platform/machine.ts";
 import { type Random, systemRandom } from "../platform/random.ts";
 import { MeshError } from "../protocol/errors.ts";
+import type { Secret } from "../protocol/secret.ts";
 import type { NodeAgentOptions, NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
 import { probeCapabilities } from "./capabilities.ts";
 import { parseCoordinatorAddress } from "./coordinator-address.ts";
@@ -24,8 +25,8 @@ export type { NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
 export interface StartNodeAgentOptions {
   /** `http://host:9180` */
   readonly coordinatorUrl: string;
-  readonly token: string | null;
-  readonly invite: string | null;
+  readonly token: Secret | null;
+  readonly invite: Secret | null;
   readonly name: string;
   readonly tags: readonly string[];
   /** null: the runtime's own limit, else 4. */

@@ -11,6 +11,7 @@ import type { Random } from "../platform/random.ts";
 import type { MeshError } from "../protocol/errors.ts";
 import type { Instance } from "../protocol/ids.ts";
 import type { DrainFrame, OfferFrame, WelcomeFrame } from "../protocol/link/v1/frames.ts";
+import { distinctSecrets, type Secret } from "../protocol/secret.ts";
 import type { CapabilityWatch } from "./capability-watch.ts";
 import { createConditionWait } from "./condition-wait.ts";
 import type { Identity, NodeFile } from "./identity.ts";
@@ -50,7 +51,7 @@ export interface MembershipDeps {
   readonly linkUrl: string;
   readonly proxyUrl: string | null;
   /** Tried in this order after the stored node token. */
-  readonly otherCredentials: readonly string[];
+  readonly otherCredentials: readonly Secret[];
   readonly name: string;
   readonly instance: Instance;
   readonly version: string;
@@ -58,7 +59,7 @@ export interface MembershipDeps {
   readonly capabilities: CapabilityWatch;
   readonly maxRunMs: number | null;
   readonly sampleLoad: SampleMachineLoad;
-  readonly explain: (token: string) => Promise<MeshError>;
+  readonly explain: (token: Secret) => Promise<MeshError>;
   readonly clock: Clock;
   readonly random: Random;
   readonly ids: Ids;
@@ -114,7 +115,7 @@ export function openMembership(deps: MembershipDeps): Membership {
     proxyUrl: deps.proxyUrl,
     credentials: () => {
       const stored = record.current();
-      return [...new Set([...(stored === null ? [] : [stored.token]), ...deps.otherCredentials])];
+      return distinctSecrets([...(stored === null ? [] : [stored.token]), ...deps.otherCredentials]);
     },
     hello: () => report.hello(),
     explain: deps.explain,

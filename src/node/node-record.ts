@@ -1,5 +1,6 @@
 import type { Log } from "../platform/log.ts";
 import type { WelcomeFrame } from "../protocol/link/v1/frames.ts";
+import { Secret } from "../protocol/secret.ts";
 import type { Identity, NodeFile } from "./identity.ts";
 
 export interface NodeRecordDeps {
@@ -34,7 +35,7 @@ export function createNodeRecord(deps: NodeRecordDeps): NodeRecord {
   let saving: Promise<void> = Promise.resolve();
 
   const save = (file: NodeFile) => {
-    if (isSaved && current !== null && JSON.stringify(file) === JSON.stringify(current)) return;
+    if (isSaved && current !== null && isSame(file, current)) return;
     current = file;
     isSaved = true;
     const write = () => identity.save(file);
@@ -48,9 +49,14 @@ export function createNodeRecord(deps: NodeRecordDeps): NodeRecord {
   return {
     current: () => current,
     take: (welcome) => {
-      const token = welcome.token ?? current?.token;
+      const token = welcome.token === undefined ? current?.token : new Secret(welcome.token);
       if (token !== undefined) save(toFile({ node_id: welcome.node_id, token }));
     },
     saved: () => saving,
   };
+}
+
+function isSame(one: NodeFile, other: NodeFile): boolean {
+  const toText = (file: NodeFile) => JSON.stringify({ ...file, token: file.token.reveal() });
+  return toText(one) === toText(other);
 }

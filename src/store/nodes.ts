@@ -1,6 +1,7 @@
 import type { Capabilities } from "../protocol/capability.ts";
 import type { NodeId } from "../protocol/ids.ts";
 import type { Scheduling, Transport } from "../protocol/node.ts";
+import type { Secret } from "../protocol/secret.ts";
 
 /** What stays of a node when it is not there. */
 export interface NodeRecord {
@@ -18,7 +19,7 @@ export interface NodeRecord {
   /** Address of a direct endpoint; null for a link. */
   readonly endpoint: string | null;
   /** The token that the coordinator calls a direct endpoint with; null for a link, whose token nobody else needs. */
-  readonly directToken: string | null;
+  readonly directToken: Secret | null;
   readonly version: string | null;
   readonly joinedAtMs: number;
   readonly lastSeenAtMs: number;

@@ -13,6 +13,7 @@ import { systemRandom } from "../../src/platform/random.ts";
 import { MeshError } from "../../src/protocol/errors.ts";
 import { contract } from "../../src/protocol/http/contract.ts";
 import { closeCodes, type HelloFrame, type WelcomeFrame } from "../../src/protocol/link/v1/frames.ts";
+import { Secret } from "../../src/protocol/secret.ts";
 import { startLinkCoordinator } from "../support/link-coordinator.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
@@ -66,7 +67,7 @@ function openLink(
   };
   const link: NodeLink = createNodeLink({
     url: `ws://127.0.0.1:${port}/api/v1/link`,
-    credentials: () => ["invite"],
+    credentials: () => [new Secret("invite")],
     hello: createHello,
     explain: async (token) => {
       const client = createMeshClient({
@@ -192,7 +193,9 @@ describe("the link between node and coordinator", () => {
 
   test("tries the next credential when one is refused, before and after the upgrade", async () => {
     const coordinator = track(startLinkCoordinator());
-    const node = openLink(coordinator.port, { credentials: () => ["void node token", "invite"] });
+    const node = openLink(coordinator.port, {
+      credentials: () => ["void node token", "invite"].map((text) => new Secret(text)),
+    });
     await node.until("welcome");
     expect(coordinator.hellos.length).toBe(1);
   });
@@ -200,7 +203,10 @@ describe("the link between node and coordinator", () => {
   test("reports when every credential is refused, and does not hammer", async () => {
     const clock = createManualClock();
     const coordinator = track(startLinkCoordinator());
-    const node = openLink(coordinator.port, { clock, credentials: () => ["a", "b"] });
+    const node = openLink(coordinator.port, {
+      clock,
+      credentials: () => ["a", "b"].map((text) => new Secret(text)),
+    });
     expect((await node.until<MeshError>("notAllowed")).code).toBe("TOKEN_INVALID");
     coordinator.tokens.set("a", null);
     clock.advance(refusedRetryMs - 1);

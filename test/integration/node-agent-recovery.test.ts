@@ -7,6 +7,7 @@ import { createSecret, systemIds } from "../../src/platform/ids.ts";
 import { silentLog } from "../../src/platform/log.ts";
 import type { MeshError } from "../../src/protocol/errors.ts";
 import { type AttemptRef, closeCodes } from "../../src/protocol/link/v1/frames.ts";
+import { Secret } from "../../src/protocol/secret.ts";
 import type { RunOutcome } from "../../src/runtimes/runtime.ts";
 import { startAgentProcess } from "../support/agent-process.ts";
 import { type LinkCoordinatorOptions, startLinkCoordinator } from "../support/link-coordinator.ts";
@@ -393,7 +394,7 @@ describe("the identity of a node", () => {
     await agent.stop();
     for (const [token, nodeId] of coordinator.tokens) if (nodeId !== null) coordinator.tokens.delete(token);
     coordinator.tokens.set("admin", null);
-    await openAgent({ coordinatorUrl: coordinator.url, dataDir, invite: null, token: "admin" });
+    await openAgent({ coordinatorUrl: coordinator.url, dataDir, invite: null, token: new Secret("admin") });
     expect<string | undefined>(coordinator.hellos.at(-1)?.node_id).toBe(agent.nodeId);
   });
 });
@@ -402,9 +403,9 @@ describe("a start that cannot succeed", () => {
   test("says that the credential is refused", async () => {
     const coordinator = openCoordinator();
     const dataDir = await openDataDir();
-    expect(await codeOf(openAgent({ coordinatorUrl: coordinator.url, dataDir, invite: "wrong" }))).toBe(
-      "TOKEN_INVALID",
-    );
+    expect(
+      await codeOf(openAgent({ coordinatorUrl: coordinator.url, dataDir, invite: new Secret("wrong") })),
+    ).toBe("TOKEN_INVALID");
     // And the lock is free again.
     await openAgent({ coordinatorUrl: coordinator.url, dataDir });
   });

@@ -5,6 +5,7 @@ import { systemClock } from "../../src/platform/clock.ts";
 import { createFetch } from "../../src/platform/http-fetch.ts";
 import { type LogFacts, silentLog } from "../../src/platform/log.ts";
 import { systemRandom } from "../../src/platform/random.ts";
+import { Secret } from "../../src/protocol/secret.ts";
 import { createAttempt, observeRun } from "../contract/runtime-subject.ts";
 import { startLinkCoordinator } from "../support/link-coordinator.ts";
 import { startOpenaiServer } from "../support/openai-server.ts";
@@ -24,7 +25,7 @@ test("a machine becomes a node with its runtime, capabilities and tags, and says
     startNodeAgent({
       coordinatorUrl: coordinator.url,
       token: null,
-      invite: "invite",
+      invite: new Secret("invite"),
       name: "heron",
       tags: ["lake"],
       slots: null,

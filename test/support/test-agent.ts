@@ -8,6 +8,7 @@ import { createFetch } from "../../src/platform/http-fetch.ts";
 import { systemIds } from "../../src/platform/ids.ts";
 import { silentLog } from "../../src/platform/log.ts";
 import { systemRandom } from "../../src/platform/random.ts";
+import { Secret } from "../../src/protocol/secret.ts";
 import type { Runtime } from "../../src/runtimes/runtime.ts";
 
 /** A directory of its own for one test's agents. */
@@ -26,7 +27,7 @@ export interface TestAgentOptions extends Partial<NodeAgentOptions> {
 export function startTestAgent(options: TestAgentOptions) {
   return runNodeAgent({
     token: null,
-    invite: "invite",
+    invite: new Secret("invite"),
     name: "heron",
     slots: null,
     maxRunMs: null,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type CoordinatorOptions, startCoordinator } from "../../src/coordinator/index.ts";
 import { silentLog } from "../../src/platform/log.ts";
+import { Secret } from "../../src/protocol/secret.ts";
 import { type FakeNode, type FakeNodeOptions, joinFakeNode } from "./fake-node.ts";
 import { createTempDir } from "./temp-dir.ts";
 
@@ -63,7 +64,7 @@ export function testCoordinatorOptions(dataDir: string): CoordinatorOptions {
   return {
     host: "127.0.0.1",
     port: 0,
-    token,
+    token: new Secret(token),
     dataDir,
     allowPrivate: true,
     rules: [],

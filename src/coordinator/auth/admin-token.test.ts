@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { stat, writeFile } from "node:fs/promises";
 import { createTempDir } from "../../../test/support/temp-dir.ts";
 import { tokenPath } from "../../platform/paths.ts";
+import { toSecret } from "../../protocol/secret.ts";
 import { loadAdminToken } from "./admin-token.ts";
 
 let directory: Awaited<ReturnType<typeof createTempDir>>;
@@ -10,18 +11,21 @@ beforeEach(async () => {
 });
 afterEach(() => directory[Symbol.asyncDispose]());
 
+const load = async (given: string | null = null) =>
+  (await loadAdminToken(directory.path, toSecret(given))).reveal();
+
 const modeOf = async () => (await stat(tokenPath(directory.path))).mode & 0o777;
 
 test("a token is made once, and only its owner may read it", async () => {
-  const made = await loadAdminToken(directory.path, null);
+  const made = await load();
   expect(made.length).toBeGreaterThanOrEqual(32);
   expect(await modeOf()).toBe(0o600);
-  expect(await loadAdminToken(directory.path, null)).toBe(made);
+  expect(await load()).toBe(made);
 });
 
 test("a token that others could read is closed to them", async () => {
   await writeFile(tokenPath(directory.path), "mine\n", { mode: 0o644 });
-  expect(await loadAdminToken(directory.path, null)).toBe("mine");
+  expect(await load()).toBe("mine");
   expect(await modeOf()).toBe(0o600);
 });
 
@@ -29,7 +33,7 @@ test.each(["two words", "a\nb", "\u0000\u0001", "秘密"])(
   "a file with %j in place of a token is refused",
   async (text) => {
     await writeFile(tokenPath(directory.path), text);
-    await expect(loadAdminToken(directory.path, null)).rejects.toMatchObject({ code: "DATA_DIR_UNUSABLE" });
-    expect(await loadAdminToken(directory.path, "given")).toBe("given");
+    await expect(load()).rejects.toMatchObject({ code: "DATA_DIR_UNUSABLE" });
+    expect(await load("given")).toBe("given");
   },
 );

@@ -3,6 +3,7 @@ import { readTextIfExists, writeFileAtomic } from "../../platform/atomic-file.ts
 import { createSecret } from "../../platform/ids.ts";
 import { tokenPath } from "../../platform/paths.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import { Secret } from "../../protocol/secret.ts";
 
 /** Only its owner may read a file with a secret. */
 const secretMode = 0o600;
@@ -15,15 +16,15 @@ const fitsHeader = /^[\x21-\x7e]+$/;
  * that the commands on this machine find it unasked.
  * @throws MeshError DATA_DIR_UNUSABLE, also for a file that holds no token: with it, no command would get in
  */
-export async function loadAdminToken(dataDir: string, given: string | null): Promise<string> {
+export async function loadAdminToken(dataDir: string, given: Secret | null): Promise<Secret> {
   const path = tokenPath(dataDir);
   try {
     const stored = (await readTextIfExists(path))?.trim() ?? "";
     if (given === null && stored !== "" && !fitsHeader.test(stored)) throw notAToken(path);
-    const token = given ?? (stored === "" ? createSecret() : stored);
+    const token = given?.reveal() ?? (stored === "" ? createSecret() : stored);
     if (token === stored) await chmod(path, secretMode);
     else await writeFileAtomic(path, `${token}\n`, { mode: secretMode, overwrite: true });
-    return token;
+    return new Secret(token);
   } catch (cause) {
     if (cause instanceof MeshError) throw cause;
     throw new MeshError("DATA_DIR_UNUSABLE", `The token file ${path} cannot be read or written.`, { cause });

@@ -1,6 +1,7 @@
 import { sha256Hex } from "../../platform/hash.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId } from "../../protocol/ids.ts";
+import type { Secret } from "../../protocol/secret.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
 import { adminPrincipal, anonymous, invitePrincipal, nodePrincipal, type Principal } from "./principal.ts";
 
@@ -24,7 +25,7 @@ export interface Authenticator {
 }
 
 interface AuthenticatorOptions {
-  readonly adminToken: string;
+  readonly adminToken: Secret;
   /** The node whose token has this SHA-256, unless it was removed. */
   readonly findNodeByTokenHash: (tokenHash: string) => NodeId | null;
 }
@@ -38,7 +39,7 @@ export function createAuthenticator({
   adminToken,
   findNodeByTokenHash,
 }: AuthenticatorOptions): Authenticator {
-  const adminHash = sha256Hex(adminToken);
+  const adminHash = sha256Hex(adminToken.reveal());
   return {
     authenticate: ({ authorization }) => {
       if (authorization === null) return anonymous;

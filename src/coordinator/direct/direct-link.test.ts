@@ -3,6 +3,7 @@ import { createManualClock } from "../../../test/support/manual-clock.ts";
 import { systemIds } from "../../platform/ids.ts";
 import type { SafeAnswer } from "../../platform/safe-fetch.ts";
 import type { OfferFrame } from "../../protocol/link/v1/frames.ts";
+import { Secret } from "../../protocol/secret.ts";
 import type { AttemptFrame } from "../dispatch/attempt-reports.ts";
 import { createCallBudget } from "./call-budget.ts";
 import { createDirectLink } from "./direct-link.ts";
@@ -22,7 +23,7 @@ function start(limit: number) {
   const answers: ((answer: SafeAnswer) => void)[] = [];
   const link = createDirectLink({
     nodeId: systemIds.node(),
-    target: () => ({ endpoint: "node.test:1", origin: "http://node.test:1", token: "secret" }),
+    target: () => ({ endpoint: "node.test:1", origin: "http://node.test:1", token: new Secret("secret") }),
     safeFetch: () => new Promise((resolve) => answers.push(resolve)),
     budget: createCallBudget(limit),
     clock: createManualClock(),

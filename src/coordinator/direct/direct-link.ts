@@ -10,6 +10,7 @@ import {
 import { type AttemptKey, type NodeId, toAttemptKey } from "../../protocol/ids.ts";
 import { toIsoTime } from "../../protocol/iso-time.ts";
 import type { AttemptRef, CoordinatorFrame, OfferFrame } from "../../protocol/link/v1/frames.ts";
+import type { Secret } from "../../protocol/secret.ts";
 import { nodePrincipal } from "../auth/principal.ts";
 import type { AttemptFrame } from "../dispatch/attempt-reports.ts";
 import type { LinkToNode } from "../nodes/mesh-node.ts";
@@ -22,7 +23,7 @@ export interface DirectTarget {
   readonly endpoint: string;
   /** `http://host:port` */
   readonly origin: string;
-  readonly token: string;
+  readonly token: Secret;
 }
 
 export interface DirectLinkDeps {
@@ -71,7 +72,7 @@ export function createDirectLink(deps: DirectLinkDeps): DirectLink {
       method: "POST",
       headers: {
         "content-type": "application/json",
-        authorization: `Bearer ${token}`,
+        authorization: `Bearer ${token.reveal()}`,
         [directOfferHeader]: toHeaderJson(toDirectOffer(offer)),
       },
       body: JSON.stringify(toDirectMessage(key, offer, clock.nowMs())),

@@ -116,7 +116,7 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
         endpoint: body.endpoint,
         returning: isReturning,
       });
-      return { node_id: node.id, token };
+      return { node_id: node.id, token: token.reveal() };
     },
     heartbeatNode: ({ params, body, principal, headers }) => {
       const node = registry.findKnown(params.id);

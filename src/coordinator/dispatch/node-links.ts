@@ -171,7 +171,7 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
       mesh_id: options.meshId,
       node_id: node.id,
       name: node.name as HelloFrame["name"],
-      ...(token === null ? {} : { token }),
+      ...(token === null ? {} : { token: token.reveal() }),
       software: options.version,
       returning: isReturning,
       beat_ms: beatIntervalMs(registry.nodes.length),

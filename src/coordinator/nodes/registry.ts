@@ -8,6 +8,7 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import type { HelloFrame, StatusFrame } from "../../protocol/link/v1/frames.ts";
 import { defaultDrainDeadlineS, type NodePatch, type RuntimeStatus } from "../../protocol/node.ts";
+import { Secret } from "../../protocol/secret.ts";
 import { nodeTokenPrefix } from "../../protocol/token-prefix.ts";
 import type { NodeRecord, NodeStore } from "../../store/nodes.ts";
 import { StoreClosedError } from "../../store/store-closed.ts";
@@ -19,7 +20,7 @@ import { type BreakerView, type LinkToNode, MeshNode } from "./mesh-node.ts";
 interface Admission {
   readonly node: MeshNode;
   /** The node's new token, when it needs one. */
-  readonly token: string | null;
+  readonly token: Secret | null;
   readonly isReturning: boolean;
 }
 
@@ -246,7 +247,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       removedTags: before?.removedTags ?? [],
       scheduling: before === null || isDrainOver(before) ? "active" : before.scheduling,
       weight: before?.weight ?? 1,
-      tokenHash: token === null ? (before?.tokenHash ?? "") : sha256Hex(token),
+      tokenHash: token === null ? (before?.tokenHash ?? "") : sha256Hex(token.reveal()),
       transport: direct === undefined ? "link" : "direct",
       endpoint: direct?.endpoint ?? null,
       directToken: direct === undefined ? null : token,
@@ -385,11 +386,11 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
 }
 
 /** The token to tell it; null: it has one. One with a direct endpoint is told in any case, as the coordinator calls it with that. */
-function tokenFor(existing: MeshNode | null, principal: Principal, direct?: DirectPlace): string | null {
+function tokenFor(existing: MeshNode | null, principal: Principal, direct?: DirectPlace): Secret | null {
   const isItsOwn = existing !== null && principal.nodeId !== null;
   if (isItsOwn && direct === undefined) return null;
   const known = isItsOwn ? existing.record.directToken : null;
-  return known ?? nodeTokenPrefix + createSecret();
+  return known ?? new Secret(nodeTokenPrefix + createSecret());
 }
 
 /** An operator's tag edits are kept apart from the node's own tags: adding undoes a removal, and the other way round. */

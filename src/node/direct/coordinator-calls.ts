@@ -5,6 +5,7 @@ import { type DirectNode, directNodeHeader, toHeaderJson } from "../../protocol/
 import { apiPrefix } from "../../protocol/http/contract.ts";
 import { route } from "../../protocol/http/route.ts";
 import { NodeStatus } from "../../protocol/node.ts";
+import { Secret } from "../../protocol/secret.ts";
 
 /** Longest wait for an answer of the coordinator. */
 const answerLimitMs = 10_000;
@@ -65,7 +66,7 @@ const listRoute = route({
 /** Where a node is a member of a mesh. */
 export interface Place {
   readonly node_id: string;
-  readonly token: string;
+  readonly token: Secret;
 }
 
 export interface Registration {
@@ -77,11 +78,11 @@ export interface Registration {
 
 /** What a direct node asks of a coordinator, of ours or of a classic one. All throw MeshError. */
 export interface CoordinatorCalls {
-  readonly register: (credential: string, registration: Registration) => Promise<Place>;
+  readonly register: (credential: Secret, registration: Registration) => Promise<Place>;
   readonly heartbeat: (place: Place, status: NodeStatus, told: DirectNode) => Promise<void>;
   readonly deregister: (place: Place) => Promise<void>;
   /** Whether a classic coordinator answers there: it lists its nodes to anybody, and knows no link. */
-  readonly isClassic: (credential: string | null) => Promise<boolean>;
+  readonly isClassic: (credential: Secret | null) => Promise<boolean>;
 }
 
 interface CoordinatorCallsDeps {
@@ -91,15 +92,16 @@ interface CoordinatorCallsDeps {
 }
 
 export function createCoordinatorCalls({ url, fetch, proxyUrl }: CoordinatorCallsDeps): CoordinatorCalls {
-  const client = (token: string | null) =>
+  const client = (token: Secret | null) =>
     createMeshClient({ baseUrl: url, token, fetch, proxyUrl, timeoutMs: answerLimitMs });
   return {
-    register: (credential, { name, endpoint, capabilities, told }) => {
+    register: async (credential, { name, endpoint, capabilities, told }) => {
       const { os, arch, gpu, memory_gb, tags, skills } = capabilities;
       // Exactly these fields: the classic coordinator refuses others.
       const body = { name, endpoint, capabilities: { os, arch, gpu, memory_gb, tags, skills } };
       const headers = { [directNodeHeader]: toHeaderJson(told) };
-      return client(credential).call(registerRoute, { body }, { headers });
+      const place = await client(credential).call(registerRoute, { body }, { headers });
+      return { ...place, token: new Secret(place.token) };
     },
     heartbeat: async ({ node_id: id, token }, status, told) => {
       const headers = { [directNodeHeader]: toHeaderJson(told) };
@@ -114,7 +116,7 @@ export function createCoordinatorCalls({ url, fetch, proxyUrl }: CoordinatorCall
         const response = await fetch(`${url}${apiPrefix}/link`, {
           redirect: "manual",
           signal: AbortSignal.timeout(answerLimitMs),
-          ...(credential === null ? {} : { headers: { authorization: `Bearer ${credential}` } }),
+          ...(credential === null ? {} : { headers: { authorization: `Bearer ${credential.reveal()}` } }),
         });
         await response.body?.cancel();
         return response.status === 404;

@@ -3,6 +3,7 @@ import { createManualClock } from "../../../test/support/manual-clock.ts";
 import { silentLog } from "../../platform/log.ts";
 import { directHeartbeatMs } from "../../protocol/direct.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import { Secret } from "../../protocol/secret.ts";
 import type { CoordinatorCalls } from "./coordinator-calls.ts";
 import { createMembershipLoop, firstRegisterPauseMs, maxFailedHeartbeats } from "./membership-loop.ts";
 
@@ -20,10 +21,10 @@ function start(parts: { credentials?: readonly string[]; isSameMesh?: boolean } 
   };
   const calls: CoordinatorCalls = {
     register: async (credential) => {
-      used.push(credential);
-      answers.register(credential);
+      used.push(credential.reveal());
+      answers.register(credential.reveal());
       count += 1;
-      return { node_id: `node-${count}`, token: `token-${count}` };
+      return { node_id: `node-${count}`, token: new Secret(`token-${count}`) };
     },
     heartbeat: async ({ node_id: id }, status) => {
       beats.push(`${id} ${status}`);
@@ -35,7 +36,7 @@ function start(parts: { credentials?: readonly string[]; isSameMesh?: boolean } 
   const registered: string[] = [];
   const members = createMembershipLoop({
     calls,
-    credentials: () => parts.credentials ?? ["admin"],
+    credentials: () => (parts.credentials ?? ["admin"]).map((text) => new Secret(text)),
     registration: () => ({
       name: "heron",
       endpoint: "127.0.0.1:1",

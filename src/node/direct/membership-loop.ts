@@ -3,6 +3,7 @@ import type { Log } from "../../platform/log.ts";
 import { directHeartbeatMs } from "../../protocol/direct.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeStatus } from "../../protocol/node.ts";
+import { distinctSecrets, type Secret } from "../../protocol/secret.ts";
 import type { CoordinatorCalls, Place, Registration } from "./coordinator-calls.ts";
 
 /** Heartbeats in a row that may fail before the node registers again. */
@@ -15,7 +16,7 @@ export const maxRegisterPauseMs = 120_000;
 export interface MembershipLoopDeps {
   readonly calls: CoordinatorCalls;
   /** Tried in this order; the node's own token first. */
-  readonly credentials: () => readonly string[];
+  readonly credentials: () => readonly Secret[];
   readonly registration: () => Registration;
   readonly status: () => NodeStatus;
   readonly onRegistered: (place: Place, isFirst: boolean) => Promise<void>;
@@ -57,7 +58,10 @@ export function createMembershipLoop(deps: MembershipLoopDeps): MembershipLoop {
 
   async function registerOnce(): Promise<void> {
     let refusal: MeshError | null = null;
-    for (const credential of new Set([...(place === null ? [] : [place.token]), ...deps.credentials()])) {
+    for (const credential of distinctSecrets([
+      ...(place === null ? [] : [place.token]),
+      ...deps.credentials(),
+    ])) {
       try {
         const found = await calls.register(credential, deps.registration());
         const isFirst = place === null;

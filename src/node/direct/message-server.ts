@@ -16,6 +16,7 @@ import {
   toHeaderJson,
 } from "../../protocol/direct.ts";
 import { issueLines, MeshError } from "../../protocol/errors.ts";
+import type { Secret } from "../../protocol/secret.ts";
 import type { AttemptEnd, DirectAttempts } from "./attempts.ts";
 import type { ListenAddress } from "./listen-address.ts";
 
@@ -33,7 +34,7 @@ export interface MessageServerDeps {
   readonly attempts: Pick<DirectAttempts, "take">;
   readonly clock: Clock;
   /** The node's own token; null before the registration: nobody is let in. */
-  readonly token: () => Promise<string | null>;
+  readonly token: () => Promise<Secret | null>;
 }
 
 export interface MessageServer {
@@ -103,10 +104,10 @@ function open(listen: ListenAddress, serve: () => Bun.Server<unknown>): Bun.Serv
 }
 
 /** Hashes are compared, so that the time says nothing, not even of the length. */
-function isAllowed(authorization: string | null, token: string | null): boolean {
+function isAllowed(authorization: string | null, token: Secret | null): boolean {
   const given = /^bearer +(\S+)$/i.exec(authorization?.trim() ?? "")?.[1];
   if (given === undefined || token === null) return false;
-  return timingSafeEqual(Buffer.from(sha256Hex(given)), Buffer.from(sha256Hex(token)));
+  return timingSafeEqual(Buffer.from(sha256Hex(given)), Buffer.from(sha256Hex(token.reveal())));
 }
 
 /** Never 502 or 503: a classic coordinator would send the message again. */

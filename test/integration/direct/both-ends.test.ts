@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { directMessagesPath, directOutcomeHeader, toHeaderJson } from "../../../src/protocol/direct.ts";
+import { Secret } from "../../../src/protocol/secret.ts";
 import { startClassicNode } from "../../support/classic-node.ts";
 import { startDirectAgent } from "../../support/direct-agent.ts";
 import { createScriptedRuntime } from "../../support/scripted-runtime.ts";
@@ -11,7 +12,7 @@ const join = (mesh: TestCoordinator, parts: { name?: string; slots?: number; dat
   const runtime = createScriptedRuntime({ kind: "openai" });
   return startDirectAgent({
     coordinatorUrl: `http://127.0.0.1:${mesh.port()}`,
-    token: mesh.token,
+    token: new Secret(mesh.token),
     runtime,
     ...parts,
   }).then((node) => ({ node, runtime, [Symbol.asyncDispose]: () => node[Symbol.asyncDispose]() }));

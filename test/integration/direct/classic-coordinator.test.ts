@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { startNodeAgent } from "../../../src/node/index.ts";
 import { silentLog } from "../../../src/platform/log.ts";
+import { Secret } from "../../../src/protocol/secret.ts";
 import { startClassicCoordinator } from "../../support/classic-coordinator.ts";
 import { startDirectAgent } from "../../support/direct-agent.ts";
 import { createScriptedRuntime } from "../../support/scripted-runtime.ts";
@@ -11,7 +12,11 @@ async function startMesh(parts: { readonly slots?: number } = {}) {
   const coordinator = stack.use(startClassicCoordinator());
   const runtime = createScriptedRuntime({ kind: "openclaw", ...parts });
   const node = stack.use(
-    await startDirectAgent({ coordinatorUrl: coordinator.url, token: coordinator.token, runtime }),
+    await startDirectAgent({
+      coordinatorUrl: coordinator.url,
+      token: new Secret(coordinator.token),
+      runtime,
+    }),
   );
   const [member] = coordinator.members();
   if (member === undefined) throw new Error("not registered");
@@ -142,7 +147,7 @@ describe("under a classic coordinator, a node of ours", () => {
     const record = (message: string) => void lines.push(message);
     const agent = await startNodeAgent({
       coordinatorUrl: coordinator.url,
-      token: coordinator.token,
+      token: new Secret(coordinator.token),
       invite: null,
       name: "heron",
       tags: [],

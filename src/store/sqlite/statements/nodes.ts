@@ -3,6 +3,7 @@ import type { Database } from "../../../platform/sqlite.ts";
 import { Capabilities, Tag } from "../../../protocol/capability.ts";
 import { NodeId } from "../../../protocol/ids.ts";
 import { Scheduling, Transport } from "../../../protocol/node.ts";
+import { toSecret } from "../../../protocol/secret.ts";
 import type { NodeRecord } from "../../nodes.ts";
 import { foldName } from "../fold-name.ts";
 import { booleanColumn, jsonColumn, parseRow, toBooleanColumn } from "../row.ts";
@@ -73,7 +74,7 @@ export function prepareSaveNode(database: Database): (node: NodeRecord) => boole
       node.lastSeenAtMs,
       node.hiddenAtMs,
       toBooleanColumn(node.isRemoved),
-      node.directToken,
+      node.directToken?.reveal() ?? null,
     );
     return true;
   };
@@ -97,7 +98,7 @@ function fromNodeRow(nodeRow: unknown): NodeRecord {
     tokenHash: row.token_hash,
     transport: row.transport,
     endpoint: row.endpoint,
-    directToken: row.direct_token,
+    directToken: toSecret(row.direct_token),
     version: row.version,
     joinedAtMs: row.joined_at_ms,
     lastSeenAtMs: row.last_seen_at_ms,
