@@ -14,8 +14,13 @@ export interface AuditedAct {
 
 /** Where everybody who does something that matters says so. */
 export interface AuditTrail {
-  /** Resolves when it is stored; rejects as the store does. */
+  /**
+   * Resolves when it is stored; rejects as the store does, and with STORE_UNAVAILABLE when too many wait. What was
+   * rejected by the store is kept and tried again for as long as the coordinator runs.
+   */
   readonly record: (act: AuditedAct) => Promise<void>;
   /** For what nobody waits for: a failure is logged. */
   readonly note: (act: AuditedAct) => void;
+  /** Why nothing can be written now: what would have to be recorded must not be done. null: all is well. */
+  readonly trouble: () => string | null;
 }
