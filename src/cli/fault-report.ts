@@ -1,4 +1,6 @@
 import { writeSync } from "node:fs";
+import { redactText } from "../protocol/redact-text.ts";
+import { Secret } from "../protocol/secret.ts";
 
 /** The parts of the process that may hold secrets. */
 export interface FaultSurroundings {
@@ -6,13 +8,7 @@ export interface FaultSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-const secretName = /token|secret|password|invite/i;
-
-/** What this program makes as secrets: node tokens and invites with their prefix, admin tokens of 32 hex digits. */
-const madeSecret = /\bcm[in]_\w+|\b[0-9a-f]{32}\b|(?<=bearer )\S+/gi;
-
-/** Shorter values are words that may stand in any text. */
-const minSecretLength = 4;
+const secretName = /token|secret|passw|invite|key|credential|proxy/i;
 
 /**
  * What is written when something escaped everything that should have caught it: one English line, without secrets;
@@ -46,11 +42,10 @@ function withoutSecrets(text: string, { args, env }: FaultSurroundings): string 
     ...Object.entries(env).map(([name, value]) => (secretName.test(name) ? value : undefined)),
     ...args.map((arg, index) => valueOfSecretFlag(arg, args[index + 1])),
   ];
-  let clean = text.replace(madeSecret, "***");
-  for (const secret of given) {
-    if (secret !== undefined && secret.length >= minSecretLength) clean = clean.replaceAll(secret, "***");
-  }
-  return clean;
+  return redactText(
+    text,
+    given.filter((value) => value !== undefined).map((value) => new Secret(value)),
+  );
 }
 
 /** `--token x`, `--token=x` */

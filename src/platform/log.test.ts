@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { Secret } from "../protocol/secret.ts";
 import { createLog } from "./log.ts";
 
 function collect(format: "text" | "json") {
@@ -24,6 +25,18 @@ test("secrets are redacted at any depth", () => {
   });
   expect(lines.join("")).not.toContain("abc");
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({ level: "warn", message: "refused", token: "***" });
+});
+
+test("secrets are redacted by their shape, in messages, texts of facts and errors", () => {
+  for (const format of ["text", "json"] as const) {
+    const { lines, log } = collect(format);
+    log.child({ url: "http://ada:hunter2@host" }).error("refused Bearer hunter2", {
+      reason: "key sk-hunter2222",
+      error: new Error("with cmn_hunter2hunter2"),
+      value: new Secret("hunter2"),
+    });
+    expect(lines.join("")).not.toContain("hunter2");
+  }
 });
 
 test("text of others cannot start a line of its own", () => {

@@ -1,4 +1,5 @@
 import pino from "pino";
+import { redactText, redactValue } from "../protocol/redact-text.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
@@ -53,7 +54,7 @@ export const silentLog: Log = {
 
 function toLog(logger: pino.Logger): Log {
   const at = (level: LogLevel) => (message: string, facts?: LogFacts) => {
-    logger[level](facts === undefined ? {} : redactFacts(facts), message);
+    logger[level](facts === undefined ? {} : redactFacts(facts), redactText(message));
   };
   return {
     debug: at("debug"),
@@ -64,35 +65,9 @@ function toLog(logger: pino.Logger): Log {
   };
 }
 
-const secretName = /token|secret|password|passphrase|authorization|cookie|credential|api_?key|invite_?code/i;
-const maxFactDepth = 6;
-
-/** Replaces the values of facts whose name says that they are secret. */
+/** Hides the values of facts whose name says that they are secret, and what looks like one in any text. */
 export function redactFacts(facts: LogFacts): Record<string, unknown> {
-  return redactObject(facts, 0);
-}
-
-function redactObject(value: object, depth: number): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(value).map(([key, field]) => [
-      key,
-      secretName.test(key) && (typeof field === "string" || typeof field === "object") && field !== null
-        ? "***"
-        : redactValue(field, depth + 1),
-    ]),
-  );
-}
-
-function redactValue(value: unknown, depth: number): unknown {
-  if (value instanceof Error) {
-    const code = "code" in value ? value.code : undefined;
-    return { name: value.name, ...(code === undefined ? {} : { code }), message: value.message };
-  }
-  if (typeof value !== "object" || value === null) return value;
-  if (depth > maxFactDepth) return "…";
-  return Array.isArray(value)
-    ? value.map((item) => redactValue(item, depth + 1))
-    : redactObject(value, depth);
+  return redactValue(facts) as Record<string, unknown>;
 }
 
 /** `2026-11-22T10:00:00.000Z INFO  coordinator listening on :9180 mesh=mesh_…` */

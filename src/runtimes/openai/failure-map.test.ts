@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Secret } from "../../protocol/secret.ts";
 import {
   matchConnectionOutcome,
   matchStatusFailure,
@@ -121,8 +122,8 @@ describe("the error body of a server", () => {
 
 describe("a message that another program had a part in", () => {
   test("loses the key and everything that looks like one", () => {
-    expect(tidyMessage("key 12345 and sk-proj-abcdef99 and Bearer xyz", ["12345"])).toBe(
-      "key *** and *** and ***",
+    expect(tidyMessage("key 12345 and sk-proj-abcdef99 and Bearer xyz", [new Secret("12345")])).toBe(
+      "key *** and *** and Bearer ***",
     );
   });
 

@@ -1,4 +1,6 @@
 import type { Failure, RuntimeErrorKind } from "../../protocol/failure.ts";
+import { redactText } from "../../protocol/redact-text.ts";
+import type { Secret } from "../../protocol/secret.ts";
 import type { RunOutcome } from "../runtime.ts";
 import type { ServerError } from "./server-error.ts";
 
@@ -143,11 +145,9 @@ export function matchEmptyAnswer(finishReason: string | null, location: string):
 const maxMessageLength = 500;
 
 /** Cuts the key, and what looks like one, out of a text that a server had a part in; one line, bounded. */
-export function tidyMessage(text: string, secrets: readonly string[]): string {
-  const withoutKeys = secrets
-    .filter((secret) => secret !== "")
-    .reduce((rest, secret) => rest.replaceAll(secret, "***"), text)
-    .replace(/\b(?:sk|pk|rk|zc|ghp|gsk|xai|xox[a-z])[-_][\w*.-]{6,}|\bBearer\s+\S+/gi, "***");
-  const oneLine = withoutKeys.replace(/[\p{Cc}\s]+/gu, " ").trim();
+export function tidyMessage(text: string, secrets: readonly Secret[]): string {
+  const oneLine = redactText(text, secrets)
+    .replace(/[\p{Cc}\s]+/gu, " ")
+    .trim();
   return oneLine.length <= maxMessageLength ? oneLine : `${oneLine.slice(0, maxMessageLength - 1)}…`;
 }

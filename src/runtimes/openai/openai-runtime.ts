@@ -60,7 +60,7 @@ export function createOpenaiRuntime(options: OpenaiOptions): Runtime {
     options,
     access,
     location: access.address.httpUrl,
-    secrets: options.apiKey === null ? [] : [options.apiKey.reveal()],
+    secrets: options.apiKey === null ? [] : [options.apiKey],
     history: createSessionHistory(options.historyLimits ?? defaultHistoryLimits),
     running: new Set(),
     model: options.model,
@@ -88,7 +88,7 @@ interface Adapter {
   readonly access: ServerAccess;
   readonly location: string;
   /** Texts that may appear in no message. */
-  readonly secrets: readonly string[];
+  readonly secrets: readonly Secret[];
   readonly history: SessionHistory;
   readonly running: Set<AbortController>;
   /** null until the server's list has been asked. */
@@ -206,7 +206,7 @@ function toStoppedOutcome(reason: unknown, phase: Run["phase"]): RunOutcome {
 }
 
 /** Other programs had a part in these texts: no key gets through, nor more than a line. */
-function tidyOutcome(outcome: RunOutcome, secrets: readonly string[]): RunOutcome {
+function tidyOutcome(outcome: RunOutcome, secrets: readonly Secret[]): RunOutcome {
   if (outcome.kind !== "failed") return outcome;
   const failure = { ...outcome.failure, message: tidyMessage(outcome.failure.message, secrets) };
   return { kind: "failed", failure };

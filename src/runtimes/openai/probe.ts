@@ -1,6 +1,7 @@
 import { errorCodeOf } from "../../platform/atomic-file.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
+import type { Secret } from "../../protocol/secret.ts";
 import type { RuntimeProbe } from "../runtime.ts";
 import { matchStatusFailure, tidyMessage } from "./failure-map.ts";
 import {
@@ -15,7 +16,7 @@ interface ProbeOptions {
   /** The configured model; null when the server's list decides. */
   readonly model: string | null;
   readonly clock: Clock;
-  readonly secrets: readonly string[];
+  readonly secrets: readonly Secret[];
 }
 
 /** Below the 3 s that a probe may take. */

@@ -34,6 +34,6 @@ test.each([
 });
 
 test("messages are one line without keys and of bounded length", () => {
-  expect(tidyMessage("bad key sk-abcdef123456\n for Bearer xyz")).toBe("bad key *** for ***");
+  expect(tidyMessage("bad key sk-abcdef123456\n for Bearer xyz")).toBe("bad key *** for Bearer ***");
   expect(tidyMessage("x".repeat(5000))).toHaveLength(1000);
 });

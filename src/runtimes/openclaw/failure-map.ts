@@ -1,4 +1,5 @@
 import type { Failure, RuntimeErrorKind } from "../../protocol/failure.ts";
+import { redactText } from "../../protocol/redact-text.ts";
 
 /** OpenClaw's own names for why a model provider failed, as its events carry them, to ours. Others are `internal`. */
 const kindOfReason: Readonly<Record<string, RuntimeErrorKind>> = {
@@ -63,8 +64,7 @@ const maxMessageLength = 1000;
 
 /** One line of at most 1,000 characters without things that look like keys. */
 export function tidyMessage(text: string): string {
-  const oneLine = text
-    .replace(/\b(?:sk|pk|rk|ghp|gsk|xai|xox[a-z])[-_][\w*.-]{6,}|\bBearer\s+\S+/gi, "***")
+  const oneLine = redactText(text)
     .replace(/[\p{Cc}\s]+/gu, " ")
     .trim();
   return oneLine.length <= maxMessageLength ? oneLine : `${oneLine.slice(0, maxMessageLength - 1)}…`;
