@@ -11,12 +11,11 @@ type Range = readonly [prefix: bigint, bits: number, addressClass: AddressClass]
 /** First match counts. What is not listed is public. */
 const ipv4Ranges: readonly Range[] = (
   [
-    // Metadata services of clouds.
-    ["169.254.169.254", 32, "never"],
-    ["169.254.170.2", 32, "never"],
-    ["169.254.170.23", 32, "never"],
-    ["169.254.169.253", 32, "never"],
-    ["169.254.169.123", 32, "never"],
+    // Metadata services of clouds, and what answers beside them.
+    ["169.254.0.23", 32, "never"],
+    ["169.254.42.42", 32, "never"],
+    ["169.254.169.0", 24, "never"],
+    ["169.254.170.0", 24, "never"],
     ["168.63.129.16", 32, "never"],
     ["100.100.100.200", 32, "never"],
     ["192.0.0.192", 32, "never"],
@@ -41,9 +40,9 @@ const ipv4Ranges: readonly Range[] = (
 
 const ipv6Ranges: readonly Range[] = (
   [
-    ["fd00:ec2::254", 128, "never"],
-    ["fd00:ec2::23", 128, "never"],
+    ["fd00:ec2::", 32, "never"],
     ["fd20:ce::254", 128, "never"],
+    ["fe80::a9fe:a9fe", 128, "never"],
     ["::1", 128, "private"],
     ["fc00::", 7, "private"],
     ["fe80::", 10, "private"],

@@ -22,6 +22,19 @@ export interface RefusedAddress {
   readonly reason: string;
 }
 
+/** Names under which clouds hand out secrets to the machine that asks, wherever a resolver says that they are. */
+const metadataNames: ReadonlySet<string> = new Set([
+  "instance-data",
+  "instance-data.ec2.internal",
+  "metadata",
+  "metadata.azure.internal",
+  "metadata.goog",
+  "metadata.google.internal",
+  "metadata.packet.net",
+  "metadata.platformequinix.com",
+  "metadata.tencentyun.com",
+]);
+
 interface CheckOptions {
   readonly resolve: ResolveName;
   readonly allowPrivate: boolean;
@@ -36,6 +49,9 @@ export async function checkHost(
   { resolve, allowPrivate }: CheckOptions,
 ): Promise<CheckedAddress | RefusedAddress> {
   const bare = host.replace(/^\[(.*)\]$/, "$1");
+  if (metadataNames.has(bare.toLowerCase().replace(/\.$/, ""))) {
+    return { kind: "refused", why: "never", reason: `${host} is not an address of a node` };
+  }
   const addresses = isIP(bare) === 0 ? await resolveOrNone(bare, resolve) : [bare];
   const [first] = addresses;
   if (first === undefined) {

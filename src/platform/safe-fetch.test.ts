@@ -122,7 +122,11 @@ describe("a guarded request", () => {
   });
 
   test("follows no redirect", async () => {
-    expect(await open(ask("/redirect"))).toEqual({ kind: "redirected", status: 302 });
+    expect(await open(ask("/redirect"))).toEqual({
+      kind: "redirected",
+      status: 302,
+      location: "http://169.254.169.254/latest/meta-data",
+    });
   });
 
   test("ends at the size limit", async () => {

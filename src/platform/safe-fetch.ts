@@ -12,6 +12,11 @@ export interface SafeRequest {
   readonly timeoutMs: number;
   /** Bytes of the answer's body. */
   readonly maxBytes: number;
+  /**
+   * Redirects that are followed, {@link maxRedirects} at most. Default 0: a redirect is an answer. Each is an address from
+   * outside like the first, and is judged like it.
+   */
+  readonly followRedirects?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -20,7 +25,8 @@ export type SafeAnswer =
   | { readonly kind: "answered"; readonly status: number; readonly headers: Headers; readonly text: string }
   /** The address may not be called. */
   | RefusedAddress
-  | { readonly kind: "redirected"; readonly status: number }
+  /** `location` as the server wrote it: text from outside, never to be called without this module. */
+  | { readonly kind: "redirected"; readonly status: number; readonly location: string | null }
   | { readonly kind: "too_large" }
   | { readonly kind: "timed_out"; readonly wasWritten: boolean }
   | { readonly kind: "aborted"; readonly wasWritten: boolean }
@@ -40,34 +46,89 @@ export interface SafeFetchOptions {
 /** Longest wait for a connection. */
 export const connectLimitMs = 5_000;
 
+/** Redirects of one request, at most, whatever it asks for. */
+export const maxRedirects = 3;
+
 type Stop = Extract<SafeAnswer, { readonly kind: "timed_out" | "aborted" | "too_large" }>["kind"];
 
 /**
  * One HTTP request to an address that came from outside. The name is resolved once, every address of it is judged, and the
  * connection goes to exactly the judged address, whatever the name says a moment later; the `Host` header and the name in
- * TLS stay. Redirects are not followed, proxies not used, compressed bodies not unpacked.
+ * TLS stay. A redirect is an answer unless `followRedirects` says otherwise; proxies are not used, compressed bodies not
+ * unpacked.
  */
 export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
-  const { clock, allowPrivate, resolve = systemResolve } = options;
   return async (request) => {
-    const url = parseSafeUrl(request.url);
-    if (url === null) return { kind: "refused", why: "never", reason: "it is not an address to call" };
-    const stop = createStop(request, clock);
-    let wasWritten = false;
+    const stop = createStop(request, options.clock);
+    /** Whether a request before the present one was answered. */
+    let wasRedirected = false;
     try {
-      const checked = await stop.race(checkHost(url.hostname, { resolve, allowPrivate }));
-      if (checked.kind === "refused") return checked;
-      const port = Number(url.port === "" ? (url.protocol === "https:" ? 443 : 80) : url.port);
-      await tryConnection({ host: checked.address, port, clock, signal: stop.signal });
-      wasWritten = true;
-      const response = await fetch(pinnedUrl(url, checked.address), toInit(request, url, stop.signal));
-      return await readAnswer(response, request.maxBytes, stop.give);
-    } catch (error) {
-      return toFailure(error, stop.why(), wasWritten);
+      let hop: SafeRequest = request;
+      for (let left = Math.min(request.followRedirects ?? 0, maxRedirects); ; left -= 1) {
+        const answer = await askOnce(hop, options, stop);
+        const next = answer.kind === "redirected" && left > 0 ? nextRequest(hop, answer) : null;
+        if (next === null) return wasRedirected ? written(answer) : answer;
+        wasRedirected = true;
+        hop = next;
+      }
     } finally {
       stop.end();
     }
   };
+}
+
+/** Never rejects. */
+async function askOnce(
+  request: SafeRequest,
+  options: SafeFetchOptions,
+  stop: StopSwitch,
+): Promise<SafeAnswer> {
+  const { clock, allowPrivate, resolve = systemResolve } = options;
+  const url = parseSafeUrl(request.url);
+  if (url === null) return { kind: "refused", why: "never", reason: "it is not an address to call" };
+  let wasWritten = false;
+  try {
+    const checked = await stop.race(checkHost(url.hostname, { resolve, allowPrivate }));
+    if (checked.kind === "refused") return checked;
+    const port = Number(url.port === "" ? (url.protocol === "https:" ? 443 : 80) : url.port);
+    await tryConnection({ host: checked.address, port, clock, signal: stop.signal });
+    wasWritten = true;
+    const response = await fetch(pinnedUrl(url, checked.address), toInit(request, url, stop.signal));
+    return await readAnswer(response, request.maxBytes, stop.give);
+  } catch (error) {
+    return toFailure(error, stop.why(), wasWritten);
+  }
+}
+
+/** Headers that say nothing of who asks: what goes along to another origin. */
+const harmlessHeaders: ReadonlySet<string> = new Set(["accept", "content-type", "user-agent"]);
+
+/** What a redirect asks for; null: it names no address to call, or would leave TLS. */
+function nextRequest(
+  request: SafeRequest,
+  { status, location }: Extract<SafeAnswer, { readonly kind: "redirected" }>,
+): SafeRequest | null {
+  const from = parseSafeUrl(request.url);
+  const to =
+    from === null || location === null ? null : parseSafeUrl(URL.parse(location, from.href)?.href ?? "");
+  if (from === null || to === null || !redirectStatuses.has(status)) return null;
+  if (from.protocol === "https:" && to.protocol !== "https:") return null;
+  const { headers = {}, body, method, ...rest } = request;
+  const isSameOrigin = from.origin === to.origin;
+  const kept = Object.entries(headers).filter(
+    ([name]) => isSameOrigin || harmlessHeaders.has(name.toLowerCase()),
+  );
+  const keepsBody = status === 307 || status === 308;
+  const next = { ...rest, url: to.href, headers: Object.fromEntries(kept) };
+  if (keepsBody) return { ...next, method, ...(body === undefined ? {} : { body }) };
+  return { ...next, method: method === "DELETE" ? method : "GET" };
+}
+
+const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** The first request had left this machine, whatever became of a later one. */
+function written(answer: SafeAnswer): SafeAnswer {
+  return "wasWritten" in answer ? { ...answer, wasWritten: true } : answer;
 }
 
 function toFailure(error: unknown, why: Stop | null, wasWritten: boolean): SafeAnswer {
@@ -113,7 +174,7 @@ async function readAnswer(
   const { status, headers } = response;
   if (status >= 300 && status < 400) {
     await response.body?.cancel();
-    return { kind: "redirected", status };
+    return { kind: "redirected", status, location: headers.get("location") };
   }
   const parts: Uint8Array[] = [];
   let bytes = 0;
@@ -151,6 +212,8 @@ async function tryConnection(to: {
     socket.destroy();
   }
 }
+
+type StopSwitch = ReturnType<typeof createStop>;
 
 /** One end for all waits of a request: its time, its caller, its size. */
 function createStop({ timeoutMs, signal: callerSignal }: SafeRequest, clock: Clock) {
