@@ -49,6 +49,8 @@ export const Decision = z.object({
   decided_at: z.iso.datetime(),
   /** `refused`: its rule refuses such messages. */
   outcome: z.enum(["assigned", "waiting", "unroutable", "refused"]),
+  /** The message carries the untrusted label. */
+  untrusted: z.literal(true).optional(),
   /** null: no rule applied, or none that did had a node (`passed_over`): all nodes were considered, by the default strategy. */
   rule: z
     .object({

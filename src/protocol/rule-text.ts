@@ -17,6 +17,7 @@ export const ruleTextKeys = [
   "source",
   "session",
   "label",
+  "untrusted",
   "content",
   "wildcard",
 ] as const;
@@ -78,6 +79,7 @@ export function printRuleMatch(match: RuleMatch): string {
   for (const [key, value] of Object.entries(match.labels ?? {})) {
     parts.push(`label:${escapeText(key, ",=")}=${escapeText(value, ",")}`);
   }
+  add("untrusted", match.untrusted);
   if (match.content !== undefined) parts.push(`content:${printContent(match.content)}`);
   if (match.wildcard === true) parts.push("*");
   return parts.join(",");
@@ -112,6 +114,8 @@ function readCriterion(criterion: Criterion): readonly [field: keyof RuleMatch, 
       return ["source", readWord(criterion)];
     case "session":
       return ["session", readWord(criterion)];
+    case "untrusted":
+      return ["untrusted", readBoolean(criterion)];
     case "content":
       return ["content", readContent(criterion)];
     default:

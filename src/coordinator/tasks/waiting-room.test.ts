@@ -17,7 +17,7 @@ function spec(key: string, nodes: readonly (string | number)[], isAlone = false)
   return {
     key,
     nodeIds: nodes.map(node),
-    wants: { declared: null, target: null, rules: null },
+    wants: { declared: null, target: null, allowedGroups: null, rules: null },
     rulePosition: Number.POSITIVE_INFINITY,
     isTimed: false,
     isAlone,

@@ -1,5 +1,6 @@
 import type { RefusalReason } from "../../protocol/decision.ts";
 import type { NodeId } from "../../protocol/ids.ts";
+import type { AllowedNodes } from "./allowed-nodes.ts";
 import { isRuntimeReady, meetsNeeds, type NodeNeeds } from "./capable.ts";
 import type { MeshIndex, Place } from "./mesh-index.ts";
 import type { NodeView } from "./mesh-snapshot.ts";
@@ -7,13 +8,14 @@ import { notCapable, notTarget, runtimeNotReady, type Scope } from "./scope.ts";
 
 /** In the order in which they are looked for: a node is refused for the first that holds. */
 const orderedReasons = [
+  // First, so that nothing is told of a node that the sender may not use.
+  "not_allowed",
   "offline",
   "not_ready",
   "draining",
   "cordoned",
   "breaker_open",
   "not_capable",
-  "not_allowed",
   "not_target",
   "full",
   "already_tried",
@@ -42,6 +44,8 @@ export interface CandidateQuestion {
   readonly declared: NodeNeeds | null;
   /** Where the rule or the target of the message leads; null: any node. */
   readonly scope: Scope | null;
+  /** Nodes that the sender may use; null: all. */
+  readonly allowed: AllowedNodes | null;
   /** The one node that holds the conversation; null: none does. */
   readonly holder: Place | null;
   /** Nodes that refused this message or lost it. */
@@ -50,6 +54,7 @@ export interface CandidateQuestion {
   readonly ignoresBreakers?: boolean;
 }
 
+export const notAllowed: Standing = standingFor("not_allowed");
 const draining = standingFor("draining");
 const cordoned = standingFor("cordoned");
 const offline = standingFor("offline");
@@ -62,6 +67,7 @@ const alreadyTried = standingFor("already_tried");
 export function standingOf(place: Place, question: CandidateQuestion): Standing {
   const { node } = place;
   const { declared } = question;
+  if (question.allowed !== null && question.allowed[place.position] !== 1) return notAllowed;
   if (!node.isOnline) return offline;
   if (!node.isReady) return notReady;
   if (node.scheduling !== "active") return node.scheduling === "draining" ? draining : cordoned;
@@ -90,7 +96,8 @@ export function hasCandidate(question: CandidateQuestion): boolean {
 
 /** Whether a node is one of those asked for and has what is needed, whatever its state is now. */
 export function couldServe(place: Place, question: CandidateQuestion): boolean {
-  const { declared, scope, holder, index } = question;
+  const { declared, scope, holder, index, allowed } = question;
+  if (allowed !== null && allowed[place.position] !== 1) return false;
   if (holder !== null && holder !== place) return false;
   if (declared !== null && !meetsNeeds(place.node, declared, index.isGroupMember)) return false;
   const tier = scope === null ? 0 : (scope.tiers[place.position] ?? notTarget);

@@ -15,8 +15,13 @@ export interface CompiledRule {
   /** What it matches, in the words of the command line. */
   readonly text: string;
   readonly isWildcard: boolean;
-  /** It looks at content, source, labels or session of the message. */
+  /** Messages that it applies to are refused. */
+  readonly isRefusal: boolean;
+  /** It asks for the untrusted label: it holds whatever target or conversation was chosen. */
+  readonly isBinding: boolean;
+  /** It looks at content, source, labels, session or the untrusted label of the message. */
   readonly hasMessageSide: boolean;
+  readonly untrusted: boolean | null;
   readonly sourceGlob: string | null;
   readonly sessionGlob: string | null;
   readonly labels: readonly (readonly [key: string, value: string])[] | null;
@@ -37,6 +42,8 @@ export interface CompiledRules {
   /** One pass over a message finds the words of all rules. */
   readonly contentWords: TermMatcher<CompiledRule>;
   readonly ruleWords: RuleWords;
+  /** Some refuse, or hold whatever was chosen. */
+  readonly hasGuards: boolean;
 }
 
 /** Throws RULE_INVALID when a content pattern is wrong; `validateRule` finds that before a rule is stored. */
@@ -48,6 +55,7 @@ export function compileRules(rules: readonly Rule[]): CompiledRules {
     contentWords: createTermMatcher(
       compiled.flatMap((value) => contentWordsOf(value.rule).map((term) => ({ term, value }))),
     ),
+    hasGuards: compiled.some(({ isRefusal, isBinding }) => isRefusal || isBinding),
     ruleWords: {
       abilities: new Set(needs.flatMap((need) => [...need.abilities, ...need.anyAbility, ...need.tags])),
       groups: new Set(needs.flatMap((need) => need.group ?? [])),
@@ -56,7 +64,7 @@ export function compileRules(rules: readonly Rule[]): CompiledRules {
 }
 
 function compileRule(rule: Rule, position: number): CompiledRule {
-  const { content, source, session, labels } = rule.match;
+  const { content, source, session, labels, untrusted } = rule.match;
   const pattern = content === undefined ? null : toContentPattern(content);
   const targets = rule.targets ?? (rule.target === undefined ? null : [rule.target]);
   return {
@@ -64,7 +72,12 @@ function compileRule(rule: Rule, position: number): CompiledRule {
     position,
     text: printRuleMatch(rule.match),
     isWildcard: rule.match.wildcard === true,
-    hasMessageSide: [content, source, session, labels].some((condition) => condition !== undefined),
+    hasMessageSide: [content, source, session, labels, untrusted].some(
+      (condition) => condition !== undefined,
+    ),
+    isRefusal: rule.refuse === true,
+    isBinding: untrusted === true,
+    untrusted: untrusted ?? null,
     sourceGlob: source?.toLowerCase() ?? null,
     sessionGlob: session?.toLowerCase() ?? null,
     labels: labels === undefined ? null : Object.entries(labels),

@@ -12,6 +12,7 @@ import {
 } from "./candidates.ts";
 import { toNodeNeeds } from "./capable.ts";
 import type { CompiledRule, CompiledRules } from "./compile-rules.ts";
+import { decideGuards } from "./guard-rules.ts";
 import { type InferredRequirement, inferRequirements, meetsInferred } from "./infer-requirements.ts";
 import type { MeshIndex, Place } from "./mesh-index.ts";
 import type { MeshSnapshot, NodeView } from "./mesh-snapshot.ts";
@@ -59,7 +60,8 @@ const byDefault = { rule: null, strategy: strategyNamed("least-busy"), passedOve
  * where that is decided. docs/reference/configuration.md, section rules, tells the same to users.
  *
  * In this order: the node of the conversation; the target that the sender named; the first rule that applies and has a
- * candidate; any node. Declared requirements hold everywhere. Inferred ones select rules and rank nodes, no more.
+ * candidate; any node. Declared requirements hold everywhere, and so does what the sender may use. Inferred requirements
+ * select rules and rank nodes, no more. Rules that refuse or ask for the untrusted label come before what was chosen.
  */
 export function decideRoute(
   message: RoutingMessage,
@@ -72,6 +74,7 @@ export function decideRoute(
     index,
     declared: toNodeNeeds(message.requires),
     scope: message.target === null ? null : createScope(index, [message.target], null),
+    allowed: context.memo.allowedNodesOf(index, message.allowedGroups),
     holder: null,
     excluded: context.excluded,
     ignoresBreakers: context.ignoresBreakers === true,
@@ -81,10 +84,20 @@ export function decideRoute(
     : nothingInferred;
   const verdict = message.session === null ? null : decideSession(context.binding, question, context);
   const routing: Routing = { message, context, inferred, verdict };
-  if (verdict !== null && "holder" in verdict) return settleWithHolder(routing, question, verdict);
-  return message.target === null
-    ? decideByRules(routing, question, rules)
-    : settle(routing, { question, ...byDefault });
+  const held = verdict !== null && "holder" in verdict ? verdict : null;
+  if (held === null && message.target === null) return decideByRules(routing, question, rules);
+  const { memo } = context;
+  const reading = readMessage(message, question.declared, inferred);
+  const guard = decideGuards({ rules, reading, question, holder: held?.holder ?? null, memo });
+  if (guard?.kind === "refused") return refuse(routing, question, guard);
+  if (guard !== null) {
+    const { rule, passedOver } = guard;
+    const moved: Routing = held === null ? routing : { ...routing, verdict: { kind: "move" } };
+    return settle(moved, { question: guard.question, rule, strategy: rule.strategy, passedOver });
+  }
+  return held === null
+    ? settle(routing, { question, ...byDefault })
+    : settleWithHolder(routing, question, held);
 }
 
 /** What stays the same while one message is routed. */
@@ -109,6 +122,7 @@ function decideByRules(routing: Routing, question: CandidateQuestion, rules: Com
   const passedOver: CompiledRule[] = [];
   for (const rule of rules.rules) {
     if (!ruleApplies(rule, reading, rules)) continue;
+    if (rule.isRefusal) return refuse(routing, question, { rule, passedOver });
     const scope = routing.context.memo.scopeOfRule(question.index, rule);
     const asked = scope === null ? question : { ...question, scope };
     const stopsHere = rule.rule.otherwise !== undefined && rule.rule.otherwise !== "next";
@@ -145,6 +159,37 @@ function settle(routing: Routing, choice: Choice): RouteDecision {
     isParked,
     nextCursor: null,
     session: sessionOutcome(routing, null),
+  };
+}
+
+/** Its rule lets it go nowhere: no node was even asked. */
+function refuse(
+  { message, inferred }: Routing,
+  question: CandidateQuestion,
+  { rule, passedOver }: Pick<Choice, "passedOver"> & { readonly rule: CompiledRule },
+): RouteDecision {
+  const standings = new Uint8Array(question.index.places.length);
+  const counts = new Array<number>(standingCount).fill(0);
+  const { strategy } = byDefault;
+  return {
+    outcome: "refused",
+    order: [],
+    waitFor: [],
+    isParked: false,
+    recheckAtMs: null,
+    nextCursor: null,
+    session: null,
+    rule,
+    evidence: {
+      message,
+      question,
+      inferred,
+      strategy,
+      passedOver,
+      ranking: new Ranking(),
+      standings,
+      counts,
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import { toGroupKeys } from "./allowed-nodes.ts";
 import { meetsNeeds, type NodeNeeds } from "./capable.ts";
 import type { CompiledRule } from "./compile-rules.ts";
 import type { MeshIndex } from "./mesh-index.ts";
@@ -9,6 +10,8 @@ export interface LaneWants {
   readonly declared: NodeNeeds | null;
   /** In lower case; null: the sender named none. */
   readonly target: string | null;
+  /** Keys of the groups whose nodes the sender may use; null: all nodes. */
+  readonly allowedGroups: readonly string[] | null;
   /** Rules that lead to nodes, of which one has to; null: any node may serve. */
   readonly rules: readonly CompiledRule[] | null;
 }
@@ -18,13 +21,15 @@ export function toLaneWants({ rule, isParked, evidence }: RouteDecision): LaneWa
   return {
     declared: question.declared,
     target: message.target?.toLowerCase() ?? null,
+    allowedGroups: message.allowedGroups === null ? null : toGroupKeys(message.allowedGroups),
     rules: isParked && rule !== null ? [...passedOver, rule] : null,
   };
 }
 
 /** Whether a node could be one of those that are asked for. A cheap test that errs on the side of yes. */
 export function mayServe(node: NodeView, wants: LaneWants, index: MeshIndex): boolean {
-  const { declared, target, rules } = wants;
+  const { declared, target, allowedGroups, rules } = wants;
+  if (allowedGroups?.some((key) => index.isGroupMember(key, node)) === false) return false;
   if (declared !== null && !meetsNeeds(node, declared, index.isGroupMember)) return false;
   if (target !== null && !isMeant(node, target, index)) return false;
   return rules === null || rules.some((rule) => leadsTo(rule, node, index));

@@ -1,3 +1,4 @@
+import { type AllowedNodes, createAllowedNodes } from "./allowed-nodes.ts";
 import type { CompiledRule, CompiledRules } from "./compile-rules.ts";
 import { createVocabulary, type Vocabulary } from "./infer-requirements.ts";
 import { createMeshIndex, type MeshIndex } from "./mesh-index.ts";
@@ -15,7 +16,12 @@ export interface RoutingMemo {
   readonly vocabularyOf: (index: MeshIndex, rules: CompiledRules) => Vocabulary;
   /** null: the rule allows every node. */
   readonly scopeOfRule: (index: MeshIndex, rule: CompiledRule) => Scope | null;
+  /** null: the sender may use every node. */
+  readonly allowedNodesOf: (index: MeshIndex, groups: readonly string[] | null) => AllowedNodes | null;
 }
+
+/** Limits of senders that are kept; there are hardly more tokens. */
+const maxKeptLimits = 1_000;
 
 interface KeptVocabulary {
   readonly index: MeshIndex;
@@ -29,6 +35,8 @@ export function createRoutingMemo(): RoutingMemo {
   let index: MeshIndex | null = null;
   let scopes = new Map<CompiledRule, Scope | null>();
   let scopesIndex: MeshIndex | null = null;
+  let limits = new Map<string, AllowedNodes>();
+  let limitsIndex: MeshIndex | null = null;
   let kept: KeptVocabulary | null = null;
 
   return {
@@ -61,6 +69,17 @@ export function createRoutingMemo(): RoutingMemo {
         scopes.set(rule, scope);
       }
       return scope;
+    },
+    allowedNodesOf: (current, groups) => {
+      if (groups === null) return null;
+      if (limitsIndex !== current || limits.size >= maxKeptLimits) {
+        limits = new Map();
+        limitsIndex = current;
+      }
+      const key = groups.join("\n");
+      const allowed = limits.get(key) ?? createAllowedNodes(current, groups);
+      limits.set(key, allowed);
+      return allowed;
     },
   };
 }

@@ -24,19 +24,24 @@ export function readMessage(
 
 /**
  * A rule that looks at the message applies when all it looks at holds; its needs then only constrain the nodes. A rule
- * of needs alone applies to messages that need those things, declared or inferred.
+ * of needs alone applies to messages that need those things, declared or inferred. One that refuses leads to no nodes: it
+ * applies when both hold.
  */
 export function ruleApplies(rule: CompiledRule, reading: MessageReading, rules: CompiledRules): boolean {
   if (rule.isWildcard) return true;
-  if (!rule.hasMessageSide) {
-    return rule.needs !== null && needsAllOf(rule.needs, reading.declared, reading.inferred);
-  }
+  if (!rule.hasMessageSide) return rule.needs !== null && areNeeded(rule.needs, reading);
   return (
+    (rule.untrusted === null || rule.untrusted === reading.message.isUntrusted) &&
+    (!rule.isRefusal || rule.needs === null || areNeeded(rule.needs, reading)) &&
     sourceFits(rule, reading) &&
     sessionFits(rule, reading) &&
     labelsFit(rule, reading.message) &&
     contentFits(rule, reading, rules)
   );
+}
+
+function areNeeded(needs: NodeNeeds, { declared, inferred }: MessageReading): boolean {
+  return needsAllOf(needs, declared, inferred);
 }
 
 function sourceFits(rule: CompiledRule, reading: MessageReading): boolean {

@@ -27,6 +27,7 @@ export function validateRule(rule: RuleInput): void {
       hint: "Use target for one, targets for a fallback chain.",
     });
   }
+  validateRefusal(rule);
   validateStrategy(rule.strategy);
   validateContent(rule.match.content);
 }
@@ -51,9 +52,26 @@ export function ruleWarnings(rule: RuleInput, mesh: MeshSnapshot): readonly stri
 /** `requires_gpu: false` asks for nothing and does not count. */
 function criteriaOf(match: RuleMatch): readonly string[] {
   return Object.entries(match)
-    .filter(([, value]) => value !== undefined && value !== false)
+    .filter(([key, value]) => value !== undefined && (value !== false || key === "untrusted"))
     .filter(([key]) => key !== "labels" || Object.keys(match.labels ?? {}).length > 0)
     .map(([key]) => key);
+}
+
+/** What is refused goes nowhere. */
+function validateRefusal(rule: RuleInput): void {
+  if (rule.refuse !== true) return;
+  const { target, targets, strategy, otherwise } = rule;
+  const beside = Object.entries({ target, targets, strategy, otherwise }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (beside.length === 0) return;
+  throw new MeshError(
+    "RULE_INVALID",
+    `the rule refuses messages and cannot also have: ${beside.map(([key]) => key).join(", ")}`,
+    {
+      hint: "Leave it out, or make two rules: the first one leads somewhere, the second one refuses the rest.",
+    },
+  );
 }
 
 /** Types promise a known strategy; a rule of a file or an old database may still hold another. */

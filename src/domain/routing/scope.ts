@@ -36,3 +36,13 @@ export function createScope(
   }
   return { tiers, members: index.places.filter(({ position }) => (tiers[position] ?? notTarget) >= 0) };
 }
+
+/** The nodes of the first that are in the second, too; null: any node is. */
+export function narrowScope(scope: Scope, by: Scope | null): Scope {
+  if (by === null) return scope;
+  const isIn = (position: number) => (by.tiers[position] ?? notTarget) >= 0;
+  return {
+    tiers: scope.tiers.map((tier, position) => (isIn(position) ? tier : notTarget)),
+    members: scope.members.filter(({ position }) => isIn(position)),
+  };
+}

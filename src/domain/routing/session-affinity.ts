@@ -39,8 +39,8 @@ interface SessionTimes {
 }
 
 /**
- * A conversation stays on its node while that node can serve. It moves when the node was removed, drains, or is offline
- * beyond {@link sessionGraceMs}; and when the node was not ready, cordoned, broken or had refused the message for all of
+ * A conversation stays on its node while that node can serve. It moves when the node was removed, drains, is none that the
+ * sender may use any more, or is offline beyond {@link sessionGraceMs}; and when the node was not ready, cordoned, broken or had refused the message for all of
  * {@link sessionWaitMs}. A node that is merely full is waited for as long and then the message fails with reason `full`:
  * losing one message is better than losing the thread of all.
  * The question must carry the declared needs and the target of the message, and no rule: rules do not move conversations.
@@ -53,6 +53,7 @@ export function decideSession(
   if (binding === null) return { kind: "unbound" };
   const holder = question.index.placeOf(binding.nodeId);
   if (holder === undefined) return { kind: "move" };
+  if (question.allowed !== null && question.allowed[holder.position] !== 1) return { kind: "move" };
   if (!isAskedFor(holder, question)) return { kind: "elsewhere" };
   const { node } = holder;
   if (!node.isOnline) {

@@ -1,7 +1,7 @@
 import { type Decision, maxNamedNodes, type RefusalReason } from "../../protocol/decision.ts";
 import { toIsoTime } from "../../protocol/iso-time.ts";
 import { anyNode } from "../../protocol/unblock-text.ts";
-import { couldServe, free, full, reasonOf, standingFor } from "./candidates.ts";
+import { couldServe, free, full, notAllowed, reasonOf, standingFor } from "./candidates.ts";
 import { missingNeeds, type NodeNeeds, needTexts } from "./capable.ts";
 import type { CompiledRule } from "./compile-rules.ts";
 import { meetsInferred } from "./infer-requirements.ts";
@@ -18,6 +18,7 @@ export function toDecision(decision: RouteDecision, nowMs: number): Decision {
   return {
     decided_at: toIsoTime(nowMs),
     outcome: decision.outcome,
+    ...(message.isUntrusted && { untrusted: true as const }),
     rule: decision.rule === null ? null : toDecidingRule(decision.rule),
     passed_over: passedOver
       .slice(0, maxNamedNodes)
@@ -31,7 +32,7 @@ export function toDecision(decision: RouteDecision, nowMs: number): Decision {
     candidate_count: ranking.count,
     ranking: toRanking(decision),
     refused: toRefused(decision),
-    unblock: decision.outcome === "assigned" ? [] : [toUnblock(decision)],
+    unblock: decision.outcome === "assigned" || decision.outcome === "refused" ? [] : [toUnblock(decision)],
   };
 }
 
@@ -74,7 +75,8 @@ function placesToName({ question, standings }: RouteEvidence): readonly Place[] 
     for (const place of question.index.places) {
       if (named.length === maxNamedNodes) return named;
       const standing = standings[place.position] ?? free;
-      if (standing !== free && (standing !== notTarget) === isTargetPass) named.push(place);
+      const isMeant = standing !== notTarget && standing !== notAllowed;
+      if (standing !== free && isMeant === isTargetPass) named.push(place);
     }
   }
   return named;
@@ -149,7 +151,9 @@ function wantedText(decision: RouteDecision): string {
   const { holder } = decision.evidence.question;
   if (holder !== null) return `${holder.node.name}, the node of the conversation`;
   const needs = [...new Set(wantedNeeds(decision).flatMap(needTexts))];
-  const target = decision.evidence.message.target ?? decision.rule?.targetText ?? null;
+  const { target: named, allowedGroups } = decision.evidence.message;
+  // Rules may name nodes that a sender with a limit is not to know.
+  const target = named ?? (allowedGroups === null ? (decision.rule?.targetText ?? null) : null);
   const who = target === null ? anyNode : `the target ${target}`;
   return needs.length === 0 ? who : `${who} with ${needs.join(", ")}`;
 }
