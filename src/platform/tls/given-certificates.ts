@@ -1,0 +1,120 @@
+import type { X509Certificate } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { MeshError } from "../../protocol/errors.ts";
+import { errorCodeOf } from "../atomic-file.ts";
+import { type Clock, toIsoTime } from "../clock.ts";
+import type { Log } from "../log.ts";
+import { belongTogether } from "./certificate-maker.ts";
+import type { ServedCertificate } from "./own-certificates.ts";
+import { readCertificates } from "./pem.ts";
+import { pinOf } from "./pin.ts";
+import { type Trust, trustOfServed } from "./trust.ts";
+
+/** PEM files of somebody's own certificate: the chain, its own certificate first, and the key. */
+export interface CertificateFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export interface GivenCertificates {
+  readonly served: ServedCertificate;
+  /** Of the certificate's own key. */
+  readonly pin: string;
+  /** How this machine trusts it. */
+  readonly trust: Trust | null;
+  readonly endsAtMs: number;
+  /** Changes when a file does. */
+  readonly version: string;
+}
+
+/** So long before its end a certificate that somebody else renews is spoken of. */
+const endWarningMs = 14 * 24 * 3600 * 1000;
+
+/**
+ * Reads and checks them.
+ * @throws MeshError TLS_INVALID: which file, and what is wrong with it
+ */
+export async function loadGivenCertificates(
+  files: CertificateFiles,
+  deps: { readonly clock: Clock; readonly log: Log },
+): Promise<GivenCertificates> {
+  const version = await versionOf(files);
+  const [cert, key] = await Promise.all([readPem(files.certFile), readPem(files.keyFile)]);
+  const chain = readCertificates(cert);
+  if (chain === null) throw invalid(`${files.certFile} holds no certificate (PEM)`);
+  const [leaf] = chain;
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key)) throw invalid(`${files.keyFile} holds no key (PEM)`);
+  if (/ENCRYPTED/.test(key)) {
+    throw invalid(
+      `the key ${files.keyFile} has a password`,
+      "Give a key without one: openssl pkey -in <file>",
+    );
+  }
+  if (!belongTogether(leaf, key)) {
+    throw invalid(
+      `${files.certFile} and ${files.keyFile} do not belong together`,
+      "The first certificate of the file must be the coordinator's own; those above it follow.",
+    );
+  }
+  checkDates(leaf, files.certFile, deps);
+  await warnOfMode(files.keyFile, deps.log);
+  return {
+    served: { cert, key },
+    pin: pinOf(leaf),
+    trust: trustOfServed(cert),
+    endsAtMs: leaf.validToDate.getTime(),
+    version,
+  };
+}
+
+/** Changes when one of the files was written or replaced. */
+export async function versionOf(files: CertificateFiles): Promise<string> {
+  const marks = [files.certFile, files.keyFile].map(async (file) => {
+    try {
+      const { ino, size, mtimeMs } = await stat(file);
+      return `${ino}.${size}.${mtimeMs}`;
+    } catch (error) {
+      return errorCodeOf(error) ?? "unreadable";
+    }
+  });
+  return (await Promise.all(marks)).join(" ");
+}
+
+function checkDates(
+  leaf: X509Certificate,
+  file: string,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): void {
+  const endsAtMs = leaf.validToDate.getTime();
+  const leftMs = endsAtMs - clock.nowMs();
+  if (leftMs <= 0) throw invalid(`the certificate ${file} ended on ${toIsoTime(endsAtMs)}`, "Renew it.");
+  if (leftMs < endWarningMs) log.warn("the certificate ends soon", { file, ends: toIsoTime(endsAtMs) });
+  if (leaf.validFromDate.getTime() > clock.nowMs()) {
+    log.warn("the certificate is not valid yet", { file, from: toIsoTime(leaf.validFromDate.getTime()) });
+  }
+}
+
+async function warnOfMode(file: string, log: Log): Promise<void> {
+  if (process.platform === "win32") return;
+  const mode = (await stat(file)).mode & 0o777;
+  if ((mode & 0o077) === 0) return;
+  log.warn("others on this machine can read the key of the certificate", {
+    file,
+    mode: mode.toString(8),
+    remedy: `chmod 600 ${file}`,
+  });
+}
+
+async function readPem(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new MeshError("TLS_INVALID", `cannot read ${file} (${errorCodeOf(cause) ?? "unknown reason"})`, {
+      cause,
+    });
+  }
+}
+
+function invalid(message: string, hint?: string): MeshError {
+  return new MeshError("TLS_INVALID", message, hint === undefined ? {} : { hint });
+}
