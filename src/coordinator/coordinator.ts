@@ -9,6 +9,7 @@ import { createDeadlines } from "../platform/deadlines.ts";
 import { createEventEmitter } from "../platform/event-emitter.ts";
 import { systemIds } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
+import { machineNames } from "../platform/machine-names.ts";
 import { acquireLock, type ProcessLock } from "../platform/process-lock.ts";
 import { systemRandom } from "../platform/random.ts";
 import { createSafeFetch } from "../platform/safe-fetch.ts";
@@ -33,7 +34,6 @@ import { createNodeLinks } from "./dispatch/node-links.ts";
 import type { MeshEvents } from "./events/mesh-events.ts";
 import { startBreakers } from "./health/breakers.ts";
 import { type HttpServer, startHttpServer } from "./http/http-server.ts";
-import { defaultMaxBodyBytes } from "./http/read-body.ts";
 import { createServiceRoutes } from "./http/service-routes.ts";
 import { createNodeRegistry } from "./nodes/registry.ts";
 import { createNodeRoutes } from "./nodes/routes.ts";
@@ -59,8 +59,20 @@ export interface CoordinatorOptions {
   readonly groups: Readonly<Record<string, GroupInput>>;
   /** How long ended tasks are kept. */
   readonly retention: RetentionPolicy;
+  /** Names, beside this machine's own, that browsers may call it by. */
+  readonly allowedHosts: readonly string[];
+  readonly limits: CoordinatorLimits;
   readonly version: string;
   readonly log: Log;
+}
+
+/** What clients may send and hold open; `coordinator.limits` of the configuration. */
+export interface CoordinatorLimits {
+  readonly bodyBytes: number;
+  readonly requestsPerClient: number;
+  readonly streams: number;
+  readonly streamsPerClient: number;
+  readonly linksPerClient: number;
 }
 
 export interface RunningCoordinator {
@@ -134,7 +146,7 @@ interface Assembly {
 }
 
 async function assemble(options: CoordinatorOptions, store: Store, token: Secret): Promise<Assembly> {
-  const { log, version } = options;
+  const { log, version, limits } = options;
   const clock = systemClock;
   const ids = systemIds;
   const random = systemRandom;
@@ -218,8 +230,13 @@ async function assemble(options: CoordinatorOptions, store: Store, token: Secret
   const server = startHttpServer({
     host: options.host,
     port: options.port,
-    maxBodyBytes: defaultMaxBodyBytes,
+    maxBodyBytes: limits.bodyBytes,
+    maxRequestsPerClient: limits.requestsPerClient,
+    maxLinksPerClient: limits.linksPerClient,
+    allowedHosts: options.allowedHosts,
+    machineNames: machineNames(),
     authenticator: createAuthenticator({ adminToken: token, findNodeByTokenHash: registry.findByTokenHash }),
+    audit: () => Promise.resolve(),
     links,
     isInviteOpen: (hash) => store.invites.isOpen(hash, clock.nowMs()),
     log,
@@ -239,6 +256,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: Secret
         events,
         clock,
         deadlines,
+        streamLimits: { overall: limits.streams, perClient: limits.streamsPerClient },
         ids,
         log,
       }),

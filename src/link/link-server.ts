@@ -23,6 +23,8 @@ export interface LinkServerOptions<Principal> {
 export interface LinkSocketData<Principal> {
   readonly principal: Principal;
   readonly remoteAddress: string;
+  /** Called once its socket is gone. */
+  readonly onGone: () => void;
   link: AcceptedLink<Principal> | null;
 }
 
@@ -30,7 +32,11 @@ export interface LinkSocketData<Principal> {
 export interface LinkServer<Principal> {
   /** For `Bun.serve({ websocket })`; sockets of other kinds must be kept away from it. */
   readonly websocket: Bun.WebSocketHandler<LinkSocketData<Principal>>;
-  readonly dataFor: (principal: Principal, remoteAddress: string) => LinkSocketData<Principal>;
+  readonly dataFor: (
+    principal: Principal,
+    remoteAddress: string,
+    onGone?: () => void,
+  ) => LinkSocketData<Principal>;
   /** Open links, also those that have not said hello yet. */
   readonly open: () => Iterable<CoordinatorLink<Principal>>;
   /** Closes all links; their `onClosed` follows within this turn. */
@@ -75,6 +81,7 @@ export function createLinkServer<Principal>(options: LinkServerOptions<Principal
 
   const close = (ws: Socket<Principal>, code: number, reason: string) => {
     closing.delete(ws);
+    ws.data.onGone();
     const { link } = ws.data;
     if (link === null) return;
     links.delete(link);
@@ -118,7 +125,12 @@ export function createLinkServer<Principal>(options: LinkServerOptions<Principal
       drain: (ws) => ws.data.link?.drained(),
       close,
     },
-    dataFor: (principal, remoteAddress) => ({ principal, remoteAddress, link: null }),
+    dataFor: (principal, remoteAddress, onGone = () => undefined) => ({
+      principal,
+      remoteAddress,
+      onGone,
+      link: null,
+    }),
     open: () => [...links].map(({ link }) => link),
     closeAll: (code, reason) => {
       for (const { link } of [...links]) link.close(code, reason);

@@ -50,6 +50,7 @@ export const errorCatalogue = {
     exit: 1,
     hint: "Have fewer requests open at once, or raise coordinator.limits.",
   },
+  HOST_INVALID: { status: 400, exit: 2, hint: "Send one Host header: a name or address, and perhaps a port." },
   HOST_NOT_ALLOWED: {
     status: 421,
     exit: 4,
@@ -80,6 +81,11 @@ export const errorCatalogue = {
     status: 409,
     exit: 1,
     hint: "Stop the other agent on this machine first, or use another --name.",
+  },
+  MESH_FULL: {
+    status: 503,
+    exit: 1,
+    hint: "Remove nodes that will not come back with: claw-mesh node remove <name>",
   },
   NAME_TAKEN: {
     status: 409,

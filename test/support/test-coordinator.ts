@@ -70,6 +70,14 @@ export function testCoordinatorOptions(dataDir: string): CoordinatorOptions {
     rules: [],
     groups: {},
     retention: { days: 30, maxTasks: 200_000 },
+    allowedHosts: [],
+    limits: {
+      bodyBytes: 1024 * 1024,
+      requestsPerClient: 512,
+      streams: 2_000,
+      streamsPerClient: 200,
+      linksPerClient: 2_000,
+    },
     version: "test",
     log: silentLog,
   };

@@ -56,6 +56,14 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
     rules: [...rules],
     groups: { ...groups },
     retention: { days: settings.retention.days, maxTasks: settings.retention.max_tasks },
+    allowedHosts: [...settings.allowed_hosts],
+    limits: {
+      bodyBytes: settings.limits.body_bytes,
+      requestsPerClient: settings.limits.requests_per_client,
+      streams: settings.limits.streams,
+      streamsPerClient: settings.limits.streams_per_client,
+      linksPerClient: settings.limits.links_per_client,
+    },
     version: this.version,
     log,
   });

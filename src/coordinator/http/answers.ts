@@ -1,17 +1,16 @@
 import type { Log } from "../../platform/log.ts";
 import { type ErrorBody, MeshError } from "../../protocol/errors.ts";
-
-const jsonHeaders = {
-  "content-type": "application/json; charset=utf-8",
-  "x-content-type-options": "nosniff",
-} as const;
+import { redactText, redactValue } from "../../protocol/redact-text.ts";
+import { jsonHeaders } from "./response-headers.ts";
 
 export function jsonAnswer(
   status: number,
   value: unknown,
-  headers: Readonly<Record<string, string>> = {},
+  headers?: Readonly<Record<string, string>>,
 ): Response {
-  return new Response(JSON.stringify(value), { status, headers: { ...jsonHeaders, ...headers } });
+  const answer = new Response(JSON.stringify(value), { status, headers: jsonHeaders });
+  for (const name in headers) answer.headers.set(name, headers[name] ?? "");
+  return answer;
 }
 
 /** Seconds after which a full or stopping coordinator is worth another try. */
@@ -27,11 +26,11 @@ export function toErrorBody(
   return {
     status: known.status,
     body: {
-      error: known.message,
+      error: redactText(known.message),
       code: known.code,
       hint: known.hint,
       request_id: requestId,
-      ...(known.details === undefined ? {} : { details: { ...known.details } }),
+      ...(known.details === undefined ? {} : { details: redactValue(known.details) as ErrorBody["details"] }),
     },
   };
 }
@@ -40,19 +39,26 @@ export function errorAnswer(
   error: unknown,
   requestId: string,
   log: Log,
-  headers: Record<string, string> = {},
+  headers: Readonly<Record<string, string>> = {},
 ): Response {
   const { status, body } = toErrorBody(error, requestId, log);
   const extra: Record<string, string> = { ...headers };
   if (status === 401) extra["www-authenticate"] = "Bearer";
-  if (
-    body.code === "QUEUE_FULL" ||
-    body.code === "COORDINATOR_STOPPING" ||
-    body.code === "STORE_UNAVAILABLE"
-  ) {
-    extra["retry-after"] = String(retryAfterS);
-  }
+  const waitS = nextTryS(body);
+  if (waitS !== null) extra["retry-after"] = String(waitS);
   return jsonAnswer(status, body, extra);
+}
+
+/** Seconds after which another try is worth it, for those errors that pass by themselves; null: for others. */
+function nextTryS({ code, details }: ErrorBody): number | null {
+  const said = details?.retry_after_s;
+  if (typeof said === "number" && Number.isFinite(said)) return Math.max(1, Math.ceil(said));
+  const passes =
+    code === "QUEUE_FULL" ||
+    code === "COORDINATOR_STOPPING" ||
+    code === "STORE_UNAVAILABLE" ||
+    code === "TOO_MANY_REQUESTS";
+  return passes ? retryAfterS : null;
 }
 
 function hidden(error: unknown, requestId: string, log: Log): MeshError {

@@ -15,6 +15,10 @@ export interface Call<Route extends RouteContract> {
   readonly bodyText: string;
   readonly headers: Headers;
   readonly requestId: string;
+  /** Remote address, of the proxy when there is one between; `unknown` when the client has left. */
+  readonly address: () => string;
+  /** Sends the answer with this `Set-Cookie` header. */
+  readonly setCookie: (cookie: string) => void;
   /** Aborted when the client went away. */
   readonly signal: AbortSignal;
   /**
@@ -41,3 +45,21 @@ export async function takingTime<Result>(
 export type Handler<Route extends RouteContract> = (
   call: Call<Route>,
 ) => Promise<Answered<Route["answer"]> | Response> | Answered<Route["answer"]> | Response;
+
+/** One call of a route that is audited: what came of it, whoever tried. */
+export interface AuditedCall {
+  readonly route: RouteContract;
+  /** `anonymous` when the call showed nothing that is good. */
+  readonly principal: Principal;
+  readonly address: string;
+  /** Parsed path parameters and body; undefined when it did not come so far. */
+  readonly params: unknown;
+  readonly body: unknown;
+  /** What the handler gave; undefined for a refused call, and for answers without a body. */
+  readonly answer: unknown;
+  /** `ok`, or the code of the error. */
+  readonly result: string;
+}
+
+/** Records a call before it is answered; a rejection becomes the answer. */
+export type RouteAudit = (call: AuditedCall) => Promise<void>;

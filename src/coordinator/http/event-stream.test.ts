@@ -4,9 +4,9 @@ import { createDeadlines } from "../../platform/deadlines.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import {
   createEventStreams,
+  defaultStreamLimits,
   type EventSource,
   maxPieceBytes,
-  maxStreams,
   type ServerSentEvent,
 } from "./event-stream.ts";
 
@@ -59,7 +59,7 @@ function open() {
   const clock = createManualClock();
   const made = createSource();
   const streams = createEventStreams(createDeadlines(clock));
-  const response = streams.take().answer(made.source, { "x-test": "1" });
+  const response = streams.take("192.0.2.1").answer(made.source, { "x-test": "1" });
   if (response.body === null) throw new Error("the answer has no body");
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
@@ -169,11 +169,13 @@ describe("an event stream", () => {
 });
 
 test("streams are refused beyond their limit, until one ends", () => {
-  const streams = createEventStreams(createDeadlines(createManualClock()));
-  const places = Array.from({ length: maxStreams }, () => streams.take());
+  const { overall: limit } = defaultStreamLimits;
+  const limits = { overall: limit, perClient: limit };
+  const streams = createEventStreams(createDeadlines(createManualClock()), limits);
+  const places = Array.from({ length: limit }, () => streams.take("192.0.2.1"));
   const refusal = () => {
     try {
-      streams.take();
+      streams.take("192.0.2.1");
     } catch (error) {
       return error instanceof MeshError ? error.code : error;
     }
@@ -181,7 +183,21 @@ test("streams are refused beyond their limit, until one ends", () => {
   expect(refusal()).toBe("QUEUE_FULL");
   places[0]?.release();
   places[0]?.release();
-  expect(streams.count()).toBe(maxStreams - 1);
+  expect(streams.count()).toBe(limit - 1);
   expect(refusal()).toBeUndefined();
   expect(refusal()).toBe("QUEUE_FULL");
+});
+
+test("streams of one client are refused beyond its limit, while others get theirs", () => {
+  const limits = { overall: 10, perClient: 2 };
+  const streams = createEventStreams(createDeadlines(createManualClock()), limits);
+  const place = streams.take("2001:db8::1");
+  streams.take("2001:db8::2");
+  expect(() => streams.take("2001:db8:0:0:ffff::3")).toThrow(
+    expect.objectContaining({ code: "TOO_MANY_REQUESTS" }),
+  );
+  streams.take("2001:db8:0:1::1");
+  place.release();
+  streams.take("2001:db8::4");
+  expect(streams.count()).toBe(3);
 });

@@ -1,5 +1,7 @@
 import type { Deadlines } from "../../platform/deadlines.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import { createClientPlaces } from "./client-places.ts";
+import { eventStreamHeaders } from "./response-headers.ts";
 
 /** A comment goes out this often, so that proxies do not take a silent stream for a dead one. */
 const keepAliveMs = 15_000;
@@ -7,11 +9,18 @@ const keepAliveMs = 15_000;
 /** A source that nobody called about is asked this often: not everything that there is to say calls. */
 const lookAgainMs = 1_000;
 
-/** Streams open at once; beyond it they are refused with QUEUE_FULL. */
-export const maxStreams = 2_000;
+/** Streams open at once when nothing else is configured. */
+export const defaultStreamLimits: StreamLimits = { overall: 2_000, perClient: 200 };
 
 /** Bytes handed to a connection at a time: about what a reader that never reads keeps in memory. */
 export const maxPieceBytes = 16 * 1024;
+
+export interface StreamLimits {
+  /** Beyond it QUEUE_FULL. */
+  readonly overall: number;
+  /** Beyond it TOO_MANY_REQUESTS. */
+  readonly perClient: number;
+}
 
 export interface ServerSentEvent {
   readonly event: string;
@@ -45,42 +54,47 @@ export interface StreamPlace {
 
 /** Writes events as `text/event-stream`, at the pace of each reader. */
 export interface EventStreams {
-  /** Throws QUEUE_FULL when there are {@link maxStreams}. */
-  readonly take: () => StreamPlace;
+  /** @param address of the client. Throws QUEUE_FULL or TOO_MANY_REQUESTS at a limit */
+  readonly take: (address: string) => StreamPlace;
   readonly count: () => number;
 }
 
 const encoder = new TextEncoder();
 const keepAlive = encoder.encode(": keep-alive\n\n");
 
-export function createEventStreams(deadlines: Deadlines): EventStreams {
+export function createEventStreams(
+  deadlines: Deadlines,
+  limits: StreamLimits = defaultStreamLimits,
+): EventStreams {
   let count = 0;
+  const places = createClientPlaces({ what: "streams", perClient: limits.perClient });
   const encode = createEventEncoder();
 
   return {
     count: () => count,
-    take: () => {
-      if (count >= maxStreams) {
+    take: (address) => {
+      if (count >= limits.overall) {
         throw new MeshError("QUEUE_FULL", `${count} streams are open already.`, {
           hint: "Try again after the time in Retry-After, or ask for the task itself: GET /api/v1/tasks/{id}",
         });
       }
+      const leave = places.take(address);
       count += 1;
       let isHeld = true;
       const release = () => {
-        if (isHeld) count -= 1;
+        if (!isHeld) return;
         isHeld = false;
+        count -= 1;
+        leave();
       };
       return {
         release,
-        answer: (source, headers = {}) =>
-          new Response(createStream(source, { deadlines, encode, onClose: release }), {
-            headers: {
-              "content-type": "text/event-stream; charset=utf-8",
-              "cache-control": "no-store",
-              ...headers,
-            },
-          }),
+        answer: (source, headers = {}) => {
+          const stream = createStream(source, { deadlines, encode, onClose: release });
+          const answer = new Response(stream, { headers: eventStreamHeaders });
+          for (const name in headers) answer.headers.set(name, headers[name] ?? "");
+          return answer;
+        },
       };
     },
   };

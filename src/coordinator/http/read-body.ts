@@ -1,8 +1,5 @@
 import { MeshError } from "../../protocol/errors.ts";
 
-/** Bytes of a request body when nothing else is configured. */
-export const defaultMaxBodyBytes = 1024 * 1024;
-
 /** Reads the body as text, refusing it as soon as it is known to be longer than the limit. */
 export async function readBody(request: Request, maxBytes: number): Promise<string> {
   const declared = request.headers.get("content-length");

@@ -4,7 +4,7 @@ import { createSecret, type Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import type { TaskStore } from "../../store/tasks.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
-import { createEventStreams } from "../http/event-stream.ts";
+import { createEventStreams, type StreamLimits } from "../http/event-stream.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Groups } from "../routing/groups.ts";
 import { createBulkRoutes } from "./bulk-routes.ts";
@@ -27,6 +27,7 @@ interface TaskRouteOptions {
   readonly events: MeshEventEmitter;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  readonly streamLimits: StreamLimits;
   readonly ids: Ids;
   readonly log: Log;
 }
@@ -40,7 +41,7 @@ export function createTaskRoutes(options: TaskRouteOptions) {
   const bulk = createBulkTasks({ store, filters, log });
   const streams = createTaskStreams({
     engine,
-    streams: createEventStreams(deadlines),
+    streams: createEventStreams(deadlines, options.streamLimits),
     positions: createStreamPositions(createSecret().slice(0, 6)),
     log,
   });

@@ -10,7 +10,7 @@ import type { TaskEngine } from "./task-engine.ts";
 import { toRouteAnswer } from "./task-outcome.ts";
 
 /** What a stream needs of the request that asks for it. */
-type StreamCall = Pick<Call<never>, "headers" | "requestId" | "takeTime">;
+type StreamCall = Pick<Call<never>, "address" | "headers" | "requestId" | "takeTime">;
 
 /** A stream that has its place, but perhaps no task yet. */
 export interface TaskStreamPlace {
@@ -22,7 +22,7 @@ export interface TaskStreamPlace {
 
 /** Streams of the tasks of this coordinator, for those who sent them and those who look on. */
 export interface TaskStreams {
-  /** Throws QUEUE_FULL when too many are open. */
+  /** Throws QUEUE_FULL or TOO_MANY_REQUESTS when too many are open. */
   readonly open: (call: StreamCall) => TaskStreamPlace;
 }
 
@@ -45,7 +45,7 @@ export function createTaskStreams({ engine, streams, positions, log }: TaskStrea
 
   return {
     open: (call) => {
-      const place = streams.take();
+      const place = streams.take(call.address());
       return {
         release: place.release,
         follow: (live, onGone) => {

@@ -99,6 +99,7 @@ export const accessRoutes = {
     tag: "access",
     scopes: ["none"],
     audits: "session.create",
+    browsers: "session",
     summary: "Log a browser in: a token for an HttpOnly cookie",
     body: z.strictObject({ token: z.string().min(1).max(512) }),
     status: 200,
@@ -123,6 +124,7 @@ export const accessRoutes = {
     tag: "access",
     scopes: ["none"],
     audits: "session.delete",
+    browsers: "session",
     summary: "Log a browser out",
     status: 204,
     errors: ["ORIGIN_NOT_ALLOWED", "HOST_NOT_ALLOWED"],
@@ -138,6 +140,8 @@ export const accessRoutes = {
       limit: z.coerce.number().int().min(1).max(1_000).optional(),
       /** Entries before this one. */
       cursor: z.coerce.number().int().min(1).optional(),
+      /** Oldest first, from this entry on, without filters: for reading the whole chain. */
+      from: z.coerce.number().int().min(0).optional(),
       subject: z.string().max(80).optional(),
       /** Or its beginning: `token.` */
       action: z.string().max(64).optional(),

@@ -108,8 +108,9 @@ export const nodeRoutes = {
     path: `${apiPrefix}/link`,
     tag: "link",
     scopes: ["node", "invite", "admin"],
+    browsers: "socket",
     summary: "The WebSocket of a node",
     status: 101,
-    errors: ["UPGRADE_REQUIRED", "INVITE_INVALID"],
+    errors: ["UPGRADE_REQUIRED", "INVITE_INVALID", "ORIGIN_NOT_ALLOWED", "HOST_NOT_ALLOWED"],
   }),
 } as const;

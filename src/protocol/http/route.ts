@@ -34,7 +34,14 @@ export interface RouteContract<
   readonly takesKey?: true;
   /** Name of the action in the audit. Every route that changes anything but the sender's own messages has one. */
   readonly audits?: string;
+  /**
+   * Meant for browsers, which are held to names and pages of the coordinator's own: `page` loads without a login,
+   * `session` makes and ends one, `socket` is a WebSocket and may be opened by a page.
+   */
+  readonly browsers?: "page" | "session" | "socket";
   readonly status: number;
+  /** Media type of an answer that is not JSON. */
+  readonly mediaType?: string;
   /** undefined: no body. */
   readonly answer: Answer;
   /** Answers with `text/event-stream` when the client accepts that. */

@@ -1,0 +1,83 @@
+import { MeshError } from "../../protocol/errors.ts";
+import type { RouteContract } from "../../protocol/http/route.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
+import { anonymous, type Principal } from "../auth/principal.ts";
+import type { BrowserChecks } from "./browser-checks.ts";
+
+/** A request, and what the server knows of its connection. */
+export interface Arrival {
+  readonly headers: Headers;
+  readonly scheme: "http" | "https";
+  readonly address: () => string;
+}
+
+/** Tells who calls, and whether a browser may call so. */
+export interface Admission {
+  /** The caller. Throws what the authenticator and {@link BrowserChecks} throw. */
+  readonly identify: (route: RouteContract, arrival: Arrival) => Principal;
+}
+
+interface AdmissionOptions {
+  readonly authenticator: Authenticator;
+  readonly browserChecks: BrowserChecks;
+}
+
+export function createAdmission({ authenticator, browserChecks }: AdmissionOptions): Admission {
+  /** Pages, the routes of the login, and WebSockets that a page opens. */
+  function checkBrowser(route: RouteContract, { headers, scheme }: Arrival): void {
+    switch (route.browsers) {
+      case "page":
+        browserChecks.assertOwnHost(headers);
+        return;
+      case "session": {
+        browserChecks.assertOwnHost(headers);
+        // Without an Origin a login comes from no browser; an end of one would be anybody's who can send a cookie along.
+        const isChange = route.method === "DELETE" && headers.get("cookie") !== null;
+        browserChecks.assertOwnPage(headers, { scheme, isChange });
+        return;
+      }
+      case "socket":
+        if (headers.get("origin") === null) return;
+        browserChecks.assertOwnHost(headers);
+        browserChecks.assertOwnPage(headers, { scheme, isChange: true });
+        return;
+      case undefined:
+        return;
+      default:
+        route.browsers satisfies never;
+    }
+  }
+
+  return {
+    identify: (route, { headers, scheme, address }) => {
+      browserChecks.assertHost(headers);
+      if (route.browsers !== undefined) checkBrowser(route, { headers, scheme, address });
+      if (isOpenToAll(route)) return anonymous;
+      const principal = authenticator.authenticate({
+        authorization: headers.get("authorization"),
+        cookie: headers.get("cookie"),
+        address,
+      });
+      if (principal.isCookie) {
+        browserChecks.assertOwnHost(headers);
+        const isChange = route.method !== "GET" || route.browsers === "socket";
+        browserChecks.assertOwnPage(headers, { scheme, isChange });
+      }
+      return principal;
+    },
+  };
+}
+
+/** Throws TOKEN_MISSING or SCOPE_MISSING when none of the route's scopes is among the caller's. */
+export function assertScope(route: RouteContract, principal: Principal): void {
+  if (isOpenToAll(route) || route.scopes.some((scope) => principal.scopes.has(scope))) return;
+  if (principal === anonymous) throw new MeshError("TOKEN_MISSING", "This route needs a token.");
+  throw new MeshError(
+    "SCOPE_MISSING",
+    `This route needs a token with the scope ${route.scopes.join(" or ")}.`,
+  );
+}
+
+export function isOpenToAll(route: RouteContract): boolean {
+  return route.scopes[0] === "none";
+}

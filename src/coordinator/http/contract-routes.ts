@@ -1,0 +1,213 @@
+import { createSecret } from "../../platform/ids.ts";
+import type { Log } from "../../platform/log.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import { type Contract, contract } from "../../protocol/http/contract.ts";
+import type { HttpMethod, RouteContract } from "../../protocol/http/route.ts";
+import { anonymous, type Principal } from "../auth/principal.ts";
+import { type Admission, assertScope, isOpenToAll } from "./admission.ts";
+import { errorAnswer, jsonAnswer } from "./answers.ts";
+import type { Call, Handler, RouteAudit } from "./call.ts";
+import type { UpgradeLink } from "./link-upgrade.ts";
+import type { OpenRequests } from "./open-requests.ts";
+import { assertJsonType, parseBody, parseParams, parseQuery } from "./parse-call.ts";
+import { readBody } from "./read-body.ts";
+import { emptyHeaders } from "./response-headers.ts";
+
+/** Seconds a connection may be silent while a request head or body is awaited; slow answers ask for more time. */
+export const idleTimeoutS = 10;
+
+/** Bytes of a body that somebody may send who has shown nothing yet. */
+export const maxStrangerBodyBytes = 4096;
+
+/** Characters of a path that an error repeats; no route of the contract is longer. */
+const maxShownPath = 512;
+
+/** One handler for every route of the contract; the link is opened by the server itself. */
+export type Handlers = {
+  readonly [Operation in Exclude<keyof Contract, "openLink">]: Handler<Contract[Operation]>;
+};
+
+export interface ContractRouteOptions {
+  readonly maxBodyBytes: number;
+  readonly handlers: Handlers;
+  readonly admission: Admission;
+  readonly openRequests: OpenRequests<Request>;
+  readonly audit: RouteAudit;
+  readonly upgradeLink: UpgradeLink;
+  readonly log: Log;
+}
+
+type Server = Bun.Server<unknown>;
+type Serve = (request: Bun.BunRequest, server: Server) => Promise<Response | undefined>;
+type AnyHandler = (call: Call<RouteContract>) => unknown;
+
+/** What `Bun.serve` is given. */
+export interface ContractRoutes {
+  readonly routes: Readonly<Record<string, Partial<Record<HttpMethod, Serve>>>>;
+  /** Answers whatever no route matches. */
+  readonly unknown: (request: Request) => Response;
+  /** Answers where an answer failed. */
+  readonly failed: (error: unknown) => Response;
+}
+
+/** One request on its way to its handler, and how far it has come. */
+interface Exchange {
+  readonly request: Bun.BunRequest;
+  readonly server: Server;
+  readonly requestId: string;
+  readonly address: () => string;
+  principal: Principal;
+  params: unknown;
+  body: unknown;
+  cookie: string | null;
+}
+
+/** Serves the contract: every route is dispatched natively, authenticated, parsed and answered in one way. */
+export function createContractRoutes(options: ContractRouteOptions): ContractRoutes {
+  const { log, openRequests } = options;
+  // Ids of another start of the coordinator must not look like these in one log.
+  const start = createSecret().slice(0, 6);
+  let requests = 0;
+  const nextRequestId = () => `req_${start}_${(requests++).toString(36)}`;
+
+  function createServe(route: RouteContract, handler: AnyHandler | null): Serve {
+    return async (request, server) => {
+      const requestId = nextRequestId();
+      const exchange: Exchange = {
+        request,
+        server,
+        requestId,
+        address: () => remoteAddress(server, request),
+        principal: anonymous,
+        params: undefined,
+        body: undefined,
+        cookie: null,
+      };
+      let isOpen = false;
+      try {
+        openRequests.begin(request, (open) => remoteAddress(server, open));
+        isOpen = true;
+        const answer = await run(route, handler, exchange);
+        if (route.audits !== undefined) await record(route, exchange, { result: "ok", answer });
+        return handler === null ? undefined : toAnswer(route, exchange, answer);
+      } catch (error) {
+        return await refuse(route, exchange, error);
+      } finally {
+        if (isOpen) openRequests.end(request);
+      }
+    };
+  }
+
+  async function run(route: RouteContract, handler: AnyHandler | null, exchange: Exchange): Promise<unknown> {
+    const { request, server, address } = exchange;
+    const { headers } = request;
+    const principal = options.admission.identify(route, {
+      headers,
+      scheme: server.protocol ?? "http",
+      address,
+    });
+    exchange.principal = principal;
+    assertScope(route, principal);
+    if (handler === null) return options.upgradeLink(request, server, { principal, address: address() });
+    const params = parseParams(route, request.params);
+    exchange.params = params;
+    const query = parseQuery(route, request.url);
+    const bodyText = route.body === undefined ? "" : await readBody(request, maxBytesOf(route));
+    if (bodyText !== "" && (principal.isCookie || route.browsers !== undefined)) assertJsonType(headers);
+    const body = parseBody(route, bodyText);
+    exchange.body = body;
+    return handler({
+      principal,
+      params: params as never,
+      query: query as never,
+      body,
+      bodyText,
+      headers,
+      requestId: exchange.requestId,
+      address,
+      setCookie: (cookie) => {
+        exchange.cookie = cookie;
+      },
+      signal: request.signal,
+      takeTime: () => {
+        server.timeout(request, 0);
+        return () => server.timeout(request, idleTimeoutS);
+      },
+    });
+  }
+
+  function maxBytesOf(route: RouteContract): number {
+    return isOpenToAll(route) ? Math.min(maxStrangerBodyBytes, options.maxBodyBytes) : options.maxBodyBytes;
+  }
+
+  async function refuse(route: RouteContract, exchange: Exchange, error: unknown): Promise<Response> {
+    if (route.audits !== undefined) {
+      const result = error instanceof MeshError ? error.code : "INTERNAL";
+      await record(route, exchange, { result, answer: undefined }).catch((cause: unknown) => {
+        log.error("a refused call could not be recorded", { action: route.audits, error: String(cause) });
+      });
+    }
+    const headers = route.browsers === "socket" ? { upgrade: "websocket" } : undefined;
+    return errorAnswer(error, exchange.requestId, log, headers);
+  }
+
+  function record(
+    route: RouteContract,
+    { principal, address, params, body }: Exchange,
+    end: { readonly result: string; readonly answer: unknown },
+  ): Promise<void> {
+    return options.audit({ route, principal, address: address(), params, body, ...end });
+  }
+
+  const methodsOf = new Map<string, HttpMethod[]>();
+  const routes: Record<string, Partial<Record<HttpMethod, Serve>>> = {};
+  for (const [operation, route] of Object.entries(contract)) {
+    const path = route.path.replace(/\{(\w+)\}/g, ":$1");
+    const handler =
+      operation === "openLink" ? null : (options.handlers[operation as keyof Handlers] as AnyHandler);
+    routes[path] = { ...routes[path], [route.method]: createServe(route, handler) };
+    methodsOf.set(path, [...(methodsOf.get(path) ?? []), route.method]);
+  }
+
+  function unknown(request: Request): Response {
+    const requestId = nextRequestId();
+    const path = pathOf(request.url).slice(0, maxShownPath);
+    const methods = [...methodsOf].find(([pattern]) => matchesPath(pattern, path))?.[1];
+    if (methods === undefined) {
+      return errorAnswer(new MeshError("ROUTE_NOT_FOUND", `There is nothing at ${path}.`), requestId, log);
+    }
+    const error = new MeshError("METHOD_NOT_ALLOWED", `${path} does not take ${request.method}.`);
+    return errorAnswer(error, requestId, log, { allow: methods.join(", ") });
+  }
+
+  return { routes, unknown, failed: (error) => errorAnswer(error, nextRequestId(), log) };
+}
+
+function toAnswer(route: RouteContract, { cookie }: Exchange, value: unknown): Response {
+  const answer = value instanceof Response ? value : toPlainAnswer(route, value);
+  if (cookie !== null) answer.headers.append("set-cookie", cookie);
+  return answer;
+}
+
+function toPlainAnswer(route: RouteContract, value: unknown): Response {
+  if (value === undefined) return new Response(null, { status: route.status, headers: emptyHeaders });
+  return jsonAnswer(route.status, value);
+}
+
+/** `unknown` when the client has left. */
+function remoteAddress(server: Server, request: Request): string {
+  return server.requestIP(request)?.address ?? "unknown";
+}
+
+/** The Host header is part of the URL and may be anything, so that `new URL` may throw. */
+function pathOf(url: string): string {
+  return /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? url;
+}
+
+function matchesPath(pattern: string, path: string): boolean {
+  const wanted = pattern.split("/");
+  const given = path.split("/");
+  return (
+    wanted.length === given.length && wanted.every((part, at) => part.startsWith(":") || part === given[at])
+  );
+}
