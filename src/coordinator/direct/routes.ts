@@ -99,7 +99,7 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
       const instance = toInstance(body.name, body.endpoint);
       const holder = await holderFor(call, instance);
       // Refused before the invite is used up: it stays good for another name.
-      if (holder === null) registry.assertNameFree(body.name, null);
+      if (holder === null) registry.assertNameFree(body.name, null, principal.scopes.has("admin"));
       await redeemInvite(principal, instance);
       const told = fromHeaderJson(DirectNode, headers.get(directNodeHeader));
       const hello = toHello(call, instance, told);

@@ -3,15 +3,16 @@ import { applyChange, currentAttempt } from "../../domain/tasks/task-machine.ts"
 import { sha256Hex } from "../../platform/hash.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Failure } from "../../protocol/failure.ts";
-import type {
-  AttemptRef,
-  CancelledFrame,
-  ChunkFrame,
-  FailedFrame,
-  LostFrame,
-  RefuseFrame,
-  ResultFrame,
-  StartedFrame,
+import {
+  type AttemptRef,
+  type CancelledFrame,
+  type ChunkFrame,
+  closeCodes,
+  type FailedFrame,
+  type LostFrame,
+  type RefuseFrame,
+  type ResultFrame,
+  type StartedFrame,
 } from "../../protocol/link/v1/frames.ts";
 import { maxAnswerBytes } from "../../protocol/task.ts";
 import type { TaskStore } from "../../store/tasks.ts";
@@ -47,6 +48,10 @@ interface ReportOptions {
   readonly log: Log;
 }
 
+/** Reports of one link that are being looked up at a time, and UTF-16 code units of them: a full journal is less. */
+const maxLateReports = 20_000;
+const maxLateLength = 64 * 1024 * 1024;
+
 /** Takes the nodes' frames about attempts to the task engine. A node is heard only about its own attempts. */
 export interface AttemptReports {
   readonly take: (node: MeshNode, link: LinkToNode, frame: AttemptFrame) => void;
@@ -59,12 +64,7 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     const live = engine.find(frame.task);
     const current = live === null ? null : currentAttempt(latestTask(live));
     if (live === null || current === null || current.number !== frame.attempt || current.nodeId !== node.id) {
-      if (isOutcome(frame)) {
-        takeLate(node, link, frame).catch((error: unknown) => {
-          // Not acknowledged: the node reports it again when it reconnects.
-          log.warn("late report not stored", { task: frame.task, node: node.id, error: String(error) });
-        });
-      }
+      if (isOutcome(frame)) queueLate(node, link, frame);
       return;
     }
     switch (frame.type) {
@@ -100,6 +100,30 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     }
   }
 
+  const lateOf = new WeakMap<LinkToNode, { count: number; length: number }>();
+
+  /** One look-up of a report that is not of a current attempt; a link that sends more than any journal holds is closed. */
+  function queueLate(node: MeshNode, link: LinkToNode, frame: AttemptFrame): void {
+    const late = lateOf.get(link) ?? { count: 0, length: 0 };
+    lateOf.set(link, late);
+    const length = frame.type === "result" ? (frame.text ?? "").length : 0;
+    if (late.count >= maxLateReports || late.length + length > maxLateLength) {
+      log.warn("a node reports too many attempts that are not its own", { node: node.id });
+      return link.close(closeCodes.protocolError, "too many reports of other attempts");
+    }
+    late.count += 1;
+    late.length += length;
+    takeLate(node, link, frame)
+      .catch((error: unknown) => {
+        // Not acknowledged: the node reports it again when it reconnects.
+        log.warn("late report not stored", { task: frame.task, node: node.id, error: String(error) });
+      })
+      .finally(() => {
+        late.count -= 1;
+        late.length -= length;
+      });
+  }
+
   type Outcome = Parameters<TaskEngine["report"]>[1] & { readonly attempt: number };
 
   function settle(live: LiveTask, link: LinkToNode, event: Outcome): void {
@@ -128,7 +152,8 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
         live.answerLength = 0;
       }
       // A part out of order, or too much of it, spoils the answer: the check of its length and hash finds that.
-      if (frame.offset !== live.answerLength || live.answerLength > maxAnswerBytes) return;
+      if (frame.offset !== live.answerLength || live.answerLength > maxAnswerBytes || frame.text === "")
+        return;
       live.answerParts.push(frame.text);
       live.answerLength += frame.text.length;
       return;

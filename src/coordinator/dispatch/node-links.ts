@@ -264,6 +264,7 @@ function closeCodeOf(error: MeshError): number {
       return closeCodes.versionMismatch;
     case "INVITE_INVALID":
     case "TOKEN_INVALID":
+    case "SCOPE_MISSING":
       return closeCodes.notAllowed;
     default:
       return closeCodes.goingAway;

@@ -63,15 +63,22 @@ export interface NodeRegistry {
    * a direct endpoint. null: none.
    */
   readonly holderOf: (hello: HelloFrame, principal: Principal) => MeshNode | null;
-  /** Decides who a dialing node is, and records it. Throws NAME_TAKEN, TOKEN_INVALID or STORE_UNAVAILABLE. */
+  /**
+   * Decides who a dialing node is, and records it. Throws NAME_TAKEN, SCOPE_MISSING, TOKEN_INVALID, MESH_FULL or
+   * STORE_UNAVAILABLE.
+   */
   readonly admit: (hello: HelloFrame, principal: Principal, direct?: DirectPlace) => Promise<Admission>;
-  /** Throws NAME_TAKEN when another node than `own`, or a group, has the name. */
-  readonly assertNameFree: (name: string, own: NodeId | null) => void;
+  /**
+   * Throws NAME_TAKEN when another node than `own`, or a group, has the name. `mayTakeLeft`: the name of a node that has
+   * left, and may come back, counts as free; else its messages could be had by whoever joins while it restarts.
+   */
+  readonly assertNameFree: (name: string, own: NodeId | null, mayTakeLeft: boolean) => void;
   readonly setOnline: (node: MeshNode, link: LinkToNode, hello: HelloFrame) => void;
   readonly setOffline: (node: MeshNode, reason: string) => void;
   readonly setStatus: (node: MeshNode, status: StatusFrame) => void;
   /** A sign of life without a status. */
   readonly setSeen: (node: MeshNode, signs: NodeSigns) => void;
+  /** Takes over what is new of it, one change in {@link capabilityGapMs} at most: of more the newest counts. */
   readonly setCapabilities: (node: MeshNode, capabilities: Capabilities) => Promise<void>;
   /** The node cannot take work for this reason until its next status. */
   readonly setNotReady: (node: MeshNode, reason: string) => void;
@@ -88,6 +95,12 @@ export interface NodeRegistry {
 /** How often it is stored that a linked node is there: after a crash that is the time since when it is away. */
 export const keepSeenEveryMs = 60_000;
 
+/** Nodes that a coordinator knows at most, those among them that have left; removed ones do not count. */
+export const maxKnownNodes = 20_000;
+
+/** Least time between two changes of one node's capabilities: each is written to the disk, and routing is derived anew. */
+export const capabilityGapMs = 1_000;
+
 /** How long after its start a coordinator waits for the nodes it knows, before it says that none fits. */
 export const gatheringMs = 5_000;
 
@@ -98,6 +111,8 @@ interface RegistryOptions {
   readonly events: MeshEventEmitter;
   readonly isGroupName: (name: string) => boolean;
   readonly log: Log;
+  /** Lower limit for tests. */
+  readonly maxNodes?: number;
 }
 
 export async function createNodeRegistry(options: RegistryOptions): Promise<NodeRegistry> {
@@ -105,6 +120,9 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
   const byId = new Map<NodeId, MeshNode>();
   const byName = new Map<string, MeshNode>();
   const byTokenHash = new Map<string, NodeId>();
+  const maxNodes = options.maxNodes ?? maxKnownNodes;
+  /** Those that have said goodbye and may come back, by their names. */
+  const leftByName = new Map<string, MeshNode>();
   const nodes: MeshNode[] = [];
   /** Nodes of a former process that have not been here since. */
   const expected = new Set<NodeId>();
@@ -112,6 +130,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
   let revision = 1;
 
   function show(node: MeshNode): void {
+    forgetLeft(node, node.nameKey);
     if (byName.get(node.nameKey) !== node) byName.set(node.nameKey, node);
     if (!nodes.includes(node)) nodes.push(node);
   }
@@ -120,8 +139,14 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     if (byName.get(node.nameKey) === node) byName.delete(node.nameKey);
     node.isReady = false;
     node.reason = "it left the mesh";
+    if (node.record.isRemoved) forgetLeft(node, node.nameKey);
+    else leftByName.set(node.nameKey, node);
     if (node.record.isRemoved) drop(node);
     else clock.after(sessionGraceMs, () => node.record.hiddenAtMs !== null && drop(node), { unref: true });
+  }
+
+  function forgetLeft(node: MeshNode, nameKey: string): void {
+    if (leftByName.get(nameKey) === node) leftByName.delete(nameKey);
   }
 
   function drop(node: MeshNode): void {
@@ -180,6 +205,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     seenOnRecord.set(node, record.lastSeenAtMs);
     const { tokenHash, nameKey } = { tokenHash: node.record.tokenHash, nameKey: node.nameKey };
     if (byName.get(nameKey) === node) byName.delete(nameKey);
+    forgetLeft(node, nameKey);
     node.setRecord(record);
     if (tokenHash !== record.tokenHash) byTokenHash.delete(tokenHash);
     if (record.isRemoved) byTokenHash.delete(record.tokenHash);
@@ -195,13 +221,17 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     node.missedSinceMs = clock.nowMs();
     byId.set(node.id, node);
     if (!record.isRemoved) byTokenHash.set(record.tokenHash, record.id);
-    if (record.hiddenAtMs !== null) continue;
+    if (record.hiddenAtMs !== null) {
+      if (!record.isRemoved) leftByName.set(node.nameKey, node);
+      continue;
+    }
     show(node);
     expected.add(node.id);
   }
 
-  function assertNameFree(name: string, own: NodeId | null): void {
-    const holder = byName.get(name.toLowerCase());
+  function assertNameFree(name: string, own: NodeId | null, mayTakeLeft: boolean): void {
+    const key = name.toLowerCase();
+    const holder = byName.get(key) ?? (mayTakeLeft ? undefined : leftByName.get(key));
     if (holder !== undefined && holder.id !== own) {
       throw new MeshError("NAME_TAKEN", `Another node is called "${holder.name}" already.`, {
         hint: `Join with another --name, or remove the other node first: claw-mesh node remove ${holder.name}`,
@@ -232,7 +262,11 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
 
   async function admit(hello: HelloFrame, principal: Principal, direct?: DirectPlace): Promise<Admission> {
     const existing = direct === undefined ? holderOf(hello, principal) : direct.holder;
-    assertNameFree(hello.name, existing?.id ?? null);
+    assertOwnName(existing, hello, principal);
+    assertNameFree(hello.name, existing?.id ?? null, principal.scopes.has("admin"));
+    if (existing === null && byTokenHash.size >= maxNodes) {
+      throw new MeshError("MESH_FULL", `This mesh knows ${maxNodes} nodes already.`);
+    }
     const nowMs = clock.nowMs();
     const token = tokenFor(existing, principal, direct);
     // A drain ends with the agent process that it was meant for.
@@ -274,6 +308,37 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     const byItsId = byId.get(idOrName as NodeId);
     if (byItsId !== undefined && byItsId.record.hiddenAtMs === null) return byItsId;
     return byName.get(idOrName.toLowerCase()) ?? null;
+  }
+
+  /** Changes of capabilities that came too soon after another, and when the next may be taken. */
+  const capabilityTurns = new WeakMap<MeshNode, { nextAtMs: number; waiting: Capabilities | null }>();
+
+  async function setCapabilities(node: MeshNode, capabilities: Capabilities): Promise<void> {
+    const nowMs = clock.monotonicMs();
+    const turn = capabilityTurns.get(node) ?? { nextAtMs: nowMs, waiting: null };
+    capabilityTurns.set(node, turn);
+    if (turn.waiting !== null || nowMs < turn.nextAtMs) {
+      if (turn.waiting === null) {
+        clock.after(turn.nextAtMs - nowMs, () => takeWaiting(node, turn), { unref: true });
+      }
+      turn.waiting = capabilities;
+      return;
+    }
+    if (JSON.stringify(capabilities) === JSON.stringify(node.record.capabilities)) return;
+    turn.nextAtMs = nowMs + capabilityGapMs;
+    await save(node, (present) => ({ ...present, capabilities }));
+    changed(node);
+  }
+
+  function takeWaiting(node: MeshNode, turn: { nextAtMs: number; waiting: Capabilities | null }): void {
+    const { waiting } = turn;
+    turn.waiting = null;
+    turn.nextAtMs = 0;
+    if (waiting === null || node.record.hiddenAtMs !== null) return;
+    setCapabilities(node, waiting).catch((error: unknown) => {
+      if (error instanceof StoreClosedError) return;
+      log.warn("capabilities not stored", { node: node.id, error });
+    });
   }
 
   return {
@@ -344,10 +409,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       node.setRuntimes(runtimes);
       changed(node);
     },
-    setCapabilities: async (node, capabilities) => {
-      await save(node, (present) => ({ ...present, capabilities }));
-      changed(node);
-    },
+    setCapabilities,
     setNotReady: (node, reason) => {
       node.isReady = false;
       node.reason = reason;
@@ -383,6 +445,14 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       events.emit("node.freed", { nodeId: node.id, isRefused });
     },
   };
+}
+
+/** A node's own token opens that node under its own name: a rule or a message may mean another one by the new name. */
+function assertOwnName(existing: MeshNode | null, { name }: HelloFrame, { nodeId }: Principal): void {
+  if (existing === null || nodeId === null || existing.nameKey === name.toLowerCase()) return;
+  throw new MeshError("SCOPE_MISSING", "A node's token registers that node only, under its own name.", {
+    hint: "Join under another name with the admin token or with an invite.",
+  });
 }
 
 /** The token to tell it; null: it has one. One with a direct endpoint is told in any case, as the coordinator calls it with that. */

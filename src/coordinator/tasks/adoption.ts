@@ -9,8 +9,9 @@ import type { TaskTimers } from "./task-timers.ts";
 import type { TasksByNode } from "./tasks-by-node.ts";
 
 /**
- * Takes up an attempt that a node has in its journal and the record lost: the task waits still, and the number is its next.
- * Without effect on any other.
+ * Takes up an attempt that a node has in its journal and the record lost: the task waits still, and the number is the next
+ * after those that were on record when this process started. Without effect on any other: what this process has numbered
+ * itself is not lost, so that no node can take a task by claiming its next attempt.
  */
 export type Adopt = (one: LiveTask, node: MeshNode, number: AttemptNumber) => void;
 
@@ -28,6 +29,7 @@ export function createAdoption(options: AdoptionOptions): Adopt {
 
   return (one, node, number) => {
     const { state, attempts } = latestTask(one);
+    if (one.attemptsOnRestart === null || attempts.length > one.attemptsOnRestart) return;
     if (state !== "queued" || number !== (attempts.at(-1)?.number ?? 0) + 1) return;
     placement.leave(one, true);
     one.forgetTimer();

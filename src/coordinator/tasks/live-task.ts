@@ -42,6 +42,8 @@ export interface LiveTask {
   fullRefusals: number;
   /** The newest attempt whose offer was handed to a link; 0: none. Before that a node cannot have heard of it. */
   writtenAttempt: AttemptNumber | 0;
+  /** Attempts on record when this process took it up; null: it was accepted by this process, which knows all of them. */
+  attemptsOnRestart: number | null;
   /** The node has lost the gateway that runs the current attempt, and waits for it to come back. */
   isRecovering: boolean;
   /** The decision that put it where it is now bound its conversation to that node. */
@@ -85,6 +87,7 @@ export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
     askAgain: null,
     fullRefusals: 0,
     writtenAttempt: 0,
+    attemptsOnRestart: null,
     isRecovering: false,
     hasBoundSession: false,
     preview: createPreviewText(),

@@ -54,6 +54,7 @@ function toLiveTask(task: Task, { placement, clock }: TakeUpOptions): LiveTask {
   const nowMs = clock.monotonicMs();
   const one = createLiveTask(task, nowMs);
   one.patientUntilMs = nowMs + recoveryGraceMs;
+  one.attemptsOnRestart = task.attempts.length;
   const attempt = currentAttempt(task);
   if (attempt === null) {
     const last = task.attempts.at(-1);
