@@ -1,5 +1,5 @@
 import { MeshError } from "../../protocol/errors.ts";
-import { toLimitedClient } from "./limited-client.ts";
+import { clientKey } from "./client-key.ts";
 
 /** Counts what each client holds open. */
 export interface ClientPlaces {
@@ -23,7 +23,7 @@ export function createClientPlaces({ what, perClient }: ClientPlacesOptions): Cl
   return {
     clients: () => held.size,
     take: (address) => {
-      const key = toLimitedClient(address);
+      const key = clientKey(address);
       if (key === null) return () => undefined;
       const count = held.get(key) ?? 0;
       if (count >= perClient) throw tooMany(what, perClient);

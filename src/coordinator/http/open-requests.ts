@@ -1,6 +1,6 @@
 import { MeshError } from "../../protocol/errors.ts";
+import { clientKey } from "./client-key.ts";
 import { tooMany } from "./client-places.ts";
-import { toLimitedClient } from "./limited-client.ts";
 
 /** Requests of all clients together that are not answered yet; each may hold a body. */
 export const maxOpenRequests = 20_000;
@@ -39,9 +39,9 @@ export function createOpenRequests<Request extends object>(perClient: number): O
       if (count >= maxOpenRequests) {
         throw new MeshError("TOO_MANY_REQUESTS", `${count} requests are open already.`);
       }
-      for (const open of unasked) ask(open, toLimitedClient(addressOf(open)));
+      for (const open of unasked) ask(open, clientKey(addressOf(open)));
       unasked.clear();
-      const key = toLimitedClient(addressOf(request));
+      const key = clientKey(addressOf(request));
       if (key !== null && (counts.get(key) ?? 0) >= perClient) throw tooMany("requests", perClient);
       ask(request, key);
     },

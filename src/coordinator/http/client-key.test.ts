@@ -1,0 +1,21 @@
+import { expect, test } from "bun:test";
+import { clientKey } from "./client-key.ts";
+
+test.each([
+  ["192.0.2.7", "192.0.2.7"],
+  ["::ffff:192.0.2.7", "192.0.2.7"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+  ["2001:DB8:0001:2::9", "2001:db8:1:2::/64"],
+  ["2001:db8::1", "2001:db8:0:0::/64"],
+  ["2001:db8::192.0.2.7", "2001:db8:0:0::/64"],
+  ["fe80::1%eth0", "fe80:0:0:0::/64"],
+])("%s counts as %s", (address, key) => {
+  expect(clientKey(address)).toBe(key);
+});
+
+test.each(["127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1", "0:0:0:0:0:0:0:1", "unknown", ""])(
+  "%s is not counted",
+  (address) => {
+    expect(clientKey(address)).toBeNull();
+  },
+);
