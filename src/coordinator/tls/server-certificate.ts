@@ -1,12 +1,12 @@
 import { hostname } from "node:os";
 import { type CancelTimer, type Clock, toIsoTime } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
+import { certificateNames, machineAddresses } from "../../platform/tls/certificate-names.ts";
 import {
   type CertificateFiles,
   loadGivenCertificates,
   versionOf,
 } from "../../platform/tls/given-certificates.ts";
-import { certificateNames, machineAddresses } from "../../platform/tls/machine-names.ts";
 import { loadOwnCertificates, type ServedCertificate } from "../../platform/tls/own-certificates.ts";
 import type { Trust } from "../../platform/tls/trust.ts";
 

@@ -6,7 +6,7 @@ import { createTempDir } from "../../../test/support/temp-dir.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { type Log, silentLog } from "../log.ts";
 import { makeKey } from "./certificate-maker.ts";
-import { certificateNames } from "./machine-names.ts";
+import { certificateNames } from "./certificate-names.ts";
 import { loadOwnCertificates } from "./own-certificates.ts";
 import { isSignedBy } from "./pem.ts";
 
