@@ -46,6 +46,7 @@ export const DirectOffer = z.object({
   timeout_ms: z.number().positive(),
   effects: Effects,
   session: z.object({ key: z.string().regex(/^[0-9a-f]{32}$/), name: z.string().max(256) }).optional(),
+  untrusted: z.literal(true).optional(),
 });
 export type DirectOffer = z.infer<typeof DirectOffer>;
 

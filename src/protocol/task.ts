@@ -83,6 +83,8 @@ export const TaskSummary = z.object({
   priority: Priority,
   /** Its sender waited for the answer: it is not kept when no node fits. */
   synchronous: z.boolean(),
+  /** It carries the untrusted label: the text is another owner's. */
+  untrusted: z.boolean(),
   created_at: z.iso.datetime(),
   not_before: z.iso.datetime().nullable(),
   expires_at: z.iso.datetime().nullable(),
@@ -107,6 +109,8 @@ export type TaskSummary = z.infer<typeof TaskSummary>;
 export const TaskInfo = TaskSummary.omit({ content_preview: true }).extend({
   content: z.string(),
   requires: Requirements,
+  /** Where it was sent from; null: the coordinator's own machine, or the caller may see its own tasks only. */
+  from_address: z.string().nullable(),
   timeout_s: z.number(),
   retry: RetryInfo,
   response: z.string().nullable(),

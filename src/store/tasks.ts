@@ -54,6 +54,7 @@ export interface TaskOutline {
   readonly effects: Effects;
   readonly priority: number;
   readonly isSynchronous: boolean;
+  readonly isUntrusted: boolean;
   readonly createdAtMs: number;
   readonly notBeforeMs: number | null;
   readonly expiresAtMs: number | null;

@@ -170,6 +170,11 @@ export function toDirectMessage(key: AttemptKey, offer: OfferFrame, nowMs: numbe
   };
 }
 
-function toDirectOffer({ timeout_ms, effects, session }: OfferFrame): DirectOffer {
-  return { timeout_ms, effects, ...(session === undefined ? {} : { session }) };
+function toDirectOffer({ timeout_ms, effects, session, untrusted }: OfferFrame): DirectOffer {
+  return {
+    timeout_ms,
+    effects,
+    ...(session === undefined ? {} : { session }),
+    ...(untrusted === undefined ? {} : { untrusted }),
+  };
 }

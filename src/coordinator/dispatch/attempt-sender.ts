@@ -1,3 +1,4 @@
+import { conversationOwner } from "../../domain/tasks/task.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import type { OfferFrame } from "../../protocol/link/v1/frames.ts";
@@ -33,13 +34,14 @@ function toOffer(live: LiveTask, attempt: number, nowMs: number): OfferFrame {
     timeout_ms: Math.max(1, (endsAtMs(live.task) ?? nowMs + message.timeoutMs) - nowMs),
     ...(message.session === null
       ? {}
-      : { session: { key: sessionKey(message.subject, message.session), name: message.session } }),
+      : { session: { key: sessionKey(conversationOwner(message), message.session), name: message.session } }),
     ...(Object.keys(message.labels).length === 0 ? {} : { labels: message.labels }),
+    ...(message.isUntrusted ? { untrusted: true as const } : {}),
     ...(message.requires.runtime === undefined ? {} : { runtime: message.requires.runtime }),
   };
 }
 
 /** Differs between the owners of equal session names, and tells a node neither. */
-function sessionKey(subject: string, session: string): string {
-  return sha256Hex(`${subject}\n${session}`).slice(0, sessionKeyLength);
+function sessionKey(owner: string, session: string): string {
+  return sha256Hex(`${owner}\n${session}`).slice(0, sessionKeyLength);
 }

@@ -12,7 +12,7 @@ import {
   toDecision,
 } from "../../domain/routing/index.ts";
 import { type LaneWants, mayServe } from "../../domain/routing/lane-wants.ts";
-import type { TaskMessage } from "../../domain/tasks/task.ts";
+import { conversationOwner, type TaskMessage } from "../../domain/tasks/task.ts";
 import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
@@ -48,10 +48,13 @@ export interface Router {
   readonly warningsFor: (rule: RuleInput) => readonly string[];
   /** The decision as it is stored and shown, in the turn in which it was made; with a target that has left the mesh. */
   readonly explain: (decided: RouteDecision) => Decision;
-  /** Throws NODE_NOT_FOUND or NODE_OFFLINE when a message cannot be sent to what its sender named. */
-  readonly assertTarget: (target: string) => void;
+  /**
+   * Throws NODE_NOT_FOUND or NODE_OFFLINE when a message cannot be sent to what its sender named. To a sender with a limit
+   * of groups all others, and all nodes outside them, are not there. `allowedGroups` null: no limit.
+   */
+  readonly assertTarget: (target: string, allowedGroups: readonly string[] | null) => void;
   /** Throws NODE_NOT_FOUND when it is no node and no group; one that is offline, or has left and may come back, will do. */
-  readonly assertKnown: (target: string) => void;
+  readonly assertKnown: (target: string, allowedGroups: readonly string[] | null) => void;
   /** A group as the mesh spells it, so that its tasks are found by it; anything else as it is. */
   readonly spellTarget: (target: string) => string;
 }
@@ -83,7 +86,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   const decide =
     (ignoresBreakers: boolean): Router["decide"] =>
     (message, excluded, waitingSinceMs) => {
-      const binding = message.session === null ? null : bindings.find(message.subject, message.session);
+      const { session } = message;
+      const binding = session === null ? null : bindings.find(conversationOwner(message), session);
       const context = {
         nowMs: clock.nowMs(),
         random,
@@ -108,7 +112,8 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   function rememberSession(message: TaskMessage, decided: RouteDecision, nowMs: number): void {
     const node = decided.order[0];
     if (message.session === null || decided.session === null || node === undefined) return;
-    const before = bindings.find(message.subject, message.session);
+    const owner = conversationOwner(message);
+    const before = bindings.find(owner, message.session);
     if (decided.session.binding === "kept" && before?.nodeId !== node.id) return; // this message alone went elsewhere
     if (before?.nodeId === node.id && nowMs - before.lastUsedAtMs < rewriteAfterMs) return;
     const binding: SessionBinding = {
@@ -116,30 +121,37 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       boundAtMs: before?.nodeId === node.id ? before.boundAtMs : nowMs,
       lastUsedAtMs: nowMs,
     };
-    bindings.put(message.subject, message.session, binding);
+    bindings.put(owner, message.session, binding);
     if (before !== undefined && before.nodeId !== node.id) {
       events.emit("session.moved", { session: message.session, from: before.nodeId, to: node.id });
       log.info("session moved", { session: message.session, from: before.nodeId, to: node.id });
     }
-    options.sessions.bind(message.subject, message.session, binding).catch((error: unknown) => {
+    options.sessions.bind(owner, message.session, binding).catch((error: unknown) => {
       log.warn("session binding not stored", { session: message.session, error: String(error) });
     });
   }
 
-  function findTarget(target: string): MeshNode | null {
-    const node = registry.findKnown(target);
-    if (node === null && !groups.has(target))
+  function findTarget(target: string, allowedGroups: readonly string[] | null): MeshNode | null {
+    const isGroup = groups.has(target) && allowsGroup(allowedGroups, target);
+    const found = registry.findKnown(target);
+    const node = found !== null && allowsNode(allowedGroups, found) ? found : null;
+    if (node === null && !isGroup)
       throw new MeshError("NODE_NOT_FOUND", `node "${target}" not found, and no group of this name`, {
         hint: "List them with: claw-mesh nodes and claw-mesh group list",
       });
-    return groups.has(target) ? null : node;
+    return isGroup ? null : node;
+  }
+
+  function allowsNode(allowedGroups: readonly string[] | null, node: NodeView): boolean {
+    return allowedGroups === null || groups.of(node).some((name) => allowsGroup(allowedGroups, name));
   }
 
   /** null: what the sender named is there, or nothing was named. */
-  function findLeft(target: string | null): MeshNode | null {
+  function findLeft({ target, allowedGroups }: RoutingMessage): MeshNode | null {
     if (target === null || groups.has(target)) return null;
     const node = registry.findKnown(target);
-    return node === null || registry.nodes.includes(node) ? null : node;
+    if (node === null || !allowsNode(allowedGroups, node)) return null;
+    return registry.nodes.includes(node) ? null : node;
   }
 
   return {
@@ -147,7 +159,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     decideAsLastResort: decide(true),
     explain: (decided) => {
       const decision = toDecision(decided, clock.nowMs());
-      const left = findLeft(decision.target);
+      const left = findLeft(decided.evidence.message);
       return left === null ? decision : withLeftTarget(decision, left);
     },
     mayServe: (node, wants) => mayServe(node, wants, memo.indexOf(meshNow())),
@@ -155,29 +167,36 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       if (decided.nextCursor !== null) cursors.set(decided.nextCursor.ruleId, decided.nextCursor.nodeId);
       rememberSession(message, decided, clock.nowMs());
     },
-    unbind: ({ subject, session }, nodeId) => {
+    unbind: (message, nodeId) => {
+      const { session } = message;
       if (session === null) return;
+      const owner = conversationOwner(message);
       // What is stored stays until the conversation is bound again, which it is as soon as a node takes the message.
-      if (bindings.find(subject, session)?.nodeId === nodeId) bindings.remove(subject, session);
+      if (bindings.find(owner, session)?.nodeId === nodeId) bindings.remove(owner, session);
     },
     setRules: (next) => {
       rules = compileRules(next);
     },
     warningsFor: (rule) => ruleWarnings(rule, meshNow()),
-    assertTarget: (target) => {
-      const node = findTarget(target);
+    assertTarget: (target, allowedGroups) => {
+      const node = findTarget(target, allowedGroups);
       if (node === null) return;
       if (node.record.hiddenAtMs !== null)
         throw new MeshError("NODE_OFFLINE", `Node ${node.name} has left the mesh.`);
       if (!node.isOnline && !registry.isExpected(node.id))
         throw new MeshError("NODE_OFFLINE", `Node ${node.name} is offline.`);
     },
-    assertKnown: (target) => void findTarget(target),
+    assertKnown: (target, allowedGroups) => void findTarget(target, allowedGroups),
     spellTarget: (target) => {
       const key = target.toLowerCase();
       return groups.list().find(({ name }) => name.toLowerCase() === key)?.name ?? target;
     },
   };
+}
+
+function allowsGroup(allowedGroups: readonly string[] | null, group: string): boolean {
+  const key = group.toLowerCase();
+  return allowedGroups === null || allowedGroups.some((name) => name.toLowerCase() === key);
 }
 
 /** The node that was named said goodbye: it takes no part in decisions, but when it is back it gets what waits for it. */

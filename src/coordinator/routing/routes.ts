@@ -31,7 +31,7 @@ export function createRoutingRoutes({ router, rules, groups }: RoutingRouteOptio
 
   return {
     explainRoute: ({ body, principal }) => {
-      if (body.target !== undefined) router.assertKnown(body.target);
+      if (body.target !== undefined) router.assertKnown(body.target, principal.groups);
       const message = {
         subject: principal.subject,
         content: body.content,

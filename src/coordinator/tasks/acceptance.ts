@@ -29,7 +29,7 @@ interface AcceptanceOptions {
 
 /**
  * Takes a new message in: decided first, so that one commit covers the message and its first attempt, then committed, then
- * offered. Rejects with NODE_NOT_FOUND, NODE_OFFLINE, QUEUE_FULL, STORE_UNAVAILABLE, or for one that runs an ended task
+ * offered. Rejects with NODE_NOT_FOUND, NODE_OFFLINE, REFUSED_BY_RULE, QUEUE_FULL, STORE_UNAVAILABLE, or for one that runs an ended task
  * again with TASK_NOT_FOUND, TASK_NOT_ENDED or TASK_ALREADY_RETRIED; nothing is left behind then.
  */
 export function createAcceptance(options: AcceptanceOptions): (message: TaskMessage) => Promise<LiveTask> {
@@ -40,6 +40,7 @@ export function createAcceptance(options: AcceptanceOptions): (message: TaskMess
     // Decided again then: what it would wait for may have happened during the commit.
     const route = () => offering.route(one);
     const stage = stageOf(one.task.message, clock.nowMs());
+    if (stage === "early") placement.assertWanted(one);
     if (stage !== "due") {
       placement.claimPlace(one);
       if (stage === "early") {
@@ -63,10 +64,10 @@ export function createAcceptance(options: AcceptanceOptions): (message: TaskMess
 
   /** Throws when the target cannot be had. */
   function withTarget(message: TaskMessage): TaskMessage {
-    const { target, isSynchronous } = message;
+    const { target, isSynchronous, allowedGroups } = message;
     if (target === null) return message;
-    if (isSynchronous) router.assertTarget(target);
-    else router.assertKnown(target);
+    if (isSynchronous) router.assertTarget(target, allowedGroups);
+    else router.assertKnown(target, allowedGroups);
     const spelt = router.spellTarget(target);
     return spelt === target ? message : { ...message, target: spelt };
   }

@@ -1,6 +1,7 @@
 import { currentAttempt, isTerminal } from "../../domain/tasks/task-machine.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import type { ServerSentEvent } from "../http/event-stream.ts";
+import { toSendersView } from "./decision-view.ts";
 import type { LiveTask } from "./live-task.ts";
 
 /** Tells one reader the decisions of a task: for every attempt, and for every new reason to wait, each once. */
@@ -32,7 +33,8 @@ export function createDecisionEvents(live: LiveTask, toldAttempt: number): Decis
       if (attempt === 0 ? isWaitTold(decision) : attempt <= told) return [];
       if (attempt === 0) toldWait = waitOf(decision);
       else [told, toldWait, seenWait] = [attempt, null, null];
-      return [{ event: "decision", data: { message_id: live.id, attempt, decision } }];
+      const shown = toSendersView(decision, task.message);
+      return [{ event: "decision", data: { message_id: live.id, attempt, decision: shown } }];
     },
   };
 }

@@ -1,5 +1,6 @@
 import { type LaneWants, toLaneWants } from "../../domain/routing/lane-wants.ts";
 import type { RouteDecision } from "../../domain/routing/route-decision.ts";
+import { conversationOwner } from "../../domain/tasks/task.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import type { LiveTask } from "./live-task.ts";
@@ -56,7 +57,8 @@ function laneKey({ task: { message } }: LiveTask, decided: RouteDecision, isTime
     message.isSynchronous,
     message.requires,
     message.target,
-    message.session === null ? null : [message.subject, message.session],
+    message.session === null ? null : [conversationOwner(message), message.session],
+    message.allowedGroups,
     evidence.inferred.map(({ need }) => need.text),
     evidence.passedOver.map((passed) => passed.rule.id),
     rule?.rule.id ?? null,

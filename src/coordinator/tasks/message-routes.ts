@@ -24,8 +24,9 @@ type MessageCall = Call<Contract["routeMessage"]> | Call<Contract["routeMessageT
 export function createMessageRoutes(options: MessageRouteOptions): MessageHandlers {
   const { engine, streams, clock } = options;
 
-  function submit({ body, bodyText, headers, principal }: MessageCall, target: string | null) {
-    const from = { sender: toSender(principal, null), headers, bodyText };
+  function submit(call: MessageCall, target: string | null) {
+    const { body, bodyText, headers, principal } = call;
+    const from = { sender: toSender(principal, call.address()), headers, bodyText };
     const made = { id: options.ids.task(), nowMs: clock.nowMs() };
     return engine.submit(toSynchronousMessage({ ...body, target }, from, made));
   }

@@ -1,3 +1,4 @@
+import { conversationOwner } from "../../domain/tasks/task.ts";
 import type { Router } from "../routing/router.ts";
 import type { LiveTask } from "./live-task.ts";
 
@@ -18,10 +19,11 @@ export function passOver(one: LiveTask, neighbours: Iterable<LiveTask>, router: 
 
 /** Whether another message of the same conversation is on the same node. */
 function isConversing(one: LiveTask, neighbours: Iterable<LiveTask>): boolean {
-  const { subject, session } = one.task.message;
+  const { session } = one.task.message;
+  const owner = conversationOwner(one.task.message);
   for (const { id, task } of neighbours) {
     const { message } = task;
-    if (id !== one.id && message.session === session && message.subject === subject) return true;
+    if (id !== one.id && message.session === session && conversationOwner(message) === owner) return true;
   }
   return false;
 }

@@ -79,6 +79,7 @@ export function createPatience({ registry, clock, random }: PatienceOptions): Pa
 
   return {
     waitMs: (one, decided) => {
+      if (decided.outcome === "refused") return null;
       if (decided.outcome === "unroutable") return waitForNodeMs(one, decided);
       one.patientUntilMs = null;
       if (decided.outcome === "assigned") return null;

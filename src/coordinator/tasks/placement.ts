@@ -15,6 +15,7 @@ import { createLaneReview } from "./lane-review.ts";
 import type { LiveTask } from "./live-task.ts";
 import { serveNode, watchMesh } from "./mesh-watch.ts";
 import { createPatience, type Patience } from "./patience.ts";
+import { refusalText, refusedByRule } from "./task-outcome.ts";
 import type { TasksByNode } from "./tasks-by-node.ts";
 import { createWaitingAllowance } from "./waiting-allowance.ts";
 import { createWaitingRoom, type Lane } from "./waiting-room.ts";
@@ -32,12 +33,14 @@ export type PlacementEvent = Extract<TaskEvent, { readonly kind: "offered" | "un
 export interface Placement extends Patience {
   /**
    * For a message that comes in. What it means to wait: a node may be free, but others were there first. Throws
-   * QUEUE_FULL when it would have to wait and too many do.
+   * REFUSED_BY_RULE, or QUEUE_FULL when it would have to wait and too many do.
    */
   readonly decideFirst: (one: LiveTask) => {
     readonly decided: RouteDecision;
     readonly mustWait: boolean;
   };
+  /** Throws REFUSED_BY_RULE for a message that comes in, also when its time is yet to come. */
+  readonly assertWanted: (one: LiveTask) => void;
   /** What is to be recorded of a message that comes in and waits. */
   readonly explainWait: (one: LiveTask, decided: RouteDecision) => Decision;
   /** A message that comes in waits for its time. Throws QUEUE_FULL. */
@@ -165,9 +168,16 @@ export function createPlacement(options: PlacementOptions): Placement {
     one.waitingSinceMs = null;
   }
 
+  function decideWanted({ task: { message } }: LiveTask): RouteDecision {
+    const decided = decider.decide(message, null, null);
+    if (decided.outcome === "refused") throw refusedByRule(router.explain(decided), message);
+    return decided;
+  }
+
   return {
+    assertWanted: (one) => void decideWanted(one),
     decideFirst: (one) => {
-      const decided = decider.decide(one.task.message, null, null);
+      const decided = decideWanted(one);
       const [best] = decided.order;
       const isBehind = decided.outcome === "assigned" && best !== undefined && isContended(best);
       const mustWait = isBehind || waitMs(one, decided) !== null;
@@ -281,6 +291,7 @@ function awaitedNodes(one: LiveTask, { waitFor, session, outcome }: RouteDecisio
 }
 
 function unroutableFailure(one: LiveTask, decision: Decision, nowMs: number): Failure {
+  if (decision.outcome === "refused") return { class: "refused", message: refusalText(decision) };
   const tries = one.task.attempts.length;
   if (tries > 0) {
     const last = one.task.attempts.at(-1)?.failure?.message ?? "";

@@ -5,11 +5,13 @@ import { MeshError } from "../../protocol/errors.ts";
 import { apiPrefix, type Contract } from "../../protocol/http/contract.ts";
 import type { TaskInfo } from "../../protocol/task.ts";
 import type { TaskStore } from "../../store/tasks.ts";
+import type { Principal } from "../auth/principal.ts";
 import { jsonAnswer } from "../http/answers.ts";
 import { type Handler, takingTime } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
+import { toSendersView } from "./decision-view.ts";
 import { endedTask } from "./repeats.ts";
-import type { TaskAccess } from "./task-access.ts";
+import { seesAll, type TaskAccess } from "./task-access.ts";
 import type { TaskActions } from "./task-actions.ts";
 import type { TaskEngine } from "./task-engine.ts";
 import { toTaskInfo } from "./task-info.ts";
@@ -34,23 +36,26 @@ type SingleTaskHandlers = Pick<
 /** What the HTTP API does with one task. */
 export function createSingleTaskRoutes(options: SingleTaskRouteOptions): SingleTaskHandlers {
   const { access, actions, clock } = options;
-  const toInfo = (task: Task) => toTaskInfo(task, clock.nowMs());
+  const toInfo = (task: Task, principal: Principal) =>
+    toTaskInfo(task, { nowMs: clock.nowMs(), showsAddress: seesAll(principal) });
 
   return {
     addTask: createAddTask(options),
-    getTask: async ({ params, principal }) => toInfo(await access.see(params.id, principal)),
+    getTask: async ({ params, principal }) => toInfo(await access.see(params.id, principal), principal),
     getTaskDecision: async ({ params, principal }) => {
-      const { decision } = await access.see(params.id, principal);
+      const { decision, message } = await access.see(params.id, principal);
       if (decision === null) throw new MeshError("TASK_NOT_FOUND", `Task ${params.id} has no decision yet.`);
-      return decision;
+      return seesAll(principal) ? decision : toSendersView(decision, message);
     },
     streamTask: createStreamTask(options),
-    cancelTask: async ({ params, principal }) => toInfo(await actions.cancel(params.id, principal)),
+    cancelTask: async ({ params, principal }) =>
+      toInfo(await actions.cancel(params.id, principal), principal),
     retryTask: (call) =>
       takingTime(call, async () =>
-        accepted(toInfo(await actions.retry(call.params.id, call.body, call.principal))),
+        accepted(toInfo(await actions.retry(call.params.id, call.body, call.principal), call.principal)),
       ),
-    discardTask: async ({ params, principal }) => toInfo(await actions.discard(params.id, principal)),
+    discardTask: async ({ params, principal }) =>
+      toInfo(await actions.discard(params.id, principal), principal),
   };
 }
 
@@ -67,10 +72,11 @@ function createAddTask({ engine, store, clock, ids }: SingleTaskRouteOptions): H
   return (call) =>
     takingTime(call, async () => {
       const { body, bodyText, headers, principal } = call;
-      const from = { sender: toSender(principal, null), headers, bodyText };
+      const from = { sender: toSender(principal, call.address()), headers, bodyText };
       const message = toQueuedMessage(body, from, { id: ids.task(), nowMs: clock.nowMs() });
       await assertTimesOfNew(message);
-      return accepted(toTaskInfo((await engine.submit(message)).task, clock.nowMs()));
+      const { task } = await engine.submit(message);
+      return accepted(toTaskInfo(task, { nowMs: clock.nowMs(), showsAddress: seesAll(principal) }));
     });
 }
 

@@ -49,7 +49,8 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
     const original = await access.change(id, principal);
     if (!isTerminal(original.state)) throw notEnded(id);
     if (original.retriedAs !== null) throw alreadyRetried(id, original.retriedAs);
-    const message = toRetryMessage(original.message, edit, { id: ids.task(), nowMs: clock.nowMs() });
+    const made = { id: ids.task(), nowMs: clock.nowMs() };
+    const message = toRetryMessage(original.message, { edit, by: principal }, made);
     assertTimes(message, message.createdAtMs);
     try {
       return (await engine.submit(message)).task;

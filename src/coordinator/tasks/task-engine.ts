@@ -35,7 +35,7 @@ import { createTransitions } from "./transitions.ts";
  */
 export interface TaskEngine {
   /**
-   * Accepts a message; resolves after its commit. Rejects with NODE_NOT_FOUND, NODE_OFFLINE, QUEUE_FULL, COORDINATOR_STOPPING, STORE_UNAVAILABLE or
+   * Accepts a message; resolves after its commit. Rejects with NODE_NOT_FOUND, NODE_OFFLINE, REFUSED_BY_RULE, QUEUE_FULL, COORDINATOR_STOPPING, STORE_UNAVAILABLE or
    * IDEMPOTENCY_CONFLICT; one that runs an ended task again also with TASK_NOT_FOUND, TASK_NOT_ENDED or
    * TASK_ALREADY_RETRIED. A repeat of a key joins the task that has it.
    */

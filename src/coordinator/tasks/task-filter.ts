@@ -19,7 +19,7 @@ export interface TaskSelection {
 export interface TaskFilters {
   /**
    * @param subject only tasks that this token submitted; null: all
-   * Throws NODE_NOT_FOUND, GROUP_NOT_FOUND or QUERY_INVALID.
+   * Throws QUERY_INVALID; NODE_NOT_FOUND or GROUP_NOT_FOUND only to who sees all tasks, and so may know all names.
    */
   readonly select: (filter: TaskFilter, subject: string | null) => TaskSelection;
 }
@@ -65,9 +65,21 @@ export function createTaskFilters({ registry, groups }: TaskFilterOptions): Task
     };
   }
 
+  /** A name that is not there finds nothing, like one that is there and has none of the caller's tasks. */
+  function knownPlacesOf(filter: TaskFilter): ReturnType<typeof placesOf> {
+    try {
+      return placesOf(filter);
+    } catch (error) {
+      const isUnknown =
+        error instanceof MeshError && (error.code === "NODE_NOT_FOUND" || error.code === "GROUP_NOT_FOUND");
+      if (!isUnknown) throw error;
+      return { nodeIds: [], target: null, fits: () => false };
+    }
+  }
+
   return {
     select: (filter, subject) => {
-      const { nodeIds, target, fits } = placesOf(filter);
+      const { nodeIds, target, fits } = subject === null ? placesOf(filter) : knownPlacesOf(filter);
       const query: TaskQuery = {
         subject,
         nodeIds,

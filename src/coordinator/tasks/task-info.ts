@@ -42,8 +42,14 @@ export function waitingText(task: Task, nowMs: number): string | null {
   return task.decision === null ? null : unblockText(task.decision, nowMs);
 }
 
+interface TaskInfoView {
+  readonly nowMs: number;
+  /** Whether the caller may see where it was sent from. */
+  readonly showsAddress: boolean;
+}
+
 /** The task as the API shows it. */
-export function toTaskInfo(task: Task, nowMs: number): TaskInfo {
+export function toTaskInfo(task: Task, { nowMs, showsAddress }: TaskInfoView): TaskInfo {
   const { message } = task;
   return {
     id: message.id,
@@ -57,6 +63,8 @@ export function toTaskInfo(task: Task, nowMs: number): TaskInfo {
     effects: message.effects,
     priority: message.priority,
     synchronous: message.isSynchronous,
+    untrusted: message.isUntrusted,
+    from_address: showsAddress ? message.address : null,
     timeout_s: message.timeoutMs / 1000,
     retry: toRetryInfo(message),
     created_at: toIsoTime(message.createdAtMs),
@@ -91,6 +99,7 @@ export function toTaskSummary(task: TaskOutline, waitingFor: string | null): Tas
     effects: task.effects,
     priority: task.priority,
     synchronous: task.isSynchronous,
+    untrusted: task.isUntrusted,
     created_at: toIsoTime(task.createdAtMs),
     not_before: isoOrNull(task.notBeforeMs),
     expires_at: isoOrNull(task.expiresAtMs),

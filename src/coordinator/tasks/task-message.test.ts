@@ -59,9 +59,10 @@ describe("a message that runs again", () => {
     made,
   );
   const again = { id: "task_2" as TaskId, nowMs: nowMs + hourMs };
+  const by = { groups: null, isUntrusted: false };
 
   test("keeps who sent it and what was not edited, but neither its times nor its key", () => {
-    expect(toRetryMessage(original, {}, again)).toEqual({
+    expect(toRetryMessage(original, { edit: {}, by }, again)).toEqual({
       ...original,
       id: again.id,
       createdAtMs: again.nowMs,
@@ -74,7 +75,7 @@ describe("a message that runs again", () => {
   });
 
   test("loses what is edited away", () => {
-    const edited = toRetryMessage(original, { target: null, session: null, labels: {} }, again);
+    const edited = toRetryMessage(original, { edit: { target: null, session: null, labels: {} }, by }, again);
     expect(edited).toMatchObject({ target: null, session: null, labels: {} });
   });
 });

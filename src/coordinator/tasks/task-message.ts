@@ -1,3 +1,4 @@
+import { bothAllow } from "../../domain/routing/index.ts";
 import { toRetryPolicy } from "../../domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../domain/tasks/task.ts";
 import { fromIsoTime, toIsoTime } from "../../platform/clock.ts";
@@ -84,11 +85,17 @@ export function toQueuedMessage(input: TaskInput, from: Submission, made: Made):
   };
 }
 
-/** The message of an ended task once more, with what was edited. Its former times do not bind it. */
-export function toRetryMessage(original: TaskMessage, edit: RetryEdit, made: Made): TaskMessage {
+/** The message of an ended task once more. Its former times do not bind it; the label and the limit of its sender do. */
+export function toRetryMessage(
+  original: TaskMessage,
+  { edit, by }: { readonly edit: RetryEdit; readonly by: Pick<Principal, "groups" | "isUntrusted"> },
+  made: Made,
+): TaskMessage {
   return {
     ...original,
     id: made.id,
+    isUntrusted: original.isUntrusted || by.isUntrusted,
+    allowedGroups: bothAllow(original.allowedGroups, by.groups),
     content: edit.content ?? original.content,
     target: edit.target === undefined ? original.target : edit.target,
     requires: edit.requires ?? original.requires,

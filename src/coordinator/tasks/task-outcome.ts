@@ -1,8 +1,10 @@
 import { countedAttempts } from "../../domain/tasks/retry-policy.ts";
-import type { Task } from "../../domain/tasks/task.ts";
+import type { Task, TaskMessage } from "../../domain/tasks/task.ts";
+import type { Decision } from "../../protocol/decision.ts";
 import { type ErrorCode, MeshError } from "../../protocol/errors.ts";
 import type { FailureClass } from "../../protocol/failure.ts";
 import type { RouteAnswer } from "../../protocol/http/contract.ts";
+import { toSendersView } from "./decision-view.ts";
 
 const codeOfClass: Readonly<Record<FailureClass, ErrorCode>> = {
   unroutable: "NO_NODE_FITS",
@@ -30,12 +32,14 @@ export function toRouteAnswer(task: Task): RouteAnswer {
 }
 
 function toMessageError(task: Task): MeshError {
-  const { failure } = task;
+  const { failure, decision } = task;
+  const isRefusedByRule = failure?.class === "refused" && decision?.outcome === "refused";
+  const isExplained = failure?.class === "unroutable" || isRefusedByRule;
   const details = {
     message_id: task.message.id,
     ...(task.nodeId === null ? {} : { node_id: task.nodeId, node_name: task.attempts.at(-1)?.nodeName }),
     ...(failure === null ? {} : { failure }),
-    ...(failure?.class === "unroutable" && task.decision !== null ? { decision: task.decision } : {}),
+    ...(isExplained && decision !== null ? { decision: toSendersView(decision, task.message) } : {}),
   };
   if (task.state === "cancelled")
     return new MeshError("MESSAGE_CANCELLED", "The message was cancelled.", { details });
@@ -43,7 +47,22 @@ function toMessageError(task: Task): MeshError {
     return new MeshError("MESSAGE_EXPIRED", expiryText(countedAttempts(task)), { details });
   if (failure === null)
     return new MeshError("INTERNAL", `The message ended ${task.state} without a reason.`, { details });
-  return new MeshError(codeOfClass[failure.class], failure.message, { details });
+  const code = isRefusedByRule ? "REFUSED_BY_RULE" : codeOfClass[failure.class];
+  return new MeshError(code, failure.message, { details });
+}
+
+/** A rule keeps it from being accepted: nothing of it is kept. */
+export function refusedByRule(decision: Decision, message: TaskMessage): MeshError {
+  return new MeshError("REFUSED_BY_RULE", refusalText(decision), {
+    details: { decision: toSendersView(decision, message) },
+  });
+}
+
+/** Of a decision with the outcome `refused`. */
+export function refusalText({ rule }: Decision): string {
+  return rule === null
+    ? "A rule refuses this message."
+    : `Rule ${rule.position} (${rule.text}) refuses this message.`;
 }
 
 function expiryText(tries: number): string {

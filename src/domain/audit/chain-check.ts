@@ -11,45 +11,46 @@ export interface ChainCheck {
   readonly last: AuditEntry | null;
   /** Newest number that an {@link pruneAction} entry allows the chain to begin at. */
   readonly announcedFirstSeq: number;
-  /** The head to be found; null: none is asked for. */
-  readonly wantedHead: string | null;
-  readonly isHeadFound: boolean;
+  /** Heads that are still to be found. */
+  readonly missingHeads: readonly string[];
   /** null: all fits so far. */
   readonly broken: { readonly seq: number; readonly reason: string } | null;
 }
 
-/** @param notedHead hash of an entry that was the newest at some time, kept elsewhere */
-export function beginCheck(notedHead: string | null): ChainCheck {
+/** @param notedHeads hashes of entries that were the newest at some time, kept elsewhere: they must be in the chain */
+export function beginCheck(notedHeads: readonly string[] = []): ChainCheck {
   return {
     entries: 0,
     first: null,
     last: null,
     announcedFirstSeq: 1,
-    wantedHead: notedHead,
-    // Noted before the first entry there ever was.
-    isHeadFound: notedHead === null || notedHead === firstAuditHash,
+    // The first of all was noted before there was an entry.
+    missingHeads: notedHeads.filter((head) => head !== firstAuditHash),
     broken: null,
   };
 }
 
 /** Checks the entries that follow those already checked; after the first that does not fit, nothing more. */
 export function checkPage(check: ChainCheck, page: readonly AuditEntry[], hashText: HashText): ChainCheck {
-  let { entries, first, last, announcedFirstSeq, isHeadFound } = check;
+  let { entries, first, last, announcedFirstSeq, missingHeads } = check;
   if (check.broken !== null) return check;
   for (const entry of page) {
     const reason = misfit(entry, last, hashText);
     if (reason !== null) {
       const seq = last === null ? entry.seq : last.seq + 1;
-      return { ...check, entries, first, last, announcedFirstSeq, isHeadFound, broken: { seq, reason } };
+      return { ...check, entries, first, last, announcedFirstSeq, missingHeads, broken: { seq, reason } };
     }
     first ??= entry;
     last = entry;
     entries += 1;
-    isHeadFound ||= entry.hash === check.wantedHead || entry.previous_hash === check.wantedHead;
+    const { hash, previous_hash } = entry;
+    if (missingHeads.length > 0) {
+      missingHeads = missingHeads.filter((head) => head !== hash && head !== previous_hash);
+    }
     const announced = entry.action === pruneAction ? entry.details.first_seq : undefined;
     if (typeof announced === "number") announcedFirstSeq = Math.max(announcedFirstSeq, announced);
   }
-  return { ...check, entries, first, last, announcedFirstSeq, isHeadFound };
+  return { ...check, entries, first, last, announcedFirstSeq, missingHeads };
 }
 
 function misfit(entry: AuditEntry, before: AuditEntry | null, hashText: HashText): string | null {
@@ -82,12 +83,12 @@ export function toVerdict(check: ChainCheck): AuditVerdict {
 }
 
 /** What the entries themselves cannot show: that some are missing before the first, or after the last. */
-function misplacedEnd({ first, last, announcedFirstSeq, isHeadFound }: ChainCheck) {
+function misplacedEnd({ first, last, announcedFirstSeq, missingHeads }: ChainCheck) {
   if (first !== null && first.seq > announcedFirstSeq) {
     const reason = `the entries before ${first.seq} are missing, and no entry ${pruneAction} says that they were deleted`;
     return { seq: announcedFirstSeq, reason };
   }
-  if (isHeadFound) return null;
+  if (missingHeads.length === 0) return null;
   const reason =
     "the head that was noted is not in the chain: entries at its end were removed, or it was written anew" +
     (first !== null && first.seq > 1 ? `, or the head is older than entry ${first.seq}` : "");

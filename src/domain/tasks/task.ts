@@ -60,6 +60,17 @@ export interface TaskMessage {
   readonly bodyHash: string | null;
 }
 
+/**
+ * Whose conversations a message can take part in. What is untrusted has its own: with the same subject and session name
+ * it neither reads what was said in trust nor adds to it, and does not choose the node of that conversation.
+ */
+export function conversationOwner({
+  subject,
+  isUntrusted,
+}: Pick<TaskMessage, "subject" | "isUntrusted">): string {
+  return isUntrusted ? `${subject}#untrusted` : subject;
+}
+
 /** The durable record of a message and what became of it. */
 export interface Task {
   readonly message: TaskMessage;

@@ -242,5 +242,6 @@ function toOffer({ message, offer }: Entry): OfferFrame {
     effects: offer?.effects ?? "unsafe",
     timeout_ms: offer?.timeout_ms ?? defaultRunLimitMs,
     ...(offer?.session === undefined ? {} : { session: offer.session }),
+    ...(offer?.untrusted === undefined ? {} : { untrusted: offer.untrusted }),
   };
 }

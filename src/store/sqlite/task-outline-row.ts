@@ -38,7 +38,7 @@ const OutlineRow = z.object({
 
 export function fromOutlineRow(outlineRow: unknown): TaskOutline {
   const row = parseRow(OutlineRow, "tasks", outlineRow);
-  const { priority, isSynchronous, notBeforeMs, expiresAtMs, retryOf } = row.delivery;
+  const { priority, isSynchronous, isUntrusted, notBeforeMs, expiresAtMs, retryOf } = row.delivery;
   return {
     id: row.id,
     state: row.state,
@@ -50,6 +50,7 @@ export function fromOutlineRow(outlineRow: unknown): TaskOutline {
     effects: row.effects,
     priority,
     isSynchronous,
+    isUntrusted,
     createdAtMs: row.created_at_ms,
     notBeforeMs,
     expiresAtMs,

@@ -33,6 +33,7 @@ export function toOutline({ message, ...task }: Task): TaskOutline {
     effects: message.effects,
     priority: message.priority,
     isSynchronous: message.isSynchronous,
+    isUntrusted: message.isUntrusted,
     createdAtMs: message.createdAtMs,
     notBeforeMs: message.notBeforeMs,
     expiresAtMs: message.expiresAtMs,
