@@ -11,6 +11,8 @@ async function main(): Promise<void> {
     process.stdout.write(`claw-mesh ${version}\n`);
     return;
   }
+  // Whatever is made from here on, here or by a child, is its owner's alone unless it says otherwise.
+  process.umask(0o077);
   process.on("uncaughtException", endByFault);
   process.on("unhandledRejection", endByFault);
   // A reader that leaves early, such as `head`, is no fault.

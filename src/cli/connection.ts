@@ -1,8 +1,8 @@
 import { createMeshClient, type MeshClient } from "../client/index.ts";
 import { type ConfigFlag, type LoadedConfig, loadConfig } from "../config/load-config.ts";
-import { readTextIfExists } from "../platform/atomic-file.ts";
 import { isLoopbackHost, proxyForUrl } from "../platform/http-fetch.ts";
 import { tokenPath } from "../platform/paths.ts";
+import { readPrivateText } from "../platform/private-files.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { Secret } from "../protocol/secret.ts";
 import type { CliContext } from "./context.ts";
@@ -86,6 +86,6 @@ async function findToken(context: CliContext, config: LoadedConfig, url: string)
   }
   if (!isLoopbackHost(new URL(url).hostname)) return null;
   const path = tokenPath(config.dataDir);
-  const text = (await readTextIfExists(path))?.trim() ?? "";
+  const text = (await readPrivateText(path))?.trim() ?? "";
   return text === "" ? null : { value: new Secret(text), origin: context.texts.doctor.origins.dataDir(path) };
 }

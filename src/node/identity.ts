@@ -1,7 +1,8 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { errorCodeOf, readTextIfExists, writeFileAtomic } from "../platform/atomic-file.ts";
+import { errorCodeOf, writeFileAtomic } from "../platform/atomic-file.ts";
+import { readPrivateText } from "../platform/private-files.ts";
 import { acquireLock } from "../platform/process-lock.ts";
 import { Name } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
@@ -87,7 +88,7 @@ function folderOf({ dataDir, meshId, name }: Place): string {
 }
 
 async function readNodeFile(path: string): Promise<NodeFile | null> {
-  const text = await readTextIfExists(path);
+  const text = await readPrivateText(path);
   if (text === null) return null;
   const parsed = NodeFile.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;

@@ -8,6 +8,7 @@ import {
 import { type Ids, systemIds } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import { machineArch, machinePlatform } from "../platform/machine.ts";
+import { preparePrivateDir } from "../platform/private-files.ts";
 import { type Random, systemRandom } from "../platform/random.ts";
 import { MeshError } from "../protocol/errors.ts";
 import type { Secret } from "../protocol/secret.ts";
@@ -99,6 +100,7 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
     onStatus: options.onStatus,
     signal: options.signal,
   });
+  await preparePrivateDir(options.dataDir, { log });
   if (options.direct?.isWanted === true)
     return runDirectAgent({ ...(await createOptions()), ...directParts });
   try {

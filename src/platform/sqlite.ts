@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshError } from "../protocol/errors.ts";
 import type { Clock } from "./clock.ts";
@@ -73,11 +73,14 @@ function configure(database: Database): void {
   database.run("pragma trusted_schema = off");
 }
 
+/** 0 on systems without symbolic links that could be told apart. */
+const noFollow = constants.O_NOFOLLOW ?? 0;
+
 /** SQLite gives its WAL files the permissions of the database, so it is enough to create that one ourselves. */
 function createPrivateFile(file: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    closeSync(openSync(file, "a", 0o600));
+    closeSync(openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | noFollow, 0o600));
   } catch (error) {
     throw unusable(file, error);
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { open, rename, rm, stat } from "node:fs/promises";
+import { lstat, open, rename, rm, stat } from "node:fs/promises";
+import { MeshError } from "../protocol/errors.ts";
 import { errorCodeOf } from "./atomic-file.ts";
 
 /** A file written piece by piece that appears under its name when all of it is there. */
@@ -12,8 +13,9 @@ export interface TextFileWriter {
 }
 
 /**
- * Only this user may read the file. A pipe or a device is written as it is.
- * @throws the file system's error, with its `code`
+ * Only this user may read the file. A symbolic link is replaced and not followed. A pipe or a device is written as it is,
+ * but not by way of a link, unless the link is one of the system's own, such as /dev/stdout.
+ * @throws the file system's error, with its `code`; MeshError FILE_UNSAFE
  */
 export async function createTextFileWriter(path: string): Promise<TextFileWriter> {
   const isDraft = await mayBeReplaced(path);
@@ -44,7 +46,12 @@ export async function createTextFileWriter(path: string): Promise<TextFileWriter
 
 async function mayBeReplaced(path: string): Promise<boolean> {
   try {
-    return (await stat(path)).isFile();
+    if ((await stat(path)).isFile()) return true;
+    if ((await lstat(path)).isSymbolicLink() && !path.startsWith("/dev/"))
+      throw new MeshError("FILE_UNSAFE", `${path} is a symbolic link to something that is no ordinary file`, {
+        hint: "Name the file itself.",
+      });
+    return false;
   } catch (error) {
     if (errorCodeOf(error) === "ENOENT") return true;
     throw error;

@@ -1,10 +1,10 @@
 import { toNodeName } from "../../config/initial-config.ts";
 import type { ConfigFlag, LoadedConfig } from "../../config/load-config.ts";
 import type { DirectSettings, NodeAgentStatus, RunningNodeAgent } from "../../node/index.ts";
-import { readTextIfExists } from "../../platform/atomic-file.ts";
 import { isLoopbackHost } from "../../platform/http-fetch.ts";
 import { createLog, type Log } from "../../platform/log.ts";
 import { tokenPath } from "../../platform/paths.ts";
+import { readPrivateText } from "../../platform/private-files.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import { Secret } from "../../protocol/secret.ts";
@@ -125,7 +125,7 @@ function directSettings(flags: JoinFlags, endpoint: string | null): DirectSettin
 async function findSecret(config: LoadedConfig, url: string): Promise<Secret | null> {
   if (config.value.coordinator.token !== null) return config.value.coordinator.token;
   if (!isLoopbackHost(new URL(url).hostname)) return null;
-  const text = (await readTextIfExists(tokenPath(config.dataDir)))?.trim() ?? "";
+  const text = (await readPrivateText(tokenPath(config.dataDir)))?.trim() ?? "";
   return text === "" ? null : new Secret(text);
 }
 

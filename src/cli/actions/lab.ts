@@ -163,7 +163,7 @@ function tellProgress(context: CliContext, progress: LabProgress, { settings, is
 
 async function writeReport({ texts, cwd }: CliContext, file: string, report: LabReport): Promise<void> {
   try {
-    await writeFileAtomic(resolve(cwd, file), toJsonText(report), { mode: 0o644, overwrite: true });
+    await writeFileAtomic(resolve(cwd, file), toJsonText(report), { mode: 0o600, overwrite: true });
   } catch (cause) {
     throw new MeshError("USAGE", texts.lab.cannotWrite(file, errorCodeOf(cause) ?? "?"), { cause });
   }

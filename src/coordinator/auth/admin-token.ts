@@ -1,7 +1,8 @@
 import { chmod } from "node:fs/promises";
-import { readTextIfExists, writeFileAtomic } from "../../platform/atomic-file.ts";
+import { writeFileAtomic } from "../../platform/atomic-file.ts";
 import { createSecret } from "../../platform/ids.ts";
 import { tokenPath } from "../../platform/paths.ts";
+import { readPrivateText } from "../../platform/private-files.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { Secret } from "../../protocol/secret.ts";
 
@@ -19,7 +20,7 @@ const fitsHeader = /^[\x21-\x7e]+$/;
 export async function loadAdminToken(dataDir: string, given: Secret | null): Promise<Secret> {
   const path = tokenPath(dataDir);
   try {
-    const stored = (await readTextIfExists(path))?.trim() ?? "";
+    const stored = (await readPrivateText(path))?.trim() ?? "";
     if (given === null && stored !== "" && !fitsHeader.test(stored)) throw notAToken(path);
     const token = given?.reveal() ?? (stored === "" ? createSecret() : stored);
     if (token === stored) await chmod(path, secretMode);

@@ -1,0 +1,223 @@
+import { constants, type Stats } from "node:fs";
+import { chmod, lstat, mkdir, open, readdir, readlink, realpath } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { MeshError } from "../protocol/errors.ts";
+import { errorCodeOf } from "./atomic-file.ts";
+import type { Log } from "./log.ts";
+
+/** Only its owner may enter a state directory, and read a file with a secret. */
+export const privateDirMode = 0o700;
+export const privateFileMode = 0o600;
+
+const othersMayDoAnything = 0o077;
+const groupMayWrite = 0o020;
+const othersMayWrite = 0o002;
+const isSticky = 0o1000;
+
+/** Inside a container's user namespace, folders of the real root appear as those of this user, which owns nothing itself. */
+const unmappedUser = 65_534;
+
+/** Entries of a state directory that are looked at; it holds about twenty. */
+const maxEntries = 10_000;
+const maxDepth = 4;
+
+/** What this program keeps at the top of its state directory; whatever else a person put there is left alone. */
+const ownName = /^(?:token|lock|lock\.pid|mesh\.db.*|tls|nodes|audit.*)$/;
+
+interface PrivateDirOptions {
+  readonly log: Log;
+}
+
+/**
+ * Creates the state directory when it is missing, and makes it and what this program keeps in it its owner's alone:
+ * directories 0700, files 0600; each repair is one log line. Opens none of the files, as closing one would drop the locks that
+ * this process has on it: once nobody else may change the directory, there is nothing that could be swapped meanwhile.
+ * Does nothing but create it on Windows, whose user profile is private already.
+ * @throws MeshError FILE_UNSAFE for a symbolic link, a thing of another user, or a folder on the way that others may
+ *   write to; DATA_DIR_UNUSABLE
+ */
+export async function preparePrivateDir(path: string, { log }: PrivateDirOptions): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: privateDirMode });
+    const uid = process.getuid?.();
+    if (uid === undefined) return;
+    const real = await realpath(path);
+    await checkWay(real, uid);
+    await closeDirectory(real, { uid, log, keepsMode: await isHome(real) });
+    await closeEntries(real, { uid, log, depth: 0, left: { count: maxEntries } });
+  } catch (error) {
+    if (error instanceof MeshError) throw error;
+    const code = errorCodeOf(error);
+    throw new MeshError(
+      "DATA_DIR_UNUSABLE",
+      `cannot use the directory ${path} (${code ?? "unknown reason"})`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** The home directory keeps its mode when it is given as the state directory: other programs need theirs. */
+async function isHome(real: string): Promise<boolean> {
+  const home = homedir();
+  return real === "/" || real === home || real === (await realpath(home).catch(() => home));
+}
+
+/** As sshd looks at the way to a key: every folder above belongs to this user or to root, and only they may change it. */
+async function checkWay(path: string, uid: number): Promise<void> {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const stats = await lstat(folder);
+    if (stats.uid !== uid && stats.uid !== 0 && stats.uid !== unmappedUser) {
+      throw unsafe(folder, `belongs to another user (${stats.uid})`);
+    }
+    if (mayOthersWrite(stats, uid) && (stats.mode & isSticky) === 0) {
+      throw unsafe(folder, `may be changed by other users (mode ${modeText(stats.mode)})`);
+    }
+    if (folder === dirname(folder)) return;
+  }
+}
+
+/** A group with the number of its user is that user's own: many systems make one for each and let it write. */
+function mayOthersWrite({ mode, gid }: Stats, uid: number): boolean {
+  return (mode & othersMayWrite) !== 0 || ((mode & groupMayWrite) !== 0 && gid !== uid && gid !== 0);
+}
+
+interface CloseOptions {
+  readonly uid: number;
+  readonly log: Log;
+}
+
+async function closeDirectory(
+  path: string,
+  { uid, log, keepsMode }: CloseOptions & { readonly keepsMode: boolean },
+): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    const stats = await directory.stat();
+    checkOwner(path, stats, uid);
+    // A folder for everybody, such as /tmp, is not ours to close.
+    if ((stats.mode & isSticky) !== 0) throw unsafe(path, "is a folder that all users share");
+    if ((stats.mode & othersMayDoAnything) === 0) return;
+    if (keepsMode) {
+      if (mayOthersWrite(stats, uid)) throw unsafe(path, "may be changed by other users");
+      return;
+    }
+    await directory.chmod(privateDirMode);
+    tellRepair(log, path, stats.mode, privateDirMode);
+  } finally {
+    await directory.close();
+  }
+}
+
+async function closeEntries(
+  folder: string,
+  options: CloseOptions & { readonly depth: number; readonly left: { count: number } },
+): Promise<void> {
+  const { uid, log, depth, left } = options;
+  for (const name of await readdir(folder)) {
+    if (depth === 0 && !ownName.test(name)) continue;
+    left.count -= 1;
+    if (left.count < 0) throw unsafe(folder, `holds more than ${maxEntries} files`);
+    const path = join(folder, name);
+    const stats = await lstatIfExists(path);
+    if (stats === null) continue;
+    if (stats.isSymbolicLink()) throw unsafe(path, "is a symbolic link");
+    checkOwner(path, stats, uid);
+    if (!stats.isDirectory() && !stats.isFile()) throw unsafe(path, "is no ordinary file");
+    const wanted = stats.isDirectory() ? privateDirMode : privateFileMode;
+    if ((stats.mode & othersMayDoAnything) !== 0) {
+      await chmod(path, wanted);
+      tellRepair(log, path, stats.mode, wanted);
+    }
+    if (stats.isDirectory() && depth < maxDepth)
+      await closeEntries(path, { uid, log, depth: depth + 1, left });
+  }
+}
+
+/** Another process, which has the directory too, may have removed it meanwhile. */
+async function lstatIfExists(path: string): Promise<Stats | null> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (errorCodeOf(error) === "ENOENT") return null;
+    throw error;
+  }
+}
+
+function checkOwner(path: string, stats: Stats, uid: number): void {
+  if (stats.uid !== uid) throw unsafe(path, `belongs to another user (${stats.uid})`);
+}
+
+function tellRepair(log: Log, path: string, from: number, to: number): void {
+  log.warn("other users could read this; its permissions are mended", {
+    path,
+    from: modeText(from),
+    to: modeText(to),
+  });
+}
+
+/** Characters of a file that holds one secret; more is another file. */
+const maxSecretFileBytes = 1024 * 1024;
+
+/**
+ * The text of a small file with a secret; null when there is none. What was opened is what is checked and read: a symbolic
+ * link is not followed, and a pipe that somebody put there does not hold this program up.
+ * @throws MeshError FILE_UNSAFE, or the system's error with its `code`
+ */
+export async function readPrivateText(path: string): Promise<string | null> {
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, constants.O_RDONLY | noFollow | nonBlocking);
+  } catch (error) {
+    const code = errorCodeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    if (code === "ELOOP" || code === "EMLINK") throw await linkError(path, error);
+    throw error;
+  }
+  try {
+    const stats = await file.stat();
+    const uid = process.getuid?.();
+    if (!stats.isFile()) throw unsafe(path, "is no ordinary file");
+    // root may read what is another's; its own commands do.
+    if (uid !== undefined && uid !== 0 && stats.uid !== uid && stats.uid !== 0) checkOwner(path, stats, uid);
+    if (stats.size > maxSecretFileBytes) throw unsafe(path, "is too large to hold a secret");
+    return await file.readFile("utf8");
+  } finally {
+    await file.close();
+  }
+}
+
+/** null on systems without them. */
+const noFollow = constants.O_NOFOLLOW ?? 0;
+const nonBlocking = constants.O_NONBLOCK ?? 0;
+
+/**
+ * Whether others may read the file, as its mode in octal; null when nobody else may, or the system has no modes.
+ * A link counts as what it points to: a configuration may be one.
+ */
+export async function findOpenMode(path: string): Promise<string | null> {
+  if (process.getuid === undefined) return null;
+  try {
+    const { mode } = await lstat(await realpath(path));
+    return (mode & othersMayDoAnything) === 0 ? null : modeText(mode);
+  } catch (error) {
+    if (errorCodeOf(error) === null) throw error;
+    return null;
+  }
+}
+
+async function linkError(path: string, cause: unknown): Promise<MeshError> {
+  const target = await readlink(path).catch(() => "an unknown place");
+  return unsafe(path, `is a symbolic link (to ${target})`, cause);
+}
+
+function unsafe(path: string, problem: string, cause?: unknown): MeshError {
+  return new MeshError("FILE_UNSAFE", `${path} ${problem}`, cause === undefined ? {} : { cause });
+}
+
+/** `644` */
+function modeText(mode: number): string {
+  return (mode & 0o7777).toString(8);
+}
