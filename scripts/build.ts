@@ -1,9 +1,9 @@
 /**
  * Makes `bin/claw-mesh`, one self-contained executable, unless it was already made from exactly these sources.
- * docs/adr/ tells why the flags are as they are.
+ * docs/adr/ tells why the flags are as they are. With a file as argument it is made there, in any case.
  */
 import { mkdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 const root = join(import.meta.dir, "..");
 const outfile = join(root, "bin", "claw-mesh");
@@ -54,20 +54,25 @@ async function isFresh(hash: string): Promise<boolean> {
   );
 }
 
-async function build(hash: string): Promise<number> {
-  await mkdir(join(root, "bin"), { recursive: true });
-  await mkdir(join(root, ".cache"), { recursive: true });
-  // Beside the target and renamed into place: a running program keeps its file, and no reader sees half of one.
-  const partial = `${outfile}.${process.pid}.partial`;
+/** Beside the target and renamed into place: a running program keeps its file, and no reader sees half of one. */
+async function build(target: string): Promise<number> {
+  // The name of the file is in the file: what is built under one name has the same bytes wherever and whenever it is built.
+  const partial = join(dirname(target), `.partial-${process.pid}`);
+  await mkdir(partial, { recursive: true });
+  const made = join(partial, basename(outfile));
   const { exitCode } = Bun.spawnSync(
-    [process.execPath, "build", ...flags, join(root, "src", "main.ts"), "--outfile", partial],
+    [process.execPath, "build", ...flags, join(root, "src", "main.ts"), "--outfile", made],
     { cwd: root, stdio: ["ignore", "ignore", "inherit"] },
   );
-  if (exitCode !== 0) {
-    await rm(partial, { force: true });
-    return exitCode;
-  }
-  await rename(partial, outfile);
+  if (exitCode === 0) await rename(made, target);
+  await rm(partial, { recursive: true, force: true });
+  return exitCode;
+}
+
+async function buildAndStamp(hash: string): Promise<number> {
+  await mkdir(join(root, ".cache"), { recursive: true });
+  const exitCode = await build(outfile);
+  if (exitCode !== 0) return exitCode;
   const file = await stat(outfile);
   const stamp: Stamp = { inputs: hash, size: file.size, builtAtMs: file.mtimeMs };
   await Bun.write(stampFile, `${JSON.stringify(stamp)}\n`);
@@ -75,9 +80,13 @@ async function build(hash: string): Promise<number> {
   return 0;
 }
 
-async function main(): Promise<void> {
+async function main(target: string | undefined): Promise<void> {
+  if (target !== undefined) {
+    process.exitCode = await build(target);
+    return;
+  }
   const hash = await hashInputs();
-  process.exitCode = (await isFresh(hash)) ? 0 : await build(hash);
+  process.exitCode = (await isFresh(hash)) ? 0 : await buildAndStamp(hash);
 }
 
-await main();
+await main(process.argv[2]);

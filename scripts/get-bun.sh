@@ -24,7 +24,7 @@ works() {
   [ "$("$1" --version 2>/dev/null)" = "$version" ]
 }
 
-# npm's own folder; the fallback for machines where packages may not run their install scripts is the platform binary.
+# npm's own folder. Packages run no install scripts here, so the program is the one of the platform's package.
 packages=$(dirname "$folder")
 find_bun() {
   for candidate in "$packages"/node_modules/bun/bin/bun.exe "$packages"/node_modules/@oven/bun-*/bin/bun; do
@@ -36,13 +36,18 @@ find_bun() {
   return 1
 }
 
+# The lock file says which bytes (SHA-512) these versions have; npm refuses others, whatever the registry.
+toolchain=$(dirname "$0")/toolchain
 if ! bun=$(find_bun); then
+  grep -q "\"bun\": \"$version\"" "$toolchain/package.json" ||
+    fail "scripts/toolchain/ does not lock bun@$version. After a change of the version: npm install --package-lock-only --prefix scripts/toolchain bun@$version --save-exact"
   echo "Getting Bun $version through npm …" >&2
   mkdir -p "$packages"
-  npm install --prefix "$packages" --no-audit --no-fund --loglevel=error "bun@$version" >&2 ||
+  cp "$toolchain/package.json" "$toolchain/package-lock.json" "$packages/"
+  npm ci --prefix "$packages" --ignore-scripts --no-audit --no-fund --loglevel=error >&2 ||
     fail "npm could not install bun@$version. Check the network and the registry: npm ping"
   bun=$(find_bun) ||
-    fail "bun@$version was installed but does not run on this machine ($(uname -s) $(uname -m)). Remove $packages and try again."
+    fail "npm got no bun@$version that has the checksum of scripts/toolchain/ and runs on this machine ($(uname -s) $(uname -m)). Remove $packages and try again."
 fi
 
 mkdir -p "$folder"

@@ -7,13 +7,13 @@ import { mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import {
   nodeBinDirectory,
-  nodePackageName,
+  nodeRelease,
+  OPENCLAW_INTEGRITY,
   OPENCLAW_VERSION,
   openclawCache,
   readInstall,
 } from "../test/support/openclaw/install.ts";
 
-const NODE_MAJOR = "24";
 const NPM_TIMEOUT_MS = 10 * 60_000;
 
 const root = join(import.meta.dir, "..");
@@ -35,14 +35,27 @@ async function npmInstall(packageSpec: string, pathPrefix: string | null): Promi
     throw new Error(`npm install ${packageSpec} failed with exit code ${exitCode}; its output is above`);
 }
 
+/** npm checks what it downloads against this same field of the registry; that it is the pinned one is checked here. */
+async function requireIntegrity(packageSpec: string, integrity: string): Promise<void> {
+  const view = Bun.spawn(["npm", "view", packageSpec, "dist.integrity"], {
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: NPM_TIMEOUT_MS,
+  });
+  const told = (await view.stdout.text()).trim();
+  if (told !== integrity)
+    throw new Error(`the registry has another ${packageSpec} than the pinned one: ${told || "no answer"}`);
+}
+
 async function installNode(): Promise<void> {
-  const name = nodePackageName(process.platform, process.arch);
-  console.error(`installing Node.js ${NODE_MAJOR} (${name}) into .cache/openclaw`);
-  await npmInstall(`${name}@${NODE_MAJOR}`, null);
+  const { name, version, integrity } = nodeRelease(process.platform, process.arch);
+  console.error(`installing Node.js ${version} (${name}) into .cache/openclaw`);
+  await requireIntegrity(`${name}@${version}`, integrity);
+  await npmInstall(`${name}@${version}`, null);
 }
 
 async function installOpenclaw(): Promise<void> {
   console.error(`installing openclaw ${OPENCLAW_VERSION} into .cache/openclaw (about 650 MB, one minute)`);
+  await requireIntegrity(`openclaw@${OPENCLAW_VERSION}`, OPENCLAW_INTEGRITY);
   await npmInstall(`openclaw@${OPENCLAW_VERSION}`, nodeBinDirectory(root));
 }
 
