@@ -34,7 +34,7 @@ function createSampleNode(name: string, parts: Partial<NodeRecord> = {}): NodeRe
   };
 }
 
-/** Nodes, rules, groups, session bindings, invites. */
+/** Nodes, rules, groups, session bindings. */
 export function describeMesh(subject: StoreUnderTest): void {
   test("keeps the id of the mesh for good", async () => {
     const { meshId } = subject.store();
@@ -228,36 +228,5 @@ export function describeMesh(subject: StoreUnderTest): void {
       expect(kept).toHaveLength(100_000);
       expect(kept[0]?.session).toBe("session 3");
     }, 30_000);
-  });
-
-  describe("invites", () => {
-    const invites = () => subject.store().invites;
-    const codeHash = "ef".repeat(32);
-    const invite = { id: systemIds.invite(), codeHash, createdAtMs: 1_000, expiresAtMs: 2_000 };
-
-    test("are open until they expire, after a restart too", async () => {
-      await invites().add(invite);
-      await subject.reopen();
-      expect(await invites().isOpen(codeHash, 1_999)).toBe(true);
-      expect(await invites().isOpen(codeHash, 2_000)).toBe(false);
-      expect(await invites().isOpen("00".repeat(32), 1_500)).toBe(false);
-    });
-
-    test("serve one node agent, as often as it asks, until they expire", async () => {
-      const [first, second] = [systemIds.instance(), systemIds.instance()];
-      await invites().add(invite);
-      const race = [invites().redeem(codeHash, first, 1_500), invites().redeem(codeHash, second, 1_500)];
-      expect(await Promise.all(race)).toEqual([true, false]);
-      await subject.reopen();
-      expect(await invites().redeem(codeHash, second, 1_501)).toBe(false);
-      expect(await invites().redeem(codeHash, first, 1_999)).toBe(true);
-      expect(await invites().redeem(codeHash, first, 2_000)).toBe(false);
-    });
-
-    test("are redeemed only when they exist and have not expired", async () => {
-      await invites().add(invite);
-      expect(await invites().redeem("00".repeat(32), systemIds.instance(), 1_500)).toBe(false);
-      expect(await invites().redeem(codeHash, systemIds.instance(), 2_000)).toBe(false);
-    });
   });
 }

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe } from "bun:test";
 import type { Store } from "../../src/store/store.ts";
+import { describeAccess } from "./store-access.ts";
+import { describeAudit } from "./store-audit.ts";
 import { describeDurability } from "./store-durability.ts";
 import { describeEndedTasks } from "./store-ended-tasks.ts";
 import { describeLists } from "./store-lists.ts";
@@ -60,6 +62,8 @@ export function storeContract(name: string, subject: StoreSubject): void {
     describeLists(underTest);
     describeEndedTasks(underTest);
     describeMesh(underTest);
+    describeAccess(underTest);
+    describeAudit(underTest);
     describeDurability(underTest);
     describeTaskModel(underTest);
   });

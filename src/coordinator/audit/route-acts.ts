@@ -3,9 +3,6 @@ import { apiTokenPrefix, invitePrefix, nodeTokenPrefix } from "../../protocol/to
 
 export type Details = AuditEntry["details"];
 
-/** Longest text in an entry's details, in UTF-16 code units; what is longer ends in `…`. */
-export const maxDetailLength = 500;
-
 /** What of a call its entry tells. All values are `unknown`: they have been parsed, or come from our own handlers. */
 export interface CallFacts {
   readonly params: Facts;
@@ -99,13 +96,9 @@ function pick(facts: Facts, keys: readonly string[]): Facts {
 function toDetail(value: unknown): Details[string] {
   if (value === null || typeof value === "number" || typeof value === "boolean") return value;
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) {
-    return shorten(hideSecrets(value.join(",")));
+    return hideSecrets(value.join(","));
   }
-  return shorten(hideSecrets(typeof value === "string" ? value : (JSON.stringify(value) ?? "")));
-}
-
-function shorten(text: string): string {
-  return text.length <= maxDetailLength ? text : `${text.slice(0, maxDetailLength - 1)}…`;
+  return hideSecrets(typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
 }
 
 const ownToken = new RegExp(`(?:${apiTokenPrefix}|${invitePrefix}|${nodeTokenPrefix})[\\w.-]+`, "g");

@@ -1,0 +1,250 @@
+import { describe, expect, test } from "bun:test";
+import { systemIds } from "../../src/platform/ids.ts";
+import type { InviteRecord } from "../../src/store/invites.ts";
+import type { TokenRecord } from "../../src/store/tokens.ts";
+import { sampleTimeMs } from "../support/store/sample-tasks.ts";
+import type { StoreUnderTest } from "./store.ts";
+
+let made = 0;
+const nextHash = () => (made++).toString(16).padStart(64, "0");
+
+function createSampleToken(name: string, parts: Partial<TokenRecord> = {}): TokenRecord {
+  return {
+    id: systemIds.token(),
+    name,
+    tokenHash: nextHash(),
+    shown: "cmt_abcdefgh",
+    scopes: ["read", "send"],
+    groups: ["Mac-nodes", "家"],
+    ratePerMinute: 60,
+    isUntrusted: true,
+    createdAtMs: sampleTimeMs,
+    createdBy: "admin",
+    rotatedAtMs: sampleTimeMs + 1,
+    expiresAtMs: sampleTimeMs + 2,
+    lastUsedAtMs: sampleTimeMs + 3,
+    lastUsedFrom: "10.0.0.7",
+    revokedAtMs: null,
+    ...parts,
+  };
+}
+
+const unlimited = {
+  groups: null,
+  ratePerMinute: null,
+  isUntrusted: false,
+  rotatedAtMs: null,
+  expiresAtMs: null,
+  lastUsedAtMs: null,
+  lastUsedFrom: null,
+} as const;
+
+/** Tokens and invites. */
+export function describeAccess(subject: StoreUnderTest): void {
+  describe("tokens", () => {
+    const tokens = () => subject.store().tokens;
+
+    test("are kept with every field, oldest first, after a restart too", async () => {
+      const first = createSampleToken("ci");
+      const second = createSampleToken("phone", { ...unlimited, createdAtMs: sampleTimeMs + 9 });
+      await Promise.all([tokens().save(second), tokens().save(first)]);
+      expect(await tokens().list()).toEqual([first, second]);
+      await subject.reopen();
+      expect(await tokens().list()).toEqual([first, second]);
+    });
+
+    test("are replaced by id, in full", async () => {
+      const token = createSampleToken("ci");
+      await tokens().save(token);
+      const rotated = {
+        ...token,
+        ...unlimited,
+        name: "CI",
+        tokenHash: nextHash(),
+        scopes: ["admin"] as const,
+      };
+      await tokens().save(rotated);
+      expect(await tokens().list()).toEqual([rotated]);
+    });
+
+    for (const [taken, wanted] of [
+      ["phone", "phone"],
+      ["phone", "PHONE"],
+      ["Élan", "élan"],
+    ] as const) {
+      test(`of two that want the names ${taken} and ${wanted} at once, one gets it`, async () => {
+        const first = createSampleToken(taken);
+        const settled = await Promise.allSettled([
+          tokens().save(first),
+          tokens().save(createSampleToken(wanted)),
+        ]);
+        expect(settled).toMatchObject([
+          { status: "fulfilled" },
+          { status: "rejected", reason: { code: "NAME_TAKEN" } },
+        ]);
+        expect(await tokens().list()).toEqual([first]);
+      });
+    }
+
+    test("give their name free when they are revoked, and do not get it back", async () => {
+      const first = createSampleToken("phone");
+      await tokens().save(first);
+      await tokens().save({ ...first, revokedAtMs: sampleTimeMs });
+      const second = createSampleToken("phone");
+      await tokens().save(second);
+      await expect(tokens().save(first)).rejects.toMatchObject({ code: "NAME_TAKEN" });
+      await tokens().save({ ...first, revokedAtMs: sampleTimeMs + 7 });
+      await tokens().save(createSampleToken("PHONE", { revokedAtMs: sampleTimeMs }));
+      expect(await tokens().list()).toHaveLength(3);
+    });
+
+    test("of one secret there is one", async () => {
+      const token = createSampleToken("phone");
+      await tokens().save(token);
+      await expect(tokens().save({ ...token, id: systemIds.token(), name: "other" })).rejects.toBeInstanceOf(
+        Error,
+      );
+      expect(await tokens().list()).toEqual([token]);
+    });
+
+    test("learn when and from where they were used; others, and those that are gone, are left alone", async () => {
+      const used = createSampleToken("used");
+      const idle = createSampleToken("idle");
+      await tokens().save(used);
+      await tokens().save(idle);
+      const use = { atMs: sampleTimeMs + 60_000, from: "fe80::1" };
+      await tokens().saveUses([
+        { id: used.id, ...use },
+        { id: systemIds.token(), ...use },
+      ]);
+      await subject.reopen();
+      const byName = new Map((await tokens().list()).map((token) => [token.name, token]));
+      expect(byName.get("used")).toEqual({ ...used, lastUsedAtMs: use.atMs, lastUsedFrom: use.from });
+      expect(byName.get("idle")).toEqual(idle);
+      expect(byName.size).toBe(2);
+    });
+
+    test("are deleted some time after they were revoked or expired", async () => {
+      const endless = { expiresAtMs: null };
+      await tokens().save(createSampleToken("revoked long ago", { ...endless, revokedAtMs: 999 }));
+      await tokens().save(createSampleToken("expired long ago", { expiresAtMs: 999 }));
+      await tokens().save(createSampleToken("revoked", { ...endless, revokedAtMs: 1_000 }));
+      await tokens().save(createSampleToken("expired", { expiresAtMs: 1_000 }));
+      await tokens().save(createSampleToken("good", endless));
+      await tokens().deleteEnded(1_000);
+      expect((await tokens().list()).map((token) => token.name).sort()).toEqual([
+        "expired",
+        "good",
+        "revoked",
+      ]);
+    });
+  });
+
+  describe("invites", () => {
+    const invites = () => subject.store().invites;
+    const createInvite = (parts: Partial<InviteRecord> = {}): InviteRecord => ({
+      id: systemIds.invite(),
+      codeHash: nextHash(),
+      createdAtMs: 1_000,
+      createdBy: "admin",
+      expiresAtMs: 2_000,
+      uses: 1,
+      name: null,
+      tags: [],
+      groups: [],
+      ...parts,
+    });
+    const redeem = ({ codeHash }: InviteRecord, instance = systemIds.instance(), nowMs = 1_500) =>
+      invites().redeem(codeHash, instance, nowMs);
+
+    test("are kept with all that they grant, newest first, after a restart too", async () => {
+      const plain = createInvite();
+      const rich = createInvite({
+        createdAtMs: 1_001,
+        createdBy: "token_a",
+        uses: 3,
+        name: "mac-mini",
+        tags: ["home", "家"],
+        groups: ["Mac-nodes"],
+      });
+      await invites().add(plain);
+      await invites().add(rich);
+      await subject.reopen();
+      expect(await invites().list(1_999)).toEqual([
+        { ...rich, usesLeft: 3 },
+        { ...plain, usesLeft: 1 },
+      ]);
+      expect(await invites().find(rich.codeHash, 1_999, null)).toEqual({ ...rich, usesLeft: 3 });
+    });
+
+    test("are good until they expire", async () => {
+      const invite = createInvite();
+      await invites().add(invite);
+      expect(await invites().find(invite.codeHash, 1_999, null)).not.toBeNull();
+      expect(await invites().find(invite.codeHash, 2_000, null)).toBeNull();
+      expect(await invites().list(2_000)).toEqual([]);
+      expect(await redeem(invite, systemIds.instance(), 2_000)).toBeNull();
+    });
+
+    test("are found and redeemed only when they exist", async () => {
+      expect(await invites().find("00".repeat(32), 1_500, systemIds.instance())).toBeNull();
+      expect(await redeem(createInvite())).toBeNull();
+    });
+
+    test("serve one node agent, as often as it asks, until they expire", async () => {
+      const [first, second] = [systemIds.instance(), systemIds.instance()];
+      const invite = createInvite();
+      await invites().add(invite);
+      expect(await Promise.all([redeem(invite, first), redeem(invite, second)])).toEqual([invite, null]);
+      await subject.reopen();
+      expect(await redeem(invite, second)).toBeNull();
+      expect(await redeem(invite, first, 1_999)).toEqual(invite);
+      expect(await redeem(invite, first, 2_000)).toBeNull();
+      expect(await invites().find(invite.codeHash, 1_999, null)).toBeNull();
+      expect(await invites().find(invite.codeHash, 1_999, second)).toBeNull();
+      expect(await invites().find(invite.codeHash, 1_999, first)).toEqual({ ...invite, usesLeft: 0 });
+      expect(await invites().list(1_500)).toEqual([]);
+    });
+
+    test("of several uses serve as many agents, however many come at once", async () => {
+      const invite = createInvite({ uses: 3 });
+      await invites().add(invite);
+      const instances = Array.from({ length: 20 }, () => systemIds.instance());
+      const answers = await Promise.all(instances.map((instance) => redeem(invite, instance)));
+      expect(answers.map((answer) => answer !== null)).toEqual(instances.map((_, index) => index < 3));
+      const again = await Promise.all(instances.map((instance) => redeem(invite, instance)));
+      expect(again.map((answer) => answer !== null)).toEqual(instances.map((_, index) => index < 3));
+    });
+
+    test("count the same agent once", async () => {
+      const invite = createInvite({ uses: 2 });
+      await invites().add(invite);
+      const instance = systemIds.instance();
+      await Promise.all([redeem(invite, instance), redeem(invite, instance), redeem(invite, instance)]);
+      expect(await invites().list(1_500)).toEqual([{ ...invite, usesLeft: 1 }]);
+    });
+
+    test("are removed, once, with their uses: nobody joins with them again", async () => {
+      const invite = createInvite({ uses: 2 });
+      const instance = systemIds.instance();
+      await invites().add(invite);
+      await redeem(invite, instance);
+      expect(await invites().remove(invite.id)).toBe(true);
+      expect(await invites().remove(invite.id)).toBe(false);
+      expect(await redeem(invite, instance)).toBeNull();
+      // Whoever gets the same id again begins with none.
+      await invites().add(invite);
+      expect(await invites().list(1_500)).toEqual([{ ...invite, usesLeft: 2 }]);
+    });
+
+    test("go with their uses when they have expired and another is made", async () => {
+      const invite = createInvite();
+      await invites().add(invite);
+      await redeem(invite);
+      await invites().add(createInvite({ createdAtMs: 2_000, expiresAtMs: 9_000 }));
+      expect(await invites().remove(invite.id)).toBe(false);
+      await invites().add({ ...invite, createdAtMs: 2_000, expiresAtMs: 9_000 });
+      expect(await invites().find(invite.codeHash, 2_500, null)).toMatchObject({ usesLeft: 1 });
+    });
+  });
+}
