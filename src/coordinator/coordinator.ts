@@ -1,18 +1,18 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createLinkServer } from "../link/link-server.ts";
 import { beatIntervalMs } from "../link/liveness.ts";
 import { reachableAddresses } from "../platform/addresses.ts";
-import { errorCodeOf } from "../platform/atomic-file.ts";
 import { delay, systemClock } from "../platform/clock.ts";
 import { createDeadlines } from "../platform/deadlines.ts";
 import { createEventEmitter } from "../platform/event-emitter.ts";
 import { systemIds } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import { machineNames } from "../platform/machine-names.ts";
+import { preparePrivateDir } from "../platform/private-files.ts";
 import { acquireLock, type ProcessLock } from "../platform/process-lock.ts";
 import { systemRandom } from "../platform/random.ts";
 import { createSafeFetch } from "../platform/safe-fetch.ts";
+import type { Trust } from "../platform/tls/trust.ts";
 import { MeshError } from "../protocol/errors.ts";
 import type { Invite } from "../protocol/http/contract.ts";
 import type { MeshId, TaskId } from "../protocol/ids.ts";
@@ -21,10 +21,9 @@ import type { GroupInput, RuleInput } from "../protocol/rule.ts";
 import type { Secret } from "../protocol/secret.ts";
 import { createSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
+import { createAccess } from "./auth/access.ts";
 import { loadAdminToken } from "./auth/admin-token.ts";
-import { createAuthenticator } from "./auth/authenticator.ts";
-import { createInvite } from "./auth/invites.ts";
-import type { Principal } from "./auth/principal.ts";
+import { adminPrincipal, type Principal } from "./auth/principal.ts";
 import { createDirectNodes } from "./direct/direct-nodes.ts";
 import { createDirectRoutes } from "./direct/routes.ts";
 import { createAckQueue } from "./dispatch/ack-queue.ts";
@@ -37,6 +36,7 @@ import { type HttpServer, startHttpServer } from "./http/http-server.ts";
 import { createServiceRoutes } from "./http/service-routes.ts";
 import { createNodeRegistry } from "./nodes/registry.ts";
 import { createNodeRoutes } from "./nodes/routes.ts";
+import { createPageRoutes } from "./page/routes.ts";
 import { createGroups, type Groups } from "./routing/groups.ts";
 import { createRouter } from "./routing/router.ts";
 import { createRoutingRoutes } from "./routing/routes.ts";
@@ -45,6 +45,11 @@ import { endDoubtfulTasks } from "./tasks/restoration.ts";
 import { createRetention, type RetentionPolicy } from "./tasks/retention.ts";
 import { createTaskRoutes } from "./tasks/routes.ts";
 import { createTaskEngine } from "./tasks/task-engine.ts";
+import {
+  createServerCertificate,
+  type ServerCertificate,
+  type TlsSettings,
+} from "./tls/server-certificate.ts";
 
 export interface CoordinatorOptions {
   readonly host: string;
@@ -62,6 +67,8 @@ export interface CoordinatorOptions {
   /** Names, beside this machine's own, that browsers may call it by. */
   readonly allowedHosts: readonly string[];
   readonly limits: CoordinatorLimits;
+  /** null: plain HTTP. */
+  readonly tls: TlsSettings | null;
   readonly version: string;
   readonly log: Log;
 }
@@ -82,6 +89,8 @@ export interface RunningCoordinator {
   /** Addresses another machine may be able to reach, best first. */
   readonly urls: readonly string[];
   readonly createInvite: () => Promise<Invite>;
+  /** How a client on this machine trusts it; null: plain HTTP, or as it would any server. */
+  readonly trust: Trust | null;
   /** Takes no new work and lets answers finish for up to `deadlineMs`; links stay open, so that nodes can leave. */
   readonly drain: (deadlineMs?: number) => Promise<void>;
   /** Drains, unless that was done, then closes everything. */
@@ -102,10 +111,13 @@ const flushPollMs = 2;
  */
 export async function startCoordinator(options: CoordinatorOptions): Promise<RunningCoordinator> {
   await using undo = new AsyncDisposableStack();
-  await makeDataDir(options.dataDir);
+  await preparePrivateDir(options.dataDir, { log: options.log });
   const lock = holdLock(options.dataDir);
   undo.defer(() => lock.release());
   const token = await loadAdminToken(options.dataDir, options.token);
+  const { log, dataDir, tls } = options;
+  const certificate =
+    tls === null ? null : await createServerCertificate({ settings: tls, dataDir, clock: systemClock, log });
   const store = await createSqliteStore({
     file: join(options.dataDir, "mesh.db"),
     clock: systemClock,
@@ -113,7 +125,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
     log: options.log,
   });
   undo.defer(() => store.close());
-  const running = await assemble(options, store, token);
+  const running = await assemble(options, { store, token, certificate });
   const parts = undo.move();
   let draining: Promise<void> | null = null;
   let stopping: Promise<void> | null = null;
@@ -127,6 +139,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
     token,
     urls: running.urls(),
     createInvite: running.createInvite,
+    trust: certificate?.trust() ?? null,
     drain,
     stop: (deadlineMs = stopDeadlineMs) => {
       stopping ??= drain(deadlineMs)
@@ -145,7 +158,16 @@ interface Assembly {
   readonly close: () => Promise<void>;
 }
 
-async function assemble(options: CoordinatorOptions, store: Store, token: Secret): Promise<Assembly> {
+interface Loaded {
+  readonly store: Store;
+  readonly token: Secret;
+  readonly certificate: ServerCertificate | null;
+}
+
+async function assemble(
+  options: CoordinatorOptions,
+  { store, token, certificate }: Loaded,
+): Promise<Assembly> {
   const { log, version, limits } = options;
   const clock = systemClock;
   const ids = systemIds;
@@ -153,6 +175,8 @@ async function assemble(options: CoordinatorOptions, store: Store, token: Secret
   const onFault = (error: unknown) => log.error("a fault was kept to itself", { error });
   const deadlines = createDeadlines(clock, onFault);
   const events = createEventEmitter<MeshEvents>(onFault);
+
+  const audit = { note: () => undefined };
 
   // Node and group names share one namespace, so each has to ask the other.
   let groups: Groups | null = null;
@@ -209,6 +233,23 @@ async function assemble(options: CoordinatorOptions, store: Store, token: Secret
     ids,
     log,
   });
+  const access = await createAccess({
+    adminToken: token,
+    store,
+    registry,
+    groups: madeGroups,
+    audit,
+    onTokenEnded: () => {
+      for (const link of links.open()) {
+        if (link.principal.revoked.aborted) link.close(closeCodes.notAllowed, "TOKEN_INVALID");
+      }
+    },
+    urls,
+    pin: () => null,
+    clock,
+    ids,
+    log,
+  });
   const links = createLinkServer<Principal>({
     clock,
     log,
@@ -217,7 +258,8 @@ async function assemble(options: CoordinatorOptions, store: Store, token: Secret
       registry,
       engine,
       reports,
-      invites: store.invites,
+      invites: access.invites,
+      audit,
       clock,
       log,
       meshId: store.meshId,
@@ -226,19 +268,20 @@ async function assemble(options: CoordinatorOptions, store: Store, token: Secret
   });
 
   let isStopping = false;
-  const makeInvite = (ttlS?: number) => createInvite({ store: store.invites, clock, ids, urls }, ttlS);
   const server = startHttpServer({
     host: options.host,
     port: options.port,
+    tls: certificate?.served() ?? null,
+    clock,
     maxBodyBytes: limits.bodyBytes,
     maxRequestsPerClient: limits.requestsPerClient,
     maxLinksPerClient: limits.linksPerClient,
     allowedHosts: options.allowedHosts,
     machineNames: machineNames(),
-    authenticator: createAuthenticator({ adminToken: token, findNodeByTokenHash: registry.findByTokenHash }),
+    authenticator: access.authenticator,
     audit: () => Promise.resolve(),
     links,
-    isInviteOpen: (hash) => store.invites.isOpen(hash, clock.nowMs()),
+    isInviteOpen: access.invites.mayOpenLink,
     log,
     handlers: {
       ...createServiceRoutes({
@@ -246,8 +289,9 @@ async function assemble(options: CoordinatorOptions, store: Store, token: Secret
         version,
         isReady: () => !isStopping,
         storeTrouble: store.trouble,
-        createInvite: makeInvite,
       }),
+      ...access.handlers,
+      ...createPageRoutes(),
       ...createTaskRoutes({
         engine,
         store: store.tasks,
@@ -263,7 +307,7 @@ async function assemble(options: CoordinatorOptions, store: Store, token: Secret
       ...createDirectRoutes({
         nodes: directNodes,
         registry,
-        invites: store.invites,
+        invites: access.invites,
         allowPrivate: options.allowPrivate,
         clock,
         log,
@@ -272,6 +316,8 @@ async function assemble(options: CoordinatorOptions, store: Store, token: Secret
       ...createRoutingRoutes({ router, rules, groups: madeGroups }),
     },
   });
+  certificate?.start(server.renew);
+  access.start();
   links.start();
   directNodes.start();
   const retention = createRetention({
@@ -288,13 +334,13 @@ async function assemble(options: CoordinatorOptions, store: Store, token: Secret
   function urls(): readonly string[] {
     const isAnyHost = ["0.0.0.0", "::", ""].includes(options.host);
     const hosts = isAnyHost ? [...reachableAddresses(), "127.0.0.1"] : [options.host];
-    return hosts.map((host) => `http://${host}:${server.port}`);
+    return hosts.map((host) => `${certificate === null ? "http" : "https"}://${host}:${server.port}`);
   }
 
   return {
     server,
     urls,
-    createInvite: () => makeInvite(),
+    createInvite: () => access.invites.create({}, adminPrincipal.subject),
     drain: async (deadlineMs) => {
       isStopping = true;
       await engine.drain(deadlineMs);
@@ -307,23 +353,14 @@ async function assemble(options: CoordinatorOptions, store: Store, token: Secret
       links.closeAll(closeCodes.goingAway, "the coordinator stops");
       links.stop();
       directNodes.stop();
+      certificate?.stop();
       deadlines.stop();
       await server.stop(true);
       await retention.stop();
+      await access.stop();
       log.info("coordinator stopped");
     },
   };
-}
-
-async function makeDataDir(dataDir: string): Promise<void> {
-  try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    const why = errorCodeOf(cause) ?? "unknown error";
-    throw new MeshError("DATA_DIR_UNUSABLE", `The data directory ${dataDir} cannot be made (${why}).`, {
-      cause,
-    });
-  }
 }
 
 function holdLock(dataDir: string): ProcessLock {

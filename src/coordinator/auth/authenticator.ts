@@ -1,9 +1,12 @@
+import { timingSafeEqual } from "node:crypto";
 import { sha256Hex } from "../../platform/hash.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId } from "../../protocol/ids.ts";
-import type { Secret } from "../../protocol/secret.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
+import type { GuessGuard } from "./guess-guard.ts";
 import { adminPrincipal, anonymous, invitePrincipal, nodePrincipal, type Principal } from "./principal.ts";
+import type { SessionOwner, Sessions } from "./sessions.ts";
+import type { Tokens } from "./tokens.ts";
 
 /** What a request shows. */
 export interface Credentials {
@@ -22,42 +25,115 @@ export interface Authenticator {
    * TOO_MANY_TRIES while guessing is locked out, RATE_LIMITED when the token has used up its calls.
    */
   readonly authenticate: (credentials: Credentials) => Principal;
+  /**
+   * Who may log in with this token: nodes and invites may not. Throws as `authenticate` does; a wrong one counts as a
+   * guess.
+   */
+  readonly identify: (token: string, address: string) => SessionOwner;
 }
 
 interface AuthenticatorOptions {
-  readonly adminToken: Secret;
+  readonly adminToken: string;
+  readonly tokens: Tokens;
+  readonly sessions: Sessions;
+  readonly guard: GuessGuard;
   /** The node whose token has this SHA-256, unless it was removed. */
   readonly findNodeByTokenHash: (tokenHash: string) => NodeId | null;
 }
 
+/** What an Authorization header can carry as one token. */
+const tokenText = /^[\x21-\x7e]+$/;
+
 /**
- * Tokens are compared by their SHA-256: what an attacker could learn from the time of a look-up is a prefix of the hash
- * of a guess, which says nothing about the token. Invite codes pass here unchecked and open only the link, where
- * the store redeems them.
+ * Tokens are looked up by their SHA-256 and compared in constant time: what an attacker could learn from the time of a
+ * look-up is a prefix of the hash of a guess, which says nothing about the token. Invite codes pass here unchecked and
+ * open only the link and the registration, where they are redeemed.
  */
-export function createAuthenticator({
-  adminToken,
-  findNodeByTokenHash,
-}: AuthenticatorOptions): Authenticator {
-  const adminHash = sha256Hex(adminToken.reveal());
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { tokens, sessions, guard } = options;
+  const adminHash = sha256Hex(options.adminToken);
+  const adminOwner: SessionOwner = {
+    principal: adminPrincipal,
+    expiresAtMs: null,
+    rate: null,
+    noteUse: () => undefined,
+  };
+
+  /** The admin token, or one that was made; null: neither. */
+  function ownerOf(tokenHash: string): SessionOwner | null {
+    if (isSameHash(tokenHash, adminHash)) return adminOwner;
+    const token = tokens.find(tokenHash);
+    if (token === null || !isSameHash(tokenHash, token.tokenHash)) return null;
+    const { id, principal, expiresAtMs, rate } = token;
+    return { principal, expiresAtMs, rate, noteUse: (address) => tokens.noteUse(id, address) };
+  }
+
+  function use(owner: SessionOwner, address: string): Principal {
+    owner.noteUse(address);
+    owner.rate?.take();
+    return owner.principal;
+  }
+
+  function refuse(shown: {
+    readonly token: string;
+    readonly tokenHash: string;
+    readonly address: string;
+  }): never {
+    const ended = tokens.whyEnded(shown.tokenHash);
+    // Who has a token that was good once does not guess.
+    if (ended !== null) throw ended;
+    guard.failed(shown);
+    throw new MeshError("TOKEN_INVALID", "This token opens nothing here.");
+  }
+
+  function byBearer(authorization: string, address: string): Principal {
+    const token = bearerToken(authorization);
+    const shown = { token, tokenHash: sha256Hex(token), address };
+    guard.assertMayTry(shown);
+    const owner = ownerOf(shown.tokenHash);
+    if (owner !== null) {
+      guard.passed(shown);
+      return use(owner, address);
+    }
+    if (token.startsWith(invitePrefix)) return invitePrincipal(shown.tokenHash);
+    const nodeId = options.findNodeByTokenHash(shown.tokenHash);
+    if (nodeId === null) return refuse(shown);
+    guard.passed(shown);
+    return nodePrincipal(nodeId);
+  }
+
   return {
-    authenticate: ({ authorization }) => {
-      if (authorization === null) return anonymous;
-      const token = bearerToken(authorization);
-      const tokenHash = sha256Hex(token);
-      if (tokenHash === adminHash) return adminPrincipal;
-      if (token.startsWith(invitePrefix)) return invitePrincipal(tokenHash);
-      const nodeId = findNodeByTokenHash(tokenHash);
-      if (nodeId !== null) return nodePrincipal(nodeId);
-      throw new MeshError("TOKEN_INVALID", "This token opens nothing here.");
+    authenticate: ({ authorization, cookie, address }) => {
+      if (authorization !== null) return byBearer(authorization, address());
+      const session = cookie === null ? null : sessions.find(cookie);
+      if (session === null) return anonymous;
+      use(session.owner, address());
+      return session.principal;
+    },
+    identify: (token, address) => {
+      const shown = { token, tokenHash: sha256Hex(token), address };
+      guard.assertMayTry(shown);
+      const owner = ownerOf(shown.tokenHash);
+      if (owner === null) {
+        if (options.findNodeByTokenHash(shown.tokenHash) === null) return refuse(shown);
+        throw new MeshError("TOKEN_INVALID", "A node's token cannot log in.");
+      }
+      guard.passed(shown);
+      use(owner, address);
+      return owner;
     },
   };
 }
 
+function isSameHash(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a, "latin1"), Buffer.from(b, "latin1"));
+}
+
+/** One token, once: what two headers, or two tokens in one, come to is refused. */
 function bearerToken(authorization: string): string {
   const scheme = authorization.slice(0, 7);
-  if (scheme !== "Bearer " && scheme.toLowerCase() !== "bearer ") {
-    throw new MeshError("TOKEN_INVALID", "The Authorization header is not of the form: Bearer <token>.");
-  }
-  return authorization.slice(7).trim();
+  const isBearer = scheme === "Bearer " || scheme.toLowerCase() === "bearer ";
+  const token = authorization.slice(7).trim();
+  if (isBearer && tokenText.test(token)) return token;
+  throw new MeshError("TOKEN_INVALID", "The Authorization header is not of the form: Bearer <token>.");
 }

@@ -1,30 +1,194 @@
 import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import { createSecret, type Ids } from "../../platform/ids.ts";
-import type { Invite } from "../../protocol/http/contract.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Invite, InviteInfo, InviteInput } from "../../protocol/access.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { Instance, InviteId } from "../../protocol/ids.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
-import type { InviteStore } from "../../store/invites.ts";
+import type { InviteRecord, InviteStore, OpenInvite } from "../../store/invites.ts";
+import type { AuditTrail } from "../audit/audit-trail.ts";
+import type { MeshNode } from "../nodes/mesh-node.ts";
+import type { NodeRegistry } from "../nodes/registry.ts";
+import type { Groups } from "../routing/groups.ts";
+import type { GuessGuard } from "./guess-guard.ts";
+import type { Principal } from "./principal.ts";
 
 /** Lifetime of an invite when none is asked for. */
 export const defaultInviteTtlS = 3600;
 
-interface InviteOptions {
-  readonly store: InviteStore;
-  readonly clock: Clock;
-  readonly ids: Ids;
-  /** Addresses of this coordinator that another machine may be able to reach. */
-  readonly urls: () => readonly string[];
+/** Used-up invites whose last machine may come again because its answer was lost; the oldest is forgotten first. */
+export const maxRedeemed = 1_000;
+
+/** Who wants to join. */
+export interface Joining {
+  readonly principal: Principal;
+  readonly name: string;
+  readonly instance: Instance;
+  readonly address: string;
 }
 
-/** Makes a one-use, expiring right to join. The code is shown once; only its hash is stored. */
-export async function createInvite(
-  options: InviteOptions,
-  ttlS: number = defaultInviteTtlS,
-): Promise<Invite> {
-  const code = invitePrefix + createSecret();
-  const nowMs = options.clock.nowMs();
-  const expiresAtMs = nowMs + ttlS * 1000;
-  const id = options.ids.invite();
-  await options.store.add({ id, codeHash: sha256Hex(code), createdAtMs: nowMs, expiresAtMs });
-  return { id, code, expires_at: toIsoTime(expiresAtMs), urls: [...options.urls()] };
+/** What an invite brings with it. */
+export type Grants = Pick<InviteRecord, "id" | "tags" | "groups">;
+
+/** Expiring rights to join. A code is shown once; only its hash is stored. */
+export interface Invites {
+  /** Throws GROUP_NOT_FOUND, GROUP_READ_ONLY or NAME_TAKEN. */
+  readonly create: (input: InviteInput, createdBy: string) => Promise<Invite>;
+  /** Those that are still good, newest first. */
+  readonly list: () => Promise<readonly InviteInfo[]>;
+  /** Throws INVITE_NOT_FOUND. */
+  readonly revoke: (id: string) => Promise<void>;
+  /**
+   * Whether a link may be opened to redeem it: it is good, or was used up a moment ago, by a machine that may not know so.
+   * A wrong one counts as a guess.
+   */
+  readonly mayOpenLink: (codeHash: string, address: string) => Promise<boolean>;
+  /**
+   * Takes one use of the invite that the caller came with. @returns what it grants; null when he came with something else.
+   * Throws INVITE_INVALID.
+   */
+  readonly redeem: (joining: Joining) => Promise<Grants | null>;
+  /** Gives a node that was let in what its invite grants. */
+  readonly grant: (node: MeshNode, grants: Grants) => Promise<void>;
+}
+
+export interface InvitesOptions {
+  readonly store: InviteStore;
+  readonly registry: Pick<NodeRegistry, "assertNameFree" | "patch">;
+  readonly groups: Pick<Groups, "list" | "addNode">;
+  readonly guard: Pick<GuessGuard, "failedAt">;
+  readonly audit: Pick<AuditTrail, "note">;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, "invite">;
+  readonly log: Pick<Log, "warn">;
+  /** Addresses of this coordinator that another machine may be able to reach. */
+  readonly urls: () => readonly string[];
+  /** Pin of the key that the coordinator shows; null: it is not called over TLS. */
+  readonly pin: () => string | null;
+}
+
+export function createInvites(options: InvitesOptions): Invites {
+  const { store, registry, groups, clock } = options;
+  /** Hashes of used-up codes, the newest last. */
+  const redeemed = new Set<string>();
+
+  function assertGroups(names: readonly string[]): void {
+    for (const name of names) {
+      const group = groups.list().find((other) => other.name.toLowerCase() === name.toLowerCase());
+      if (group === undefined) throw new MeshError("GROUP_NOT_FOUND", `There is no group "${name}".`);
+      if (group.origin === "config") {
+        throw new MeshError("GROUP_READ_ONLY", `Group ${name} comes from the configuration file.`);
+      }
+    }
+  }
+
+  function remember(codeHash: string): void {
+    redeemed.add(codeHash);
+    const oldest = redeemed.values().next();
+    if (redeemed.size > maxRedeemed && oldest.done !== true) redeemed.delete(oldest.value);
+  }
+
+  function refused(address: string): MeshError {
+    options.guard.failedAt(address);
+    return new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
+  }
+
+  return {
+    create: async (input, createdBy) => {
+      assertGroups(input.groups ?? []);
+      if (input.name !== undefined) registry.assertNameFree(input.name, null, true);
+      const secret = invitePrefix + createSecret();
+      const nowMs = clock.nowMs();
+      const record: InviteRecord = {
+        id: options.ids.invite(),
+        codeHash: sha256Hex(secret),
+        createdAtMs: nowMs,
+        createdBy,
+        expiresAtMs: nowMs + (input.ttl_s ?? defaultInviteTtlS) * 1000,
+        uses: input.uses ?? 1,
+        name: input.name ?? null,
+        tags: distinct(input.tags ?? []),
+        groups: distinct(input.groups ?? []),
+      };
+      await store.add(record);
+      const pin = options.pin();
+      return {
+        ...toInviteInfo({ ...record, usesLeft: record.uses }),
+        // What follows the dot tells the machine whom to trust; it never comes back here.
+        code: pin === null ? secret : `${secret}.${pin}`,
+        urls: [...options.urls()],
+      };
+    },
+    list: async () => (await store.list(clock.nowMs())).map(toInviteInfo),
+    revoke: async (id) => {
+      if (await store.remove(id as InviteId)) return;
+      throw new MeshError("INVITE_NOT_FOUND", `There is no invite ${id}.`);
+    },
+    mayOpenLink: async (codeHash, address) => {
+      if ((await store.find(codeHash, clock.nowMs(), null)) !== null || redeemed.has(codeHash)) return true;
+      options.guard.failedAt(address);
+      return false;
+    },
+    redeem: async ({ principal, name, instance, address }) => {
+      const { inviteHash } = principal;
+      if (inviteHash === null) return null;
+      const open = await store.find(inviteHash, clock.nowMs(), instance);
+      if (open === null) throw refused(address);
+      if (open.name !== null && open.name.toLowerCase() !== name.toLowerCase()) {
+        throw new MeshError("INVITE_INVALID", `This invite is for a machine named "${open.name}".`, {
+          hint: `Join with: --name ${open.name}`,
+        });
+      }
+      const taken = await store.redeem(inviteHash, instance, clock.nowMs());
+      if (taken === null) throw refused(address);
+      remember(inviteHash);
+      const details = { name };
+      options.audit.note({
+        subject: taken.id,
+        address,
+        action: "invite.redeem",
+        target: taken.id,
+        result: "ok",
+        details,
+      });
+      return taken;
+    },
+    grant: async (node, grants) => {
+      if (grants.tags.length > 0)
+        await registry.patch(node, { add_tags: [...grants.tags] as InviteInput["tags"] });
+      for (const name of grants.groups) {
+        try {
+          await groups.addNode(name, node.id);
+        } catch (error) {
+          if (!(error instanceof MeshError)) throw error;
+          // It was deleted, or has become the configuration's, after the invite was made.
+          options.log.warn("a group of an invite was not joined", {
+            group: name,
+            node: node.id,
+            code: error.code,
+          });
+        }
+      }
+    },
+  };
+}
+
+function toInviteInfo(invite: OpenInvite): InviteInfo {
+  return {
+    id: invite.id,
+    created_at: toIsoTime(invite.createdAtMs),
+    created_by: invite.createdBy,
+    expires_at: toIsoTime(invite.expiresAtMs),
+    uses: invite.uses,
+    uses_left: invite.usesLeft,
+    name: invite.name as InviteInfo["name"],
+    tags: [...invite.tags],
+    groups: [...invite.groups],
+  };
+}
+
+/** Each once, told apart without case. */
+function distinct(names: readonly string[]): readonly string[] {
+  return [...new Map(names.map((name) => [name.toLowerCase(), name])).values()];
 }

@@ -1,6 +1,7 @@
 import type { TokenScope } from "../../protocol/access.ts";
+import { MeshError } from "../../protocol/errors.ts";
 import type { Scope } from "../../protocol/http/route.ts";
-import type { NodeId } from "../../protocol/ids.ts";
+import type { NodeId, TokenId } from "../../protocol/ids.ts";
 
 /** Who is calling, as the token says. */
 export interface Principal {
@@ -54,6 +55,26 @@ export const adminPrincipal: Principal = {
   revoked: lasting,
 };
 
+/** What an API token lets its holder do. */
+interface TokenGrant {
+  readonly id: TokenId;
+  readonly scopes: readonly TokenScope[];
+  readonly groups: readonly string[] | null;
+  readonly isUntrusted: boolean;
+}
+
+export function tokenPrincipal(
+  { id, scopes, groups, isUntrusted }: TokenGrant,
+  revoked: AbortSignal,
+): Principal {
+  return { ...unlimited, subject: id, scopes: expandScopes(scopes), groups, isUntrusted, revoked };
+}
+
+/** The same caller in a browser: it may never do more than the token that it logged in with. */
+export function cookiePrincipal(owner: Principal, revoked: AbortSignal): Principal {
+  return { ...owner, isCookie: true, revoked };
+}
+
 export function nodePrincipal(nodeId: NodeId): Principal {
   return { ...unlimited, subject: nodeId, scopes: new Set(["none", "node"]), nodeId, revoked: lasting };
 }
@@ -66,4 +87,29 @@ export function invitePrincipal(codeHash: string): Principal {
     inviteHash: codeHash,
     revoked: lasting,
   };
+}
+
+/**
+ * Calls back, once, when the caller may do no more; at once when that is so already. @returns forgets it; to be called
+ * when what was open has ended
+ */
+export function onRevoked({ revoked }: Pick<Principal, "revoked">, callback: () => void): () => void {
+  if (revoked === lasting) return () => undefined;
+  if (revoked.aborted) {
+    callback();
+    return () => undefined;
+  }
+  revoked.addEventListener("abort", callback, { once: true });
+  return () => revoked.removeEventListener("abort", callback);
+}
+
+/** Throws what the caller is told when his token, or his login, has become void meanwhile. */
+export function assertNotRevoked({ revoked }: Pick<Principal, "revoked">): void {
+  if (revoked.aborted) throw revocationOf({ revoked });
+}
+
+export function revocationOf({ revoked }: Pick<Principal, "revoked">): MeshError {
+  return revoked.reason instanceof MeshError
+    ? revoked.reason
+    : new MeshError("TOKEN_INVALID", "This token is void.");
 }

@@ -9,8 +9,7 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { contract } from "../../protocol/http/contract.ts";
 import type { Instance } from "../../protocol/ids.ts";
 import { closeCodes, type HelloFrame, linkVersion } from "../../protocol/link/v1/frames.ts";
-import type { InviteStore } from "../../store/invites.ts";
-import type { Principal } from "../auth/principal.ts";
+import type { Invites } from "../auth/invites.ts";
 import type { Call } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
@@ -30,7 +29,7 @@ const resolveLimitMs = 5_000;
 interface DirectRouteOptions {
   readonly nodes: DirectNodes;
   readonly registry: NodeRegistry;
-  readonly invites: InviteStore;
+  readonly invites: Pick<Invites, "redeem" | "grant">;
   /** Endpoints may have private addresses. */
   readonly allowPrivate: boolean;
   readonly resolve?: ResolveName;
@@ -40,7 +39,7 @@ interface DirectRouteOptions {
 
 /** What the classic tool calls to join and to stay. docs/adr/0014 tells who may take which name. */
 export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers {
-  const { nodes, registry, clock, log } = options;
+  const { nodes, registry, invites, clock, log } = options;
 
   async function assertEndpoint(text: string): Promise<void> {
     const endpoint = parseEndpoint(text);
@@ -85,13 +84,6 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
     return (await named.link.isAlive(aliveCheckMs)) ? null : named;
   }
 
-  async function redeemInvite(principal: Principal, instance: Instance): Promise<void> {
-    const { inviteHash } = principal;
-    if (inviteHash === null) return;
-    if (await options.invites.redeem(inviteHash, instance, clock.nowMs())) return;
-    throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
-  }
-
   return {
     registerNode: async (call) => {
       const { body, principal, headers } = call;
@@ -100,13 +92,14 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
       const holder = await holderFor(call, instance);
       // Refused before the invite is used up: it stays good for another name.
       if (holder === null) registry.assertNameFree(body.name, null, principal.scopes.has("admin"));
-      await redeemInvite(principal, instance);
+      const grants = await invites.redeem({ principal, name: body.name, instance, address: call.address() });
       const told = fromHeaderJson(DirectNode, headers.get(directNodeHeader));
       const hello = toHello(call, instance, told);
       const { node, token, isReturning } = await registry.admit(hello, principal, {
         endpoint: body.endpoint,
         holder,
       });
+      if (grants !== null) await invites.grant(node, grants);
       if (token === null) throw new Error("a direct node always has a token");
       if (node.link !== null && nodes.stateOf(node.id) === null) {
         node.link.close(closeCodes.replaced, "it has registered a direct endpoint");

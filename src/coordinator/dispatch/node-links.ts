@@ -14,8 +14,9 @@ import {
   type NodeFrame,
   type StatusFrame,
 } from "../../protocol/link/v1/frames.ts";
-import type { InviteStore } from "../../store/invites.ts";
-import type { Principal } from "../auth/principal.ts";
+import type { AuditTrail } from "../audit/audit-trail.ts";
+import type { Grants, Invites } from "../auth/invites.ts";
+import { assertNotRevoked, type Principal } from "../auth/principal.ts";
 import { nextDrainOrder } from "../nodes/drain-order.ts";
 import type { LinkToNode, MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
@@ -37,7 +38,8 @@ interface NodeLinksOptions {
   readonly registry: NodeRegistry;
   readonly engine: TaskEngine;
   readonly reports: AttemptReports;
-  readonly invites: InviteStore;
+  readonly invites: Pick<Invites, "redeem" | "grant">;
+  readonly audit: Pick<AuditTrail, "note">;
   readonly clock: Clock;
   readonly log: Log;
   readonly meshId: MeshId;
@@ -112,9 +114,10 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
           `This coordinator speaks link version ${linkVersion} only.`,
         );
       }
+      assertNotRevoked(link.principal);
       await assertNotHeld(link, hello);
-      await redeemInvite(link, hello);
-      await welcome(link, hello);
+      const grants = await redeemInvite(link, hello);
+      await welcome(link, hello, grants);
     } catch (error) {
       const known =
         error instanceof MeshError ? error : new MeshError("INTERNAL", "The link could not be opened.");
@@ -124,7 +127,7 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
         code: known.code,
         error: String(error),
       });
-      link.close(closeCodeOf(known), known.code);
+      link.close(closeCodeOf(known), closeReasonOf(known));
     }
   }
 
@@ -142,19 +145,21 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
     old.close(closeCodes.replaced, replacedReason);
   }
 
-  async function redeemInvite(link: LinkToNode, hello: HelloFrame): Promise<void> {
-    const { inviteHash } = link.principal;
-    if (inviteHash === null) return;
-    const isOwnName = registry.holderOf(hello, link.principal) !== null;
-    // Admission refuses a taken name; the invite stays good for another one.
-    if (!isOwnName && registry.isNameTaken(hello.name)) return;
-    if (!(await options.invites.redeem(inviteHash, hello.instance, options.clock.nowMs()))) {
-      throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
-    }
+  async function redeemInvite(link: LinkToNode, hello: HelloFrame): Promise<Grants | null> {
+    const { principal, remoteAddress: address } = link;
+    if (principal.inviteHash === null) return null;
+    // A taken name is refused before the invite is used up: it stays good for another one.
+    const isOwnName = registry.holderOf(hello, principal) !== null;
+    if (!isOwnName) registry.assertNameFree(hello.name, null, false);
+    const { name, instance } = hello;
+    return options.invites.redeem({ principal, name, instance, address });
   }
 
-  async function welcome(link: LinkToNode, hello: HelloFrame): Promise<void> {
+  async function welcome(link: LinkToNode, hello: HelloFrame, grants: Grants | null): Promise<void> {
     const { node, token, isReturning } = await registry.admit(hello, link.principal);
+    // Also for a link that has closed meanwhile: the machine comes again, and is a node by then.
+    if (grants !== null) await options.invites.grant(node, grants);
+    if (token !== null) noteJoin(link, node, { grants, isReturning });
     if (!link.isOpen) return;
     // Another dial of this node may have been let in while this one was being recorded.
     if (node.link !== link) node.link?.close(closeCodes.replaced, replacedReason);
@@ -191,6 +196,22 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
       address: link.remoteAddress,
     });
     reconcile(node, link, hello);
+  }
+
+  /** Only of one that was given a token: others come back as often as their connection breaks. */
+  function noteJoin(
+    link: LinkToNode,
+    node: MeshNode,
+    how: { readonly grants: Grants | null; readonly isReturning: boolean },
+  ): void {
+    options.audit.note({
+      subject: how.grants?.id ?? link.principal.subject,
+      address: link.remoteAddress,
+      action: "node.join",
+      target: node.id,
+      result: "ok",
+      details: { name: node.name, returning: how.isReturning },
+    });
   }
 
   /** Brings what the node runs and what the tasks say together. Attempts the node has not heard of it reports as lost. */
@@ -253,6 +274,11 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
   }
 
   return { onFrames, onClosed };
+}
+
+/** Why an invite is refused is not to be guessed: it may be one for another name. */
+function closeReasonOf({ code, message }: MeshError): string {
+  return code === "INVITE_INVALID" ? `${code}: ${message}` : code;
 }
 
 function closeCodeOf(error: MeshError): number {

@@ -31,7 +31,7 @@ interface HttpServerOptions {
   readonly audit: RouteAudit;
   readonly links: LinkServer<Principal>;
   /** Whether an invite may open a link; checked before the upgrade so that a used-up one gets a plain 401. */
-  readonly isInviteOpen: (inviteHash: string) => Promise<boolean>;
+  readonly isInviteOpen: (inviteHash: string, address: string) => Promise<boolean>;
   /** null: plain HTTP. */
   readonly tls: ServedCertificate | null;
   readonly clock: Clock;

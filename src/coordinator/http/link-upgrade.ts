@@ -8,7 +8,7 @@ interface LinkUpgradeOptions {
   /** Links of one client. */
   readonly places: ClientPlaces;
   /** Whether an invite may open a link; checked before the upgrade so that a used-up one gets a plain 401. */
-  readonly isInviteOpen: (inviteHash: string) => Promise<boolean>;
+  readonly isInviteOpen: (inviteHash: string, address: string) => Promise<boolean>;
 }
 
 interface Opener {
@@ -25,7 +25,7 @@ export type UpgradeLink = (
 
 export function createLinkUpgrade({ links, places, isInviteOpen }: LinkUpgradeOptions): UpgradeLink {
   return async (request, server, { principal, address }) => {
-    if (principal.inviteHash !== null && !(await isInviteOpen(principal.inviteHash))) {
+    if (principal.inviteHash !== null && !(await isInviteOpen(principal.inviteHash, address))) {
       throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
     }
     const leave = places.take(address);

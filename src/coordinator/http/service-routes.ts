@@ -1,5 +1,4 @@
 import { MeshError } from "../../protocol/errors.ts";
-import type { Invite } from "../../protocol/http/contract.ts";
 import { toOpenApi } from "../../protocol/http/openapi.ts";
 import type { MeshId } from "../../protocol/ids.ts";
 import type { Handlers } from "./http-server.ts";
@@ -10,10 +9,9 @@ interface ServiceRouteOptions {
   readonly isReady: () => boolean;
   /** Why the store refuses new work; null: it does not. */
   readonly storeTrouble: () => string | null;
-  readonly createInvite: (ttlS: number | undefined) => Promise<Invite>;
 }
 
-type ServiceHandlers = Pick<Handlers, "getHealth" | "getReadiness" | "getOpenApi" | "createInvite">;
+type ServiceHandlers = Pick<Handlers, "getHealth" | "getReadiness" | "getOpenApi">;
 
 export function createServiceRoutes(options: ServiceRouteOptions): ServiceHandlers {
   let openApi: Record<string, unknown> | null = null;
@@ -29,6 +27,5 @@ export function createServiceRoutes(options: ServiceRouteOptions): ServiceHandle
       openApi ??= toOpenApi({ version: options.version }) as Record<string, unknown>;
       return openApi;
     },
-    createInvite: ({ body }) => options.createInvite(body.ttl_s),
   };
 }

@@ -1,6 +1,7 @@
 import { groupNamesOf, type NodeView } from "../../domain/routing/index.ts";
 import type { Name } from "../../protocol/capability.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import type { NodeId } from "../../protocol/ids.ts";
 import type { Group, GroupInput } from "../../protocol/rule.ts";
 import type { GroupStore } from "../../store/rules.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
@@ -14,6 +15,8 @@ export interface Groups {
   readonly of: (node: NodeView) => readonly string[];
   /** Throws GROUP_READ_ONLY or NAME_TAKEN. */
   readonly put: (name: string, group: GroupInput) => Promise<Group>;
+  /** Lists a node in a group, unless it is there. Throws GROUP_READ_ONLY or GROUP_NOT_FOUND. */
+  readonly addNode: (name: string, nodeId: NodeId) => Promise<void>;
   /** Throws GROUP_READ_ONLY or GROUP_NOT_FOUND. */
   readonly remove: (name: string) => Promise<void>;
 }
@@ -58,26 +61,53 @@ export async function createGroups({
     }
   }
 
+  /** Changes follow one another: nodes that join at the same moment would else undo each other's entry. */
+  let changing: Promise<unknown> = Promise.resolve();
+  function inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
+    const done = changing.then(change);
+    changing = done.catch(() => undefined);
+    return done;
+  }
+
+  async function keep(name: string, group: GroupInput): Promise<Group> {
+    await store.put(name, group);
+    const made = toGroup(name, group, "api");
+    byKey.set(name.toLowerCase(), made);
+    changed(name);
+    return made;
+  }
+
   return {
     list: () => list,
     revision: () => revision,
     has: (name) => byKey.has(name.toLowerCase()),
     of: (node) => groupNamesOf(node, list),
-    put: async (name, group) => {
-      assertWritable(name);
-      if (isNodeName(name)) throw new MeshError("NAME_TAKEN", `A node is called "${name}" already.`);
-      await store.put(name, group);
-      const made = toGroup(name, group, "api");
-      byKey.set(name.toLowerCase(), made);
-      changed(name);
-      return made;
-    },
-    remove: async (name) => {
-      assertWritable(name);
-      if (!(await store.remove(name))) throw new MeshError("GROUP_NOT_FOUND", `There is no group "${name}".`);
-      byKey.delete(name.toLowerCase());
-      changed(name);
-    },
+    put: (name, group) =>
+      inTurn(async () => {
+        assertWritable(name);
+        if (isNodeName(name)) throw new MeshError("NAME_TAKEN", `A node is called "${name}" already.`);
+        return keep(name, group);
+      }),
+    addNode: (name, nodeId) =>
+      inTurn(async () => {
+        assertWritable(name);
+        const group = byKey.get(name.toLowerCase());
+        if (group === undefined) throw new MeshError("GROUP_NOT_FOUND", `There is no group "${name}".`);
+        if (group.nodes.includes(nodeId)) return;
+        const { match } = group;
+        await keep(group.name, {
+          nodes: [...group.nodes, nodeId],
+          ...(match === undefined ? {} : { match }),
+        });
+      }),
+    remove: (name) =>
+      inTurn(async () => {
+        assertWritable(name);
+        if (!(await store.remove(name)))
+          throw new MeshError("GROUP_NOT_FOUND", `There is no group "${name}".`);
+        byKey.delete(name.toLowerCase());
+        changed(name);
+      }),
   };
 }
 

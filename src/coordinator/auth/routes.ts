@@ -1,0 +1,78 @@
+import { toIsoTime } from "../../platform/clock.ts";
+import type { SessionInfo } from "../../protocol/access.ts";
+import type { NodeId } from "../../protocol/ids.ts";
+import type { Handlers } from "../http/http-server.ts";
+import type { Authenticator } from "./authenticator.ts";
+import type { Invites } from "./invites.ts";
+import type { Principal } from "./principal.ts";
+import type { Sessions } from "./sessions.ts";
+import type { Tokens } from "./tokens.ts";
+
+interface AccessRouteOptions {
+  readonly tokens: Tokens;
+  readonly invites: Invites;
+  readonly sessions: Sessions;
+  readonly authenticator: Authenticator;
+  /** null: the node is not there any more. */
+  readonly nodeNameOf: (id: NodeId) => string | null;
+}
+
+type AccessHandlers = Pick<
+  Handlers,
+  | "createInvite"
+  | "listInvites"
+  | "revokeInvite"
+  | "createToken"
+  | "listTokens"
+  | "revokeToken"
+  | "rotateToken"
+  | "createSession"
+  | "getSession"
+  | "deleteSession"
+>;
+
+/** What the HTTP API says about who may do what. */
+export function createAccessRoutes(options: AccessRouteOptions): AccessHandlers {
+  const { tokens, invites, sessions, authenticator } = options;
+
+  function toSessionInfo(principal: Principal): SessionInfo {
+    const token = tokens.findById(principal.subject);
+    const name = principal.nodeId === null ? (token?.name ?? null) : options.nodeNameOf(principal.nodeId);
+    const expiresAtMs = sessions.ofPrincipal(principal)?.expiresAtMs ?? token?.expiresAtMs ?? null;
+    return {
+      subject: principal.subject,
+      name,
+      scopes: [...principal.scopes].filter((scope) => scope !== "none"),
+      groups: principal.groups === null ? null : [...principal.groups],
+      untrusted: principal.isUntrusted,
+      node_id: principal.nodeId,
+      expires_at: expiresAtMs === null ? null : toIsoTime(expiresAtMs),
+    };
+  }
+
+  return {
+    createInvite: ({ body, principal }) => invites.create(body, principal.subject),
+    listInvites: async () => ({ invites: [...(await invites.list())] }),
+    revokeInvite: async ({ params }) => {
+      await invites.revoke(params.id);
+      return undefined;
+    },
+    createToken: ({ body, principal }) => tokens.create(body, principal.subject),
+    listTokens: () => ({ tokens: [...tokens.list()] }),
+    revokeToken: async ({ params }) => {
+      await tokens.revoke(params.id);
+      return undefined;
+    },
+    rotateToken: ({ params }) => tokens.rotate(params.id),
+    createSession: ({ body, address, setCookie }) => {
+      const opened = sessions.open(authenticator.identify(body.token, address()));
+      setCookie(opened.setCookie);
+      return toSessionInfo(opened.session.principal);
+    },
+    getSession: ({ principal }) => toSessionInfo(principal),
+    deleteSession: ({ headers, setCookie }) => {
+      setCookie(sessions.close(headers.get("cookie")));
+      return undefined;
+    },
+  };
+}
