@@ -16,6 +16,8 @@ type Fact = Pick<AuditEntry, "at" | "subject" | "address" | "action" | "target" 
  */
 export function toStorableFact(fact: Fact): Fact {
   const details = Object.entries(fact.details)
+    // What reads JSON leaves it out.
+    .filter(([key]) => key !== "__proto__")
     .slice(0, maxDetails)
     .map(([key, value]) => [toText(key, maxNameLength), toDetail(value)]);
   return {
