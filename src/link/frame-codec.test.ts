@@ -43,9 +43,9 @@ const coordinatorFrame: fc.Arbitrary<CoordinatorFrame> = fc.oneof(
     type: fc.constant("offer" as const),
     ...ref,
     content: text,
-    source: text,
+    source: fc.string({ unit: "binary", maxLength: 100 }),
     effects: fc.constantFrom("safe" as const, "unsafe" as const),
-    timeout_ms: fc.integer({ min: 1 }),
+    timeout_ms: fc.integer({ min: 1, max: 7 * 24 * 3600 * 1000 }),
   }),
   fc.record({
     type: fc.constant("cancel" as const),

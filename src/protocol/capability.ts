@@ -1,17 +1,33 @@
 import { z } from "zod";
 
-/** A short word: no control characters, no half of a surrogate pair, no comma (commas separate words on the command line). */
+/**
+ * A short word of one line. Nothing in it steers a terminal, turns text round, or is not to be seen: two words that look alike
+ * would be two words. No comma either: commas separate words on the command line.
+ */
 const Word = z
   .string()
   .trim()
   .min(1)
   .max(64)
-  .regex(/^[^\p{Cc}\p{Cs}\p{Bidi_Control},\u2028\u2029]+$/u, "must not contain commas or control characters");
+  .regex(
+    /^(?:(?!\p{Default_Ignorable_Code_Point})[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp},\u2800]|\ufe0f)+$/u,
+    "must not contain commas, control characters or characters that are not to be seen",
+  );
 
 export const Tag = Word;
 export const Skill = Word;
 
-/** Node and group names share one case-insensitive namespace. */
+/** Alphabets whose letters look alike; a name of letters of several could pass for another name. */
+const alikeAlphabets: readonly RegExp[] = [
+  /\p{Script=Latin}/u,
+  /\p{Script=Cyrillic}/u,
+  /[\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Coptic}]/u,
+];
+
+/**
+ * Node and group names share one case-insensitive namespace. A name is written in its simplest form (NFKC: no full-width
+ * letters), not in a mixture of alphabets, and not like an id, by which nodes are found, too.
+ */
 export const Name = z
   .string()
   .min(1)
@@ -19,6 +35,18 @@ export const Name = z
   .regex(
     /^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u,
     "may hold letters, digits, dot, dash and underscore, and starts with a letter or digit",
+  )
+  .refine(
+    (name) => name.normalize("NFKC") === name && !/[\u115f\u1160\u3164\uffa0]/.test(name),
+    "must be written with plain letters and digits",
+  )
+  .refine(
+    (name) => alikeAlphabets.filter((alphabet) => alphabet.test(name)).length < 2,
+    "must not mix alphabets whose letters look alike",
+  )
+  .refine(
+    (name) => !/^(?:node|mesh|task|rule|token|invite)_[0-9a-f]{32}$/i.test(name),
+    "must not look like an id",
   );
 export type Name = z.infer<typeof Name>;
 

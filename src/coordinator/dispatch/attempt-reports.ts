@@ -109,7 +109,8 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     const length = frame.type === "result" ? (frame.text ?? "").length : 0;
     if (late.count >= maxLateReports || late.length + length > maxLateLength) {
       log.warn("a node reports too many attempts that are not its own", { node: node.id });
-      return link.close(closeCodes.protocolError, "too many reports of other attempts");
+      link.close(closeCodes.protocolError, "too many reports of other attempts");
+      return;
     }
     late.count += 1;
     late.length += length;

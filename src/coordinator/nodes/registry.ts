@@ -70,9 +70,10 @@ export interface NodeRegistry {
   readonly admit: (hello: HelloFrame, principal: Principal, direct?: DirectPlace) => Promise<Admission>;
   /**
    * Throws NAME_TAKEN when another node than `own`, or a group, has the name. `mayTakeLeft`: the name of a node that has
-   * left, and may come back, counts as free; else its messages could be had by whoever joins while it restarts.
+   * left, and may come back, counts as free (default: not); else its messages could be had by whoever joins while it
+   * restarts.
    */
-  readonly assertNameFree: (name: string, own: NodeId | null, mayTakeLeft: boolean) => void;
+  readonly assertNameFree: (name: string, own: NodeId | null, mayTakeLeft?: boolean) => void;
   readonly setOnline: (node: MeshNode, link: LinkToNode, hello: HelloFrame) => void;
   readonly setOffline: (node: MeshNode, reason: string) => void;
   readonly setStatus: (node: MeshNode, status: StatusFrame) => void;
@@ -229,7 +230,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     expected.add(node.id);
   }
 
-  function assertNameFree(name: string, own: NodeId | null, mayTakeLeft: boolean): void {
+  function assertNameFree(name: string, own: NodeId | null, mayTakeLeft = false): void {
     const key = name.toLowerCase();
     const holder = byName.get(key) ?? (mayTakeLeft ? undefined : leftByName.get(key));
     if (holder !== undefined && holder.id !== own) {

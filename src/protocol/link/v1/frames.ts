@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Capabilities, Name, RuntimeKind } from "../../capability.ts";
 import { Failure } from "../../failure.ts";
 import { AttemptNumber, Instance, MeshId, NodeId, TaskId } from "../../ids.ts";
-import { Effects } from "../../message.ts";
+import { Effects, maxContentLength } from "../../message.ts";
 import { NodeLoad, RuntimeStatus } from "../../node.ts";
 import { Labels } from "../../rule.ts";
 
@@ -23,6 +23,9 @@ export const maxInlineLength = 64 * 1024;
 
 /** UTF-16 code units of text in one chunk frame at most. */
 export const maxChunkLength = 64 * 1024;
+
+/** No message has more time than a week, and no drain. */
+const maxTimeoutMs = 7 * 24 * 3600 * 1000;
 
 const attemptRef = { task: TaskId, attempt: AttemptNumber } as const;
 export const AttemptRef = z.object(attemptRef);
@@ -157,7 +160,12 @@ export const WelcomeFrame = z.object({
   node_id: NodeId,
   name: Name,
   /** Only at the first join: the node's own token, shown once. */
-  token: z.string().min(32).max(256).optional(),
+  token: z
+    .string()
+    .min(32)
+    .max(256)
+    .regex(/^[\x21-\x7e]+$/)
+    .optional(),
   /** Software version of the coordinator. */
   software: z.string().max(64),
   /** Whether this node id was known before (`re-registered`). */
@@ -174,14 +182,14 @@ export type WelcomeFrame = z.infer<typeof WelcomeFrame>;
 export const OfferFrame = z.object({
   type: z.literal("offer"),
   ...attemptRef,
-  content: z.string(),
-  source: z.string(),
+  content: z.string().max(maxContentLength),
+  source: z.string().max(256),
   /** `key` is opaque and differs between the owners of equal names; `name` is what the sender called it. */
-  session: z.object({ key: z.string().regex(/^[0-9a-f]{32}$/), name: z.string() }).optional(),
+  session: z.object({ key: z.string().regex(/^[0-9a-f]{32}$/), name: z.string().max(256) }).optional(),
   labels: Labels.optional(),
   effects: Effects,
   /** What is left of the task's time. */
-  timeout_ms: z.int().min(1),
+  timeout_ms: z.int().min(1).max(maxTimeoutMs),
   /** Set when the message requires a kind of runtime. */
   runtime: RuntimeKind.optional(),
   /** The text is another owner's: data, whatever it says. */
@@ -208,7 +216,7 @@ export type AckFrame = z.infer<typeof AckFrame>;
 /** Take nothing new, finish what runs, say goodbye. Another one replaces the deadline. */
 export const DrainFrame = z.object({
   type: z.literal("drain"),
-  deadline_ms: z.int().min(0),
+  deadline_ms: z.int().min(0).max(maxTimeoutMs),
   reason: z.string().max(256),
 });
 export type DrainFrame = z.infer<typeof DrainFrame>;
