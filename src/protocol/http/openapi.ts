@@ -66,8 +66,16 @@ type JSONSchema = z.core.JSONSchema.BaseSchema;
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What any route may answer, whatever its own list says. */
-const everyRoute: readonly ErrorCode[] = ["INTERNAL"];
-const everyRouteWithToken: readonly ErrorCode[] = ["TOKEN_MISSING", "TOKEN_INVALID", "SCOPE_MISSING"];
+const everyRoute: readonly ErrorCode[] = ["HOST_INVALID", "TOO_MANY_REQUESTS", "INTERNAL"];
+const everyRouteWithToken: readonly ErrorCode[] = [
+  "TOKEN_MISSING",
+  "TOKEN_INVALID",
+  "SCOPE_MISSING",
+  "TOO_MANY_TRIES",
+  "RATE_LIMITED",
+  "HOST_NOT_ALLOWED",
+  "ORIGIN_NOT_ALLOWED",
+];
 const everyRouteWithBody: readonly ErrorCode[] = ["BODY_NOT_JSON", "BODY_INVALID", "BODY_TOO_LARGE"];
 
 const componentUri = (id: string): string => `#/components/schemas/${id}`;
@@ -190,6 +198,9 @@ function toErrorAnswers(route: RouteContract): Readonly<Record<string, JsonObjec
 }
 
 function toAnswer(route: RouteContract, writer: SchemaWriter): JsonObject {
+  if (route.mediaType !== undefined) {
+    return { description: route.summary, content: { [route.mediaType]: { schema: { type: "string" } } } };
+  }
   if (route.answer === undefined && route.streams !== true) {
     return { description: route.status === 101 ? "The WebSocket is open" : "Done; no body" };
   }
