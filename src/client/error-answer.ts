@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ErrorCode, MeshError } from "../protocol/errors.ts";
+import { hintOfSchemes, toTlsError } from "./tls-problem.ts";
 
 /** What is known of an exchange when its answer has to be explained. */
 export interface Exchange {
@@ -66,12 +67,15 @@ export function toForeignError(response: Response, exchange: Exchange): MeshErro
 
 export function toUnreachableError(cause: unknown, exchange: Exchange): MeshError {
   const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : null;
+  const tlsError = code === null ? null : toTlsError(code, exchange.baseUrl, cause);
+  if (tlsError !== null) return tlsError;
+  const hint = hintOfSchemes(code, exchange.baseUrl);
   const through =
     exchange.proxyUrl === null ? "" : ` through the proxy ${withoutPassword(exchange.proxyUrl)}`;
   return new MeshError(
     "COORDINATOR_UNREACHABLE",
     `cannot reach the coordinator at ${exchange.baseUrl}${through}${code === null ? "" : ` (${code})`}`,
-    { cause },
+    { ...(hint === null ? {} : { hint }), cause },
   );
 }
 

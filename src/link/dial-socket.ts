@@ -1,3 +1,4 @@
+import { type Trust, tlsOptions } from "../platform/tls/trust.ts";
 import type { Secret } from "../protocol/secret.ts";
 /** Where a node dials and how it gets there. */
 export interface DialTarget {
@@ -7,8 +8,8 @@ export interface DialTarget {
   readonly token: Secret;
   /** Address of an HTTP proxy; null: straight. The platform's WebSocket ignores the proxy variables. */
   readonly proxyUrl: string | null;
-  /** Certificate authority (PEM) of a private TLS certificate; null: the system's. */
-  readonly ca: string | null;
+  /** Whom a `wss:` connection has to come from; null: the system decides. */
+  readonly trust: Trust | null;
 }
 
 /** The client side of a WebSocket as the link uses it; events come through {@link DialEvents}. */
@@ -37,7 +38,7 @@ export const createDialSocket: CreateDialSocket = (target, events) => {
   const socket = new WebSocket(target.url, {
     headers: { authorization: `Bearer ${target.token.reveal()}` },
     ...(target.proxyUrl === null ? {} : { proxy: target.proxyUrl }),
-    ...(target.ca === null ? {} : { tls: { ca: target.ca } }),
+    ...(target.trust === null ? {} : { tls: tlsOptions(target.trust) }),
   });
   socket.onopen = events.onOpen;
   socket.onmessage = (event) => events.onMessage(typeof event.data === "string" ? event.data : null);

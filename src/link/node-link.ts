@@ -2,6 +2,7 @@ import type { CancelTimer, Clock } from "../platform/clock.ts";
 import type { OnFault } from "../platform/fault.ts";
 import { afterLoopTurn, type ScheduleTurn } from "../platform/loop-turn.ts";
 import type { Random } from "../platform/random.ts";
+import type { Trust } from "../platform/tls/trust.ts";
 import { type ErrorCode, MeshError } from "../protocol/errors.ts";
 import {
   closeCodes,
@@ -52,7 +53,8 @@ export interface NodeLinkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly proxyUrl?: string | null;
-  readonly ca?: string | null;
+  /** Asked before every dial; default: the system decides. */
+  readonly trust?: () => Trust | null;
   readonly createSocket?: CreateDialSocket;
   readonly scheduleTurn?: ScheduleTurn;
 }
@@ -120,7 +122,12 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
   const open = (token: Secret): DialedLink =>
     createDialedLink({
       createSocket: options.createSocket ?? createDialSocket,
-      target: { url: options.url, token, proxyUrl: options.proxyUrl ?? null, ca: options.ca ?? null },
+      target: {
+        url: options.url,
+        token,
+        proxyUrl: options.proxyUrl ?? null,
+        trust: options.trust?.() ?? null,
+      },
       hello: options.hello,
       clock,
       scheduleTurn: options.scheduleTurn ?? afterLoopTurn,

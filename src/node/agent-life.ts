@@ -225,6 +225,7 @@ function toMembershipDeps({ options, address, watch, capabilities }: AgentParts)
     coordinatorUrl: address.url,
     linkUrl: address.linkUrl,
     proxyUrl: address.proxyUrl,
+    trust: address.trust,
     otherCredentials: [options.token, options.invite].filter((credential) => credential !== null),
     name: options.name,
     version: options.version,

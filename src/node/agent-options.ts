@@ -3,6 +3,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Ids } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
+import type { Trust } from "../platform/tls/trust.ts";
 import type { Capabilities } from "../protocol/capability.ts";
 import type { MeshError } from "../protocol/errors.ts";
 import type { RuntimeStatus } from "../protocol/node.ts";
@@ -47,6 +48,10 @@ export interface NodeAgentOptions {
   readonly version: string;
   readonly fetch: MeshFetch;
   readonly proxyUrl: string | null;
+  /** Pin of the coordinator's key, from the invite; default null: none came with it. */
+  readonly pin?: string | null;
+  /** Authorities that the coordinator's certificate may come from; default null: what an earlier join kept, else the system's. */
+  readonly trust?: Trust | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly ids: Ids;

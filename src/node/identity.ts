@@ -8,6 +8,7 @@ import { Name } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { MeshId, NodeId } from "../protocol/ids.ts";
 import { Secret } from "../protocol/secret.ts";
+import { KeptTrust } from "./coordinator-trust.ts";
 
 /** What a node keeps of its place in a mesh: `node.json`, readable by this user only. */
 export const NodeFile = z.object({
@@ -19,6 +20,8 @@ export const NodeFile = z.object({
     .transform((text) => new Secret(text)),
   coordinator_url: z.string(),
   name: Name,
+  /** Whom this node takes for its coordinator; without it: whoever the system trusts, or what is named at each start. */
+  tls: KeptTrust.optional(),
 });
 export type NodeFile = z.infer<typeof NodeFile>;
 
@@ -65,19 +68,25 @@ export async function openIdentity(place: Place): Promise<Identity> {
   }
 }
 
+/** A mesh in which this machine has joined before. */
+export interface KnownMesh {
+  readonly meshId: MeshId;
+  readonly file: NodeFile;
+}
+
 /** Meshes in which this machine has joined as `name` through this coordinator. */
 export async function findKnownMeshes(
   dataDir: string,
   name: string,
   coordinatorUrl: string,
-): Promise<readonly MeshId[]> {
-  const found: MeshId[] = [];
+): Promise<readonly KnownMesh[]> {
+  const found: KnownMesh[] = [];
   for (const entry of await listFolder(join(dataDir, "nodes"))) {
     const meshId = MeshId.safeParse(entry);
     if (!meshId.success) continue;
     const folder = folderOf({ dataDir, meshId: meshId.data, name });
     const file = await readNodeFile(join(folder, "node.json"));
-    if (file?.coordinator_url === coordinatorUrl) found.push(meshId.data);
+    if (file?.coordinator_url === coordinatorUrl) found.push({ meshId: meshId.data, file });
   }
   return found;
 }

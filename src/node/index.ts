@@ -10,14 +10,16 @@ import type { Log } from "../platform/log.ts";
 import { machineArch, machinePlatform } from "../platform/machine.ts";
 import { preparePrivateDir } from "../platform/private-files.ts";
 import { type Random, systemRandom } from "../platform/random.ts";
+import { splitPinnedCode } from "../platform/tls/pin.ts";
+import type { Trust } from "../platform/tls/trust.ts";
 import { MeshError } from "../protocol/errors.ts";
-import type { Secret } from "../protocol/secret.ts";
+import { Secret } from "../protocol/secret.ts";
 import type { NodeAgentOptions, NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
 import { probeCapabilities } from "./capabilities.ts";
-import { parseCoordinatorAddress } from "./coordinator-address.ts";
 import { createCoordinatorCalls } from "./direct/coordinator-calls.ts";
 import { runDirectAgent } from "./direct/direct-agent.ts";
 import { defaultListenAddress, parseListenAddress } from "./direct/listen-address.ts";
+import { findCoordinator } from "./find-coordinator.ts";
 import { runNodeAgent } from "./node-agent.ts";
 import { chooseRuntime, type RuntimeChoice } from "./node-runtimes.ts";
 
@@ -27,7 +29,10 @@ export interface StartNodeAgentOptions {
   /** `http://host:9180` */
   readonly coordinatorUrl: string;
   readonly token: Secret | null;
+  /** Code of an invite; behind a dot it may have the pin of the coordinator's key. */
   readonly invite: Secret | null;
+  /** Authorities that the coordinator's certificate may come from; default null: what an earlier join kept, else the system's. */
+  readonly trust?: Trust | null;
   readonly name: string;
   readonly tags: readonly string[];
   /** null: the runtime's own limit, else 4. */
@@ -75,6 +80,7 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
   const proxyFor = options.proxyForWebSocket ?? ((url: string) => systemProxyForWebSocket(url, env));
   const proxyUrl = proxyFor(options.coordinatorUrl);
   const listen = options.direct?.listen ?? null;
+  const { invite, pin } = splitInvite(options.invite);
   const directParts = {
     listen: listen === null ? defaultListenAddress : parseListenAddress(listen),
     endpoint: options.direct?.endpoint ?? null,
@@ -82,7 +88,9 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
   const createOptions = async (): Promise<NodeAgentOptions> => ({
     coordinatorUrl: options.coordinatorUrl,
     token: options.token,
-    invite: options.invite,
+    invite,
+    pin,
+    trust: options.trust ?? null,
     name: options.name,
     slots: options.slots,
     dataDir: options.dataDir,
@@ -107,8 +115,9 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
     return await runNodeAgent(await createOptions());
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== "NOT_A_COORDINATOR") throw error;
-    const { url } = parseCoordinatorAddress({ url: options.coordinatorUrl, fetch, proxyUrl });
-    const isClassic = await createCoordinatorCalls({ url, fetch, proxyUrl }).isClassic(options.token);
+    const address = await findCoordinator({ ...options, fetch, proxyUrl, pin, clock });
+    await address.trust.settle();
+    const isClassic = await createCoordinatorCalls(address).isClassic(options.token);
     if (!isClassic) throw error;
   }
   const { port } = directParts.listen;
@@ -116,4 +125,11 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
     `this coordinator is a classic one without links: it calls this node, so port ${port} of this machine must be reachable for it`,
   );
   return runDirectAgent({ ...(await createOptions()), ...directParts });
+}
+
+/** The pin says whom to trust; the coordinator is shown the code alone. */
+function splitInvite(invite: Secret | null): { readonly invite: Secret | null; readonly pin: string | null } {
+  if (invite === null) return { invite, pin: null };
+  const { code, pin } = splitPinnedCode(invite.reveal());
+  return { invite: new Secret(code), pin };
 }

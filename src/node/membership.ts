@@ -14,6 +14,7 @@ import type { DrainFrame, OfferFrame, WelcomeFrame } from "../protocol/link/v1/f
 import { distinctSecrets, type Secret } from "../protocol/secret.ts";
 import type { CapabilityWatch } from "./capability-watch.ts";
 import { createConditionWait } from "./condition-wait.ts";
+import type { CoordinatorTrust } from "./coordinator-trust.ts";
 import type { Identity, NodeFile } from "./identity.ts";
 import { openJournal } from "./journal.ts";
 import { createNodeRecord } from "./node-record.ts";
@@ -50,6 +51,7 @@ export interface MembershipDeps {
   readonly coordinatorUrl: string;
   readonly linkUrl: string;
   readonly proxyUrl: string | null;
+  readonly trust: CoordinatorTrust;
   /** Tried in this order after the stored node token. */
   readonly otherCredentials: readonly Secret[];
   readonly name: string;
@@ -105,6 +107,7 @@ export function openMembership(deps: MembershipDeps): Membership {
     granted: deps.granted,
     coordinatorUrl: deps.coordinatorUrl,
     name: deps.name,
+    keptTrust: deps.trust.toKeep,
     log,
   });
   const wait = createConditionWait(clock);
@@ -113,6 +116,7 @@ export function openMembership(deps: MembershipDeps): Membership {
   const link = createNodeLink({
     url: deps.linkUrl,
     proxyUrl: deps.proxyUrl,
+    trust: deps.trust.current,
     credentials: () => {
       const stored = record.current();
       return distinctSecrets([...(stored === null ? [] : [stored.token]), ...deps.otherCredentials]);

@@ -5,7 +5,8 @@ import type { MeshId } from "../protocol/ids.ts";
 import { closeRuntimes, startAgent } from "./agent-life.ts";
 import type { NodeAgentOptions, RunningNodeAgent } from "./agent-options.ts";
 import { createCapabilityWatch } from "./capability-watch.ts";
-import { type CoordinatorAddress, parseCoordinatorAddress } from "./coordinator-address.ts";
+import type { CoordinatorAddress } from "./coordinator-address.ts";
+import { findCoordinator } from "./find-coordinator.ts";
 import { findKnownMeshes, type Identity, openIdentity } from "./identity.ts";
 import { createRuntimeWatch } from "./runtime-watch.ts";
 
@@ -13,15 +14,11 @@ import { createRuntimeWatch } from "./runtime-watch.ts";
  * Runs a node until it is stopped or told to end. Resolves after the first welcome; tries for ever while the coordinator
  * cannot be reached.
  * @throws MeshError TOKEN_MISSING, TOKEN_INVALID, INVITE_INVALID, SCOPE_MISSING, NODE_LOCKED, NODE_ALREADY_LINKED,
- *   NAME_TAKEN, NOT_A_COORDINATOR, VERSION_UNSUPPORTED, DATA_DIR_UNUSABLE, USAGE
+ *   NAME_TAKEN, NOT_A_COORDINATOR, TLS_PIN_MISMATCH, TLS_NOT_TRUSTED, VERSION_UNSUPPORTED, DATA_DIR_UNUSABLE, USAGE
  */
 export async function runNodeAgent(options: NodeAgentOptions): Promise<RunningNodeAgent> {
   const { clock, log } = options;
-  const address = parseCoordinatorAddress({
-    url: options.coordinatorUrl,
-    fetch: options.fetch,
-    proxyUrl: options.proxyUrl,
-  });
+  const address = await findCoordinator(options);
   log.info(`joining mesh at ${address.url} as "${options.name}"`);
   const watch = createRuntimeWatch({ runtimes: options.runtimes, slots: options.slots, clock });
   try {
@@ -55,8 +52,12 @@ async function chooseMesh(address: CoordinatorAddress, options: NodeAgentOptions
       return await address.askMeshId();
     } catch (error) {
       if (!(error instanceof MeshError)) throw error;
-      const [known] = await findKnownMeshes(options.dataDir, options.name, address.url);
-      if (known !== undefined) return known;
+      const meshes = address.trust.isSettled()
+        ? await findKnownMeshes(options.dataDir, options.name, address.url)
+        : [];
+      const pin = options.pin ?? null;
+      const known = meshes.find(({ file }) => pin !== null && file.tls?.pin === pin) ?? meshes[0];
+      if (known !== undefined) return known.meshId;
       if (error.code !== "COORDINATOR_UNREACHABLE" && error.code !== "PROXY_IN_THE_WAY") throw error;
       options.onStatus?.({ state: "unreachable", error });
     }

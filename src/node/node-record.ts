@@ -1,6 +1,7 @@
 import type { Log } from "../platform/log.ts";
 import type { WelcomeFrame } from "../protocol/link/v1/frames.ts";
 import { Secret } from "../protocol/secret.ts";
+import type { KeptTrust } from "./coordinator-trust.ts";
 import type { Identity, NodeFile } from "./identity.ts";
 
 export interface NodeRecordDeps {
@@ -9,6 +10,8 @@ export interface NodeRecordDeps {
   readonly granted: Pick<NodeFile, "node_id" | "token"> | null;
   readonly coordinatorUrl: string;
   readonly name: string;
+  /** What is kept to know the coordinator by; default null: nothing. */
+  readonly keptTrust?: () => KeptTrust | null;
   readonly log: Log;
 }
 
@@ -24,12 +27,11 @@ export interface NodeRecord {
 
 export function createNodeRecord(deps: NodeRecordDeps): NodeRecord {
   const { identity, granted } = deps;
-  const toFile = ({ node_id, token }: Pick<NodeFile, "node_id" | "token">): NodeFile => ({
-    node_id,
-    token,
-    coordinator_url: deps.coordinatorUrl,
-    name: deps.name,
-  });
+  const toFile = ({ node_id, token }: Pick<NodeFile, "node_id" | "token">): NodeFile => {
+    const tls = deps.keptTrust?.() ?? null;
+    const file = { node_id, token, coordinator_url: deps.coordinatorUrl, name: deps.name };
+    return tls === null ? file : { ...file, tls };
+  };
   let current = granted === null ? identity.current() : toFile(granted);
   let isSaved = granted === null;
   let saving: Promise<void> = Promise.resolve();

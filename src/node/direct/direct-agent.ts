@@ -9,7 +9,8 @@ import { closeRuntimes } from "../agent-life.ts";
 import { defaultStopLimitMs, type NodeAgentOptions, type RunningNodeAgent } from "../agent-options.ts";
 import { type CapabilityWatch, createCapabilityWatch } from "../capability-watch.ts";
 import { createConditionWait } from "../condition-wait.ts";
-import { type CoordinatorAddress, parseCoordinatorAddress } from "../coordinator-address.ts";
+import type { CoordinatorAddress } from "../coordinator-address.ts";
+import { findCoordinator } from "../find-coordinator.ts";
 import { type Identity, openIdentity } from "../identity.ts";
 import { repeat } from "../repeat.ts";
 import { createRuntimeWatch, type RuntimeWatch } from "../runtime-watch.ts";
@@ -40,11 +41,7 @@ export interface DirectAgentOptions extends NodeAgentOptions {
  */
 export async function runDirectAgent(options: DirectAgentOptions): Promise<RunningNodeAgent> {
   const { clock, log } = options;
-  const address = parseCoordinatorAddress({
-    url: options.coordinatorUrl,
-    fetch: options.fetch,
-    proxyUrl: options.proxyUrl,
-  });
+  const address = await findCoordinator(options);
   log.info(`joining mesh at ${address.url} as "${options.name}"`);
   const watch = createRuntimeWatch({ runtimes: options.runtimes, slots: options.slots, clock });
   let identity: Identity | null = null;
@@ -73,6 +70,7 @@ async function askMesh(address: CoordinatorAddress, options: NodeAgentOptions): 
       return await address.askMeshId();
     } catch (error) {
       if (!(error instanceof MeshError)) throw error;
+      if (error.code === "TLS_PIN_MISMATCH" || error.code === "TLS_NOT_TRUSTED") throw error;
       if (error.code !== "COORDINATOR_UNREACHABLE" && error.code !== "PROXY_IN_THE_WAY") return null;
       options.onStatus?.({ state: "unreachable", error });
     }
@@ -98,7 +96,7 @@ async function startDirect(parts: Parts): Promise<RunningNodeAgent> {
   const ended = new AbortController();
   const calls = createCoordinatorCalls({
     url: address.url,
-    fetch: options.fetch,
+    fetch: address.fetch,
     proxyUrl: address.proxyUrl,
   });
   const attempts = createDirectAttempts({
@@ -276,10 +274,12 @@ async function findEndpoint({ options, address }: Parts, port: number): Promise<
 async function savePlace({ identity, options, address }: Parts, place: Place): Promise<void> {
   const id = NodeId.safeParse(place.node_id);
   if (identity === null || !id.success) return;
+  const tls = address.trust.toKeep();
   await identity.save({
     node_id: id.data,
     token: place.token,
     coordinator_url: address.url,
     name: options.name,
+    ...(tls === null ? {} : { tls }),
   });
 }
