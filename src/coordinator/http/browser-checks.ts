@@ -17,6 +17,8 @@ export interface BrowserChecks {
    * where it comes from.
    */
   readonly assertOwnPage: (headers: Headers, about: PageRequest) => void;
+  /** Whether the Host is a name of the configuration. */
+  readonly isConfiguredHost: (headers: Headers) => boolean;
 }
 
 interface PageRequest {
@@ -79,6 +81,7 @@ export function createBrowserChecks(options: BrowserCheckOptions): BrowserChecks
       }
       if (!isOwnOrigin(origin, readHost(headers), scheme)) throw notOwn("a page of another origin");
     },
+    isConfiguredHost: (headers) => allowed.has(readHost(headers).name),
   };
 }
 

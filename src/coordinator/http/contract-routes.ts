@@ -3,7 +3,7 @@ import type { Log } from "../../platform/log.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { type Contract, contract } from "../../protocol/http/contract.ts";
 import type { HttpMethod, RouteContract } from "../../protocol/http/route.ts";
-import { anonymous, type Principal } from "../auth/principal.ts";
+import { anonymous, assertNotRevoked, type Principal } from "../auth/principal.ts";
 import { type Admission, assertScope, isOpenToAll } from "./admission.ts";
 import { errorAnswer, jsonAnswer } from "./answers.ts";
 import type { Call, Handler, RouteAudit } from "./call.ts";
@@ -11,7 +11,7 @@ import type { UpgradeLink } from "./link-upgrade.ts";
 import type { OpenRequests } from "./open-requests.ts";
 import { assertJsonType, parseBody, parseParams, parseQuery } from "./parse-call.ts";
 import { readBody } from "./read-body.ts";
-import { emptyHeaders } from "./response-headers.ts";
+import { emptyHeaders, strictTransport } from "./response-headers.ts";
 
 /** Seconds a connection may be silent while a request head or body is awaited; slow answers ask for more time. */
 export const idleTimeoutS = 10;
@@ -116,6 +116,8 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
     if (bodyText !== "" && (principal.isCookie || route.browsers !== undefined)) assertJsonType(headers);
     const body = parseBody(route, bodyText);
     exchange.body = body;
+    // The body may have taken its time.
+    assertNotRevoked(principal);
     return handler({
       principal,
       params: params as never,
@@ -138,6 +140,17 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
 
   function maxBytesOf(route: RouteContract): number {
     return isOpenToAll(route) ? Math.min(maxStrangerBodyBytes, options.maxBodyBytes) : options.maxBodyBytes;
+  }
+
+  function toAnswer(route: RouteContract, exchange: Exchange, value: unknown): Response {
+    const answer = value instanceof Response ? value : toPlainAnswer(route, value);
+    if (exchange.cookie !== null) answer.headers.append("set-cookie", exchange.cookie);
+    if (route.browsers === "page") {
+      const { headers } = exchange.request;
+      const wantsTls = options.admission.wantsTls(route, { headers, scheme: schemeOf(exchange.server) });
+      if (wantsTls) answer.headers.set("strict-transport-security", strictTransport);
+    }
+    return answer;
   }
 
   async function refuse(route: RouteContract, exchange: Exchange, error: unknown): Promise<Response> {
@@ -183,15 +196,13 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
   return { routes, unknown, failed: (error) => errorAnswer(error, nextRequestId(), log) };
 }
 
-function toAnswer(route: RouteContract, { cookie }: Exchange, value: unknown): Response {
-  const answer = value instanceof Response ? value : toPlainAnswer(route, value);
-  if (cookie !== null) answer.headers.append("set-cookie", cookie);
-  return answer;
-}
-
 function toPlainAnswer(route: RouteContract, value: unknown): Response {
   if (value === undefined) return new Response(null, { status: route.status, headers: emptyHeaders });
   return jsonAnswer(route.status, value);
+}
+
+function schemeOf(server: Server): "http" | "https" {
+  return server.protocol ?? "http";
 }
 
 /** `unknown` when the client has left. */

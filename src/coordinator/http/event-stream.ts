@@ -1,5 +1,6 @@
 import type { Deadlines } from "../../platform/deadlines.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import { onRevoked, type Principal } from "../auth/principal.ts";
 import { createClientPlaces } from "./client-places.ts";
 import { eventStreamHeaders } from "./response-headers.ts";
 
@@ -44,10 +45,21 @@ export interface EventSource {
   readonly onGone: () => void;
 }
 
+/** What ends a stream before its source does: its reader may read no more. */
+export interface StreamReader {
+  readonly principal: Pick<Principal, "revoked">;
+  /** What he is told instead of all that he has not been given yet. */
+  readonly farewell: () => ServerSentEvent;
+}
+
 /** Room for one stream. */
 export interface StreamPlace {
-  /** Occupies the place until the reader has everything or has left. */
-  readonly answer: (source: EventSource, headers?: Readonly<Record<string, string>>) => Response;
+  /** Occupies the place until the reader has everything, has left or may read no more. */
+  readonly answer: (
+    source: EventSource,
+    reader: StreamReader,
+    headers?: Readonly<Record<string, string>>,
+  ) => Response;
   /** Gives it up unused. */
   readonly release: () => void;
 }
@@ -89,8 +101,8 @@ export function createEventStreams(
       };
       return {
         release,
-        answer: (source, headers = {}) => {
-          const stream = createStream(source, { deadlines, encode, onClose: release });
+        answer: (source, reader, headers = {}) => {
+          const stream = createStream(source, { deadlines, encode, reader, onClose: release });
           const answer = new Response(stream, { headers: eventStreamHeaders });
           for (const name in headers) answer.headers.set(name, headers[name] ?? "");
           return answer;
@@ -103,17 +115,32 @@ export function createEventStreams(
 interface StreamOptions {
   readonly deadlines: Deadlines;
   readonly encode: (event: ServerSentEvent) => Uint8Array;
+  readonly reader: StreamReader;
   /** The reader has everything, or is gone. */
   readonly onClose: () => void;
 }
 
 function createStream(source: EventSource, options: StreamOptions): ReadableStream<Uint8Array> {
-  const { deadlines, encode, onClose } = options;
+  const { deadlines, encode, reader, onClose } = options;
   /** Events that were taken and not handed over yet. */
   const unsent: Uint8Array[] = [];
   let wake: () => void = () => undefined;
   let isGone = false;
-  const stopListening = source.onMore(() => wake());
+  let isCut = false;
+  const stopSource = source.onMore(() => wake());
+  const forgetReader = onRevoked(reader.principal, () => {
+    isCut = true;
+    unsent.length = 0;
+    unsent.push(encode(reader.farewell()));
+    stopSource();
+    onClose();
+    wake();
+    source.onGone();
+  });
+  const stopListening = () => {
+    stopSource();
+    forgetReader();
+  };
 
   /** @returns whether somebody called; false: nobody did for {@link lookAgainMs} */
   function waitForMore(): Promise<boolean> {
@@ -130,7 +157,7 @@ function createStream(source: EventSource, options: StreamOptions): ReadableStre
   async function takeMore(): Promise<boolean> {
     let silentMs = 0;
     while (silentMs < keepAliveMs) {
-      unsent.push(...source.take().map(encode));
+      if (!isCut) unsent.push(...source.take().map(encode));
       if (unsent.length > 0 || source.isOver() || isGone) return true;
       if (!(await waitForMore())) silentMs += lookAgainMs;
     }
@@ -147,7 +174,7 @@ function createStream(source: EventSource, options: StreamOptions): ReadableStre
         if (isGone) return;
         const piece = nextPiece(unsent);
         if (piece !== null) controller.enqueue(piece);
-        if (unsent.length > 0 || !source.isOver()) return;
+        if (unsent.length > 0 || !(isCut || source.isOver())) return;
         stopListening();
         onClose();
         controller.close();
@@ -157,7 +184,7 @@ function createStream(source: EventSource, options: StreamOptions): ReadableStre
         stopListening();
         onClose();
         wake();
-        source.onGone();
+        if (!isCut) source.onGone();
       },
     },
     { highWaterMark: 1 },

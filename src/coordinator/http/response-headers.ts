@@ -48,3 +48,6 @@ export function pageHeaders(contentType: string): Headers {
     "x-frame-options": "DENY",
   });
 }
+
+/** 30 days: long enough to protect who comes back, short enough to change one's mind. */
+export const strictTransport = "max-age=2592000";

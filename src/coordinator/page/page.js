@@ -105,6 +105,8 @@ function showNodes(nodes) {
 
 async function look() {
   const answer = await call("GET", "/nodes");
+  // Logged out meanwhile.
+  if (mesh.hidden) return;
   if (answer?.status === 401) {
     showLogin();
     return say(answer);
@@ -123,7 +125,7 @@ function showMesh(session) {
   mesh.hidden = false;
   find("who").textContent = texts.who(session.name ?? session.subject, session.scopes.join(", "));
   notice.textContent = "";
-  look();
+  void look();
 }
 
 login.addEventListener("submit", async (event) => {
