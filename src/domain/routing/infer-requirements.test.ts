@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { createVocabulary, inferRequirements, maxInferredNeeds } from "./infer-requirements.ts";
+import { createVocabulary, inferRequirements, maxInferredNeeds, maxOwnWords } from "./infer-requirements.ts";
 import { groupOf, meshOf, nodeOf } from "./mesh-fixture.ts";
 import { createMeshIndex } from "./mesh-index.ts";
 import { maxScannedLength } from "./term-matcher.ts";
@@ -67,6 +67,35 @@ describe("what the text of a message hints at", () => {
     const withRules = createVocabulary(createMeshIndex(mesh), words);
     const found = inferRequirements("git is fun for everyone", withRules).map(({ need }) => need.text);
     expect(found).toEqual(["skill=git", "group=everyone"]);
+  });
+
+  test("is never a word of everyday language that only a node calls its skill; a rule may ask for it", () => {
+    const greedy = meshOf([
+      nodeOf({ name: "greedy", skills: ["please", "would", "问题", "docker"] }),
+      nodeOf({}),
+    ]);
+    const inferWith = (words: typeof noRuleWords) =>
+      inferRequirements(
+        "would you please look at docker, 问题",
+        createVocabulary(createMeshIndex(greedy), words),
+      ).map(({ need }) => need.text);
+    expect(inferWith(noRuleWords)).toEqual(["skill=docker"]);
+    expect(inferWith({ ...noRuleWords, abilities: new Set(["please"]) })).toEqual([
+      "skill=please",
+      "skill=docker",
+    ]);
+  });
+
+  test(`counts ${maxOwnWords} words that one node alone brings, and words that others have too besides`, () => {
+    const own = Array.from({ length: 256 }, (_, at) => `word${at}`);
+    const greedy = meshOf([
+      nodeOf({ name: "greedy", skills: [...own, "docker"] }),
+      nodeOf({ name: "box", skills: ["docker"] }),
+      nodeOf({ name: "mac", skills: ["xcodegen"] }),
+    ]);
+    const { size } = createVocabulary(createMeshIndex(greedy), noRuleWords);
+    const { size: without } = createVocabulary(createMeshIndex(meshOf([])), noRuleWords);
+    expect(size - without).toBe(maxOwnWords + 2);
   });
 
   test("is looked for at the beginning of the text only", () => {

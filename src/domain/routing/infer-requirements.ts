@@ -1,4 +1,5 @@
 import { hasGpu, type IsGroupMember, type NodeNeeds } from "./capable.ts";
+import { commonWords } from "./common-words.ts";
 import { builtInTerms, minTermLength, minUnspacedTermLength, stopWords } from "./inference-terms.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import type { NodeView } from "./mesh-snapshot.ts";
@@ -29,6 +30,12 @@ export interface RuleWords {
 
 /** Most needs that are inferred from one message; the first ones of the text count. */
 export const maxInferredNeeds = 16;
+
+/**
+ * Most words that one node alone brings to those that are looked for, its first ones: a node that calls half a dictionary its
+ * skills draws no more messages than others. Declared needs and rules know all of its words.
+ */
+export const maxOwnWords = 64;
 
 /** Most skills and tags of a mesh that are looked for in messages. */
 const maxVocabularyWords = 20_000;
@@ -111,12 +118,12 @@ export function needsAllOf(
 
 /** Skills and tags that some nodes have and others lack, and those that rules ask for; true for skills. */
 function abilityWords(index: MeshIndex, ruleAbilities: ReadonlySet<string>): ReadonlyMap<string, boolean> {
-  const holders = new Map<string, { count: number; isSkill: boolean }>();
+  const holders = new Map<string, { count: number; isSkill: boolean; readonly first: NodeView }>();
   for (const { node } of index.places) {
     for (const word of node.abilities) {
       const holder = holders.get(word);
       const isSkill = !node.tagKeys.has(word);
-      if (holder === undefined) holders.set(word, { count: 1, isSkill });
+      if (holder === undefined) holders.set(word, { count: 1, isSkill, first: node });
       else {
         holder.count++;
         holder.isSkill ||= isSkill;
@@ -125,9 +132,17 @@ function abilityWords(index: MeshIndex, ruleAbilities: ReadonlySet<string>): Rea
   }
   const words = new Map<string, boolean>();
   for (const word of ruleAbilities) words.set(word, holders.get(word)?.isSkill ?? true);
-  for (const [word, { count, isSkill }] of holders) {
+  const ownWords = new Map<NodeView, number>();
+  for (const [word, { count, isSkill, first }] of holders) {
     if (words.size >= maxVocabularyWords) break;
-    if (count < index.places.length) words.set(word, isSkill);
+    if (count >= index.places.length || words.has(word)) continue;
+    if (!isTellingTerm(word) || commonWords.has(normalizeTerm(word))) continue;
+    if (count === 1) {
+      const own = (ownWords.get(first) ?? 0) + 1;
+      if (own > maxOwnWords) continue;
+      ownWords.set(first, own);
+    }
+    words.set(word, isSkill);
   }
   return words;
 }
