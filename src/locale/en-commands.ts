@@ -86,6 +86,7 @@ export const commandTexts = {
       effects: "safe: may be run again after a failure; unsafe: may not [unsafe]",
       explain: "Also show why it went where it went",
       noInfer: "Infer no requirements from the text",
+      untrusted: "The text is another owner's: label it, for rules and runtimes",
       async: "Queue it, print its id, and come back at once",
       wait: "Queue it, and wait for the answer however long it takes",
       ...queueFlagTexts,
@@ -99,17 +100,19 @@ export const commandTexts = {
   },
   routeAdd: {
     brief: "Add a rule at the end",
-    full: "Adds a rule. --match says when it applies; criteria are joined by commas: gpu:true, os:darwin, arch:arm64, skill:docker, skills:docker+python, any-skill:xcode+docker, tag:home, group:mac-nodes, runtime:openclaw, memory:>=32, content:/train|fine-?tune/i, content:word+word, source:telegram:*, session:work-*, label:key=value, or * for every message.",
+    full: "Adds a rule. --match says when it applies; criteria are joined by commas: gpu:true, os:darwin, arch:arm64, skill:docker, skills:docker+python, any-skill:xcode+docker, tag:home, group:mac-nodes, runtime:openclaw, memory:>=32, content:/train|fine-?tune/i, content:word+word, source:telegram:*, session:work-*, label:key=value, untrusted:true, or * for every message.",
     examples: [
       "claw-mesh route add --match gpu:true --target linux-gpu",
       "claw-mesh route add --match 'content:/train|fine-?tune/i' --target linux-gpu,cloud-gpu",
       "claw-mesh route add --match '*' --strategy least-busy",
+      "claw-mesh route add --match untrusted:true --refuse",
     ],
     flags: {
       match: "When the rule applies",
       target: "Node or group; several joined by commas are tried in this order",
       strategy: "How to choose among several nodes [least-busy]",
       otherwise: "When none of its nodes is free: next rule, queue, or fail [next]",
+      refuse: "Refuse such messages; then without --target, --strategy and --otherwise",
     },
   },
   routeRemove: {
@@ -200,8 +203,16 @@ export const commandTexts = {
   version: { brief: "Print the version", full: "Prints the version.", examples: ["claw-mesh version"] },
   doctor: {
     brief: "Check this machine's way to the mesh",
-    full: "Checks configuration, proxy variables, address, token, clock, versions and runtimes, and tells a remedy for what is wrong. Exit code 1 when a check failed.",
-    examples: ["claw-mesh doctor", "claw-mesh doctor --coordinator http://vps:9180"],
+    full: "Checks configuration, proxy variables, address, token, clock, versions and runtimes, and tells a remedy for what is wrong. Exit code 1 when a check failed. With --bundle it also writes what a helper needs to know into one file, without secrets and without message contents.",
+    examples: [
+      "claw-mesh doctor",
+      "claw-mesh doctor --coordinator http://vps:9180",
+      "claw-mesh doctor --bundle bundle.json --log claw-mesh.log",
+    ],
+    flags: {
+      bundle: "Also write checks, configuration, nodes and failures to this file",
+      log: "With --bundle: a log of claw-mesh, whose end goes into the file",
+    },
   },
   placeholders: {
     url: "url",

@@ -2,6 +2,7 @@ import { commandTexts } from "./en-commands.ts";
 import { doctorTexts } from "./en-doctor.ts";
 import { labCommandTexts, labTexts } from "./en-lab.ts";
 import { groupTexts, ruleTexts } from "./en-rules.ts";
+import { supportTexts } from "./en-support.ts";
 import { taskTexts } from "./en-tasks.ts";
 
 /** Every text that people see on the terminal, in English. Another language is another value of {@link Catalogue}. */
@@ -150,6 +151,8 @@ export const en = {
     passedOver: (position: number, text: string) =>
       `#${position} ${text} applied, and had no node that could take it`,
     allNodes: "all nodes were considered",
+    label: "Label:",
+    untrusted: "untrusted: the text is another owner's",
     target: "Asked for:",
     strategy: "Strategy:",
     session: "Session:",
@@ -234,6 +237,7 @@ export const en = {
   },
 
   doctor: doctorTexts,
+  support: supportTexts,
 };
 
 export type Catalogue = typeof en;

@@ -5,7 +5,7 @@ import { contract, type Health } from "../../protocol/http/contract.ts";
 import type { NodeInfo } from "../../protocol/node.ts";
 import { type Connection, connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
-import { printResult } from "../print.ts";
+import { printNote, printResult } from "../print.ts";
 import { type Colour, createPaint } from "../render/paint.ts";
 import { toSafeLine, toSafeText } from "../render/safe-text.ts";
 
@@ -22,9 +22,23 @@ interface Check {
 const maxClockSkewS = 5;
 const timeoutMs = 5000;
 
+export interface DoctorFlags {
+  /** File of the support bundle. */
+  readonly bundle?: string;
+  readonly log?: string;
+}
+
 /** Checks the way to the mesh, one line each. Sets exit code 1 when a check failed. */
-export async function runDoctor(this: CliContext): Promise<void> {
+export async function runDoctor(this: CliContext, flags: DoctorFlags): Promise<void> {
+  const { bundle: file, log } = flags;
+  if (log !== undefined && file === undefined)
+    throw new MeshError("USAGE", this.texts.support.logWithoutBundle);
   const checks = await runChecks(this);
+  if (file !== undefined) {
+    const { writeSupportBundle } = await import("./support-bundle.ts");
+    await writeSupportBundle(this, { file, logFile: log ?? null, checks });
+    printNote(this, this.texts.support.written(file));
+  }
   printResult(this, { ok: checks.every(({ status }) => status !== "failed"), checks }, () =>
     renderChecks(this, checks),
   );

@@ -1,8 +1,9 @@
 import { buildCommand } from "@stricli/core";
 import type { InitFlags, InviteFlags } from "../actions/access.ts";
+import type { DoctorFlags } from "../actions/doctor.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
-import { parseDuration } from "../parsers.ts";
+import { parseDuration, parseText } from "../parsers.ts";
 
 export function createInviteCommand({ texts, docs }: HelpText) {
   const { invite } = texts.commands;
@@ -46,9 +47,13 @@ export function createVersionCommand({ texts, docs }: HelpText) {
 }
 
 export function createDoctorCommand({ texts, docs }: HelpText) {
-  return buildCommand<object, [], CliContext>({
+  const { flags } = texts.commands.doctor;
+  const file = { kind: "parsed", parse: parseText, optional: true, placeholder: "file" } as const;
+  return buildCommand<DoctorFlags, [], CliContext>({
     loader: async () => (await import("../actions/doctor.ts")).runDoctor,
     docs: docs(texts.commands.doctor),
-    parameters: {},
+    parameters: {
+      flags: { bundle: { ...file, brief: flags.bundle }, log: { ...file, brief: flags.log } },
+    },
   });
 }
