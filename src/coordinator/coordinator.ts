@@ -21,6 +21,7 @@ import type { GroupInput, RuleInput } from "../protocol/rule.ts";
 import type { Secret } from "../protocol/secret.ts";
 import { createSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
+import { createAudit } from "./audit/audit.ts";
 import { createAccess } from "./auth/access.ts";
 import { loadAdminToken } from "./auth/admin-token.ts";
 import { adminPrincipal, type Principal } from "./auth/principal.ts";
@@ -176,7 +177,7 @@ async function assemble(
   const deadlines = createDeadlines(clock, onFault);
   const events = createEventEmitter<MeshEvents>(onFault);
 
-  const audit = { note: () => undefined };
+  const audit = await createAudit({ store, events, clock, log, version });
 
   // Node and group names share one namespace, so each has to ask the other.
   let groups: Groups | null = null;
@@ -238,14 +239,14 @@ async function assemble(
     store,
     registry,
     groups: madeGroups,
-    audit,
+    audit: audit.trail,
     onTokenEnded: () => {
       for (const link of links.open()) {
         if (link.principal.revoked.aborted) link.close(closeCodes.notAllowed, "TOKEN_INVALID");
       }
     },
     urls,
-    pin: () => null,
+    pin: () => certificate?.pin() ?? null,
     clock,
     ids,
     log,
@@ -259,7 +260,7 @@ async function assemble(
       engine,
       reports,
       invites: access.invites,
-      audit,
+      audit: audit.trail,
       clock,
       log,
       meshId: store.meshId,
@@ -279,11 +280,11 @@ async function assemble(
     allowedHosts: options.allowedHosts,
     machineNames: machineNames(),
     authenticator: access.authenticator,
-    audit: () => Promise.resolve(),
+    audit: audit.recordCall,
     links,
     isInviteOpen: access.invites.mayOpenLink,
     log,
-    handlers: {
+    handlers: audit.onlyAudited({
       ...createServiceRoutes({
         meshId: store.meshId,
         version,
@@ -314,8 +315,10 @@ async function assemble(
       }),
       ...createNodeRoutes({ registry, clock, groupsOf: madeGroups.of }),
       ...createRoutingRoutes({ router, rules, groups: madeGroups }),
-    },
+      ...audit.handlers,
+    }),
   });
+  audit.start();
   certificate?.start(server.renew);
   access.start();
   links.start();
@@ -358,6 +361,7 @@ async function assemble(
       await server.stop(true);
       await retention.stop();
       await access.stop();
+      await audit.stop();
       log.info("coordinator stopped");
     },
   };

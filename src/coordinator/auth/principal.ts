@@ -103,6 +103,18 @@ export function onRevoked({ revoked }: Pick<Principal, "revoked">, callback: () 
   return () => revoked.removeEventListener("abort", callback);
 }
 
+/** What comes of the work, or, when the caller may do no more before that, what he is told then. */
+export function untilRevoked<Result>(
+  { revoked }: Pick<Principal, "revoked">,
+  work: Promise<Result>,
+): Promise<Result> {
+  if (revoked === lasting) return work;
+  return new Promise((resolve, reject) => {
+    const forget = onRevoked({ revoked }, () => reject(revocationOf({ revoked })));
+    work.then(resolve, reject).finally(forget);
+  });
+}
+
 /** Throws what the caller is told when his token, or his login, has become void meanwhile. */
 export function assertNotRevoked({ revoked }: Pick<Principal, "revoked">): void {
   if (revoked.aborted) throw revocationOf({ revoked });

@@ -59,7 +59,12 @@ function open() {
   const clock = createManualClock();
   const made = createSource();
   const streams = createEventStreams(createDeadlines(clock));
-  const response = streams.take("192.0.2.1").answer(made.source, { "x-test": "1" });
+  const revocation = new AbortController();
+  const caller = {
+    principal: { revoked: revocation.signal },
+    farewell: () => ({ event: "error", data: { code: "TOKEN_INVALID" } }),
+  };
+  const response = streams.take("192.0.2.1").answer(made.source, caller, { "x-test": "1" });
   if (response.body === null) throw new Error("the answer has no body");
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
@@ -67,7 +72,8 @@ function open() {
     const { value, done } = await reader.read();
     return done ? null : decoder.decode(value, { stream: true });
   };
-  return { ...made, clock, streams, response, reader, read };
+  const revoke = () => revocation.abort();
+  return { ...made, clock, streams, response, reader, read, revoke };
 }
 
 describe("an event stream", () => {
@@ -156,6 +162,31 @@ describe("an event stream", () => {
     while (!(await reader.read()).done);
     await reader.cancel();
     expect(goneCount()).toBe(0);
+  });
+
+  test("ends at once, with a word why, when its reader may read no more", async () => {
+    const { say, read, revoke, streams, goneCount, isHeard } = open();
+    say("before");
+    expect(await read()).toContain("before");
+    const next = read();
+    revoke();
+    say("after");
+    expect(await next).toBe('event: error\ndata: {"code":"TOKEN_INVALID"}\n\n');
+    expect(await read()).toBeNull();
+    expect(streams.count()).toBe(0);
+    expect(goneCount()).toBe(1);
+    expect(isHeard()).toBeFalse();
+  });
+
+  test("does not give what was taken already to a reader who may read no more", async () => {
+    const { say, read, revoke } = open();
+    say("x".repeat(5 * maxPieceBytes));
+    expect(await read()).toContain("x");
+    revoke();
+    const rest = [await read(), await read(), await read()].filter((piece) => piece !== null).join("");
+    // One piece had been handed to the connection.
+    expect(rest.length).toBeLessThan(2 * maxPieceBytes);
+    expect(rest).toEndWith('event: error\ndata: {"code":"TOKEN_INVALID"}\n\n');
   });
 
   test("gives its place free when its reader leaves", async () => {

@@ -2,6 +2,7 @@ import type { Task } from "../../domain/tasks/task.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Contract } from "../../protocol/http/contract.ts";
+import { onRevoked, untilRevoked } from "../auth/principal.ts";
 import { jsonAnswer } from "../http/answers.ts";
 import { type Call, takingTime } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
@@ -59,7 +60,9 @@ export function createMessageRoutes(options: MessageRouteOptions): MessageHandle
     if (call.signal.aborted) onGone(live);
     const onAbort = () => onGone(live);
     call.signal.addEventListener("abort", onAbort, { once: true });
-    const task = await live.ended.promise;
+    const forgetCaller = onRevoked(call.principal, onAbort);
+    const task = await untilRevoked(call.principal, live.ended.promise);
+    forgetCaller();
     call.signal.removeEventListener("abort", onAbort);
     return jsonAnswer(200, toRouteAnswer(task), answerHeaders(live, task, clock.monotonicMs()));
   }

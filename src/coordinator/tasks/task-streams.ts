@@ -1,6 +1,8 @@
 import type { Task } from "../../domain/tasks/task.ts";
 import type { Log } from "../../platform/log.ts";
 import type { RouteAnswer } from "../../protocol/http/contract.ts";
+import { revocationOf } from "../auth/principal.ts";
+import { toErrorBody } from "../http/answers.ts";
 import type { Call } from "../http/call.ts";
 import type { EventStreams } from "../http/event-stream.ts";
 import { createAnswerStream } from "./answer-stream.ts";
@@ -10,7 +12,7 @@ import type { TaskEngine } from "./task-engine.ts";
 import { toRouteAnswer } from "./task-outcome.ts";
 
 /** What a stream needs of the request that asks for it. */
-type StreamCall = Pick<Call<never>, "address" | "headers" | "requestId" | "takeTime">;
+type StreamCall = Pick<Call<never>, "address" | "headers" | "principal" | "requestId" | "takeTime">;
 
 /** A stream that has its place, but perhaps no task yet. */
 export interface TaskStreamPlace {
@@ -49,6 +51,7 @@ export function createTaskStreams({ engine, streams, positions, log }: TaskStrea
       return {
         release: place.release,
         follow: (live, onGone) => {
+          const endTime = call.takeTime();
           const source = createAnswerStream(live, {
             requestId: call.requestId,
             log,
@@ -58,9 +61,14 @@ export function createTaskStreams({ engine, streams, positions, log }: TaskStrea
             answerOf,
             onGone,
             // From now on a reader that takes nothing is not waited for.
-            onEnd: call.takeTime(),
+            onEnd: endTime,
           });
-          return place.answer(source, { "x-claw-mesh-task": live.id });
+          const { principal, requestId } = call;
+          const farewell = () => {
+            endTime();
+            return { event: "error", data: toErrorBody(revocationOf(principal), requestId, log).body };
+          };
+          return place.answer(source, { principal, farewell }, { "x-claw-mesh-task": live.id });
         },
       };
     },
