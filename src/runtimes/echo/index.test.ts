@@ -15,14 +15,15 @@ const attempt = (content: string): RuntimeAttempt => ({
   isUntrusted: false,
 });
 
-async function echo(content: string, delayMs: number) {
+async function echo(content: string, delayMs: number, parts: Partial<RuntimeAttempt> = {}) {
   const chunks: RunChunk[] = [];
   const control = {
     onChunk: (chunk: RunChunk) => void chunks.push(chunk),
     onRecovering: () => {},
     signal: new AbortController().signal,
   };
-  const outcome = await createEchoRuntime({ clock: systemClock, delayMs }).run(attempt(content), control);
+  const told = { ...attempt(content), ...parts };
+  const outcome = await createEchoRuntime({ clock: systemClock, delayMs }).run(told, control);
   return { outcome, chunks };
 }
 
@@ -31,6 +32,11 @@ describe("the echo", () => {
     expect(echoPrefix).toBe("[echo] No AI runtime here. Your message: ");
     const { outcome } = await echo("build the app", 0);
     expect(outcome).toEqual({ kind: "succeeded", text: `${echoPrefix}build the app` });
+  });
+
+  test("says so when the message carries the untrusted label", async () => {
+    const { outcome } = await echo("build the app", 0, { isUntrusted: true });
+    expect(outcome).toEqual({ kind: "succeeded", text: `${echoPrefix}[untrusted] build the app` });
   });
 
   test("comes at once, without timers and chunks, unless it is delayed", async () => {

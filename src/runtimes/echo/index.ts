@@ -5,6 +5,9 @@ import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
 /** Every echo starts with this, so that nobody takes it for the answer of an AI. Stable: tests and scripts rely on it. */
 export const echoPrefix = "[echo] No AI runtime here. Your message: ";
 
+/** Stands between prefix and message when the text is another owner's. */
+export const untrustedMark = "[untrusted] ";
+
 export interface EchoOptions {
   readonly clock: Clock;
   /** Time from the first to the last piece of an answer; default 0: the whole answer at once and no chunks. */
@@ -30,7 +33,7 @@ export function createEchoRuntime({ clock, delayMs = 0 }: EchoOptions): Runtime 
     run: (attempt, control) => {
       if (closing.signal.aborted) return Promise.resolve(closedOutcome);
       if (control.signal.aborted) return Promise.resolve(toStopOutcome(control.signal.reason));
-      if (delayMs <= 0) return Promise.resolve(succeedAt(echoPrefix + attempt.content));
+      if (delayMs <= 0) return Promise.resolve(succeedAt(toEcho(attempt)));
       return echoSlowly(attempt, control, { clock, delayMs, closing: closing.signal });
     },
     reattach: () => Promise.resolve(null),
@@ -53,7 +56,7 @@ async function echoSlowly(
   control: RunControl,
   { clock, delayMs, closing }: SlowEcho,
 ): Promise<RunOutcome> {
-  const text = echoPrefix + attempt.content;
+  const text = toEcho(attempt);
   const stop = AbortSignal.any([control.signal, closing]);
   const endsAtMs = clock.monotonicMs() + attempt.timeoutMs;
   let offset = 0;
@@ -70,6 +73,10 @@ async function echoSlowly(
     offset = end;
   }
   return succeedAt(text);
+}
+
+function toEcho({ content, isUntrusted }: RuntimeAttempt): string {
+  return `${echoPrefix}${isUntrusted ? untrustedMark : ""}${content}`;
 }
 
 /** Where the pieces end, never between the two halves of a character. */

@@ -22,6 +22,16 @@ const waitSlackMs = 5_000;
 /** null: no answer, or an error. */
 type Maybe<T> = Promise<T | null>;
 
+/**
+ * How OpenClaw is told that a text is another owner's: it keeps that with the message, and tells its model ahead of the
+ * text that this is data of another session and not the word of its user.
+ */
+const untrustedProvenance = {
+  kind: "inter_session",
+  sourceChannel: "claw-mesh",
+  sourceTool: "untrusted",
+} as const;
+
 /** Submits the attempt. Its key is the run id and makes the call idempotent within one gateway process. */
 export function sendAgent(
   connection: GatewayConnection,
@@ -34,6 +44,7 @@ export function sendAgent(
     idempotencyKey: attempt.key,
     timeout: how.timeoutS,
     deliver: false,
+    ...(attempt.isUntrusted ? { inputProvenance: untrustedProvenance } : {}),
   };
   return connection.request("agent", params, { timeoutMs: null, onAccepted: how.onAccepted });
 }
