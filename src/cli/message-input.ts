@@ -23,6 +23,7 @@ export interface MessageFlags {
   readonly label?: readonly (readonly [key: string, value: string])[];
   readonly source: string;
   readonly noInfer?: boolean;
+  readonly untrusted?: boolean;
 }
 
 /** How a message is tried. */
@@ -66,6 +67,7 @@ export function toMessage(flags: MessageFlags & RunFlags, content: string): Mess
       ? {}
       : { labels: Object.fromEntries(flags.label) }),
     ...(flags.noInfer === true ? { infer: false } : {}),
+    ...(flags.untrusted === true ? { untrusted: true as const } : {}),
     ...toRunInput(flags),
   };
 }

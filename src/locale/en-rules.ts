@@ -9,6 +9,7 @@ export const ruleTexts = {
     strategy: "STRATEGY",
     origin: "ORIGIN",
   },
+  refuses: "refused",
   origins: { config: "file", api: "api" },
   added: (id: string) => `Rule added: ${id}`,
   warning: (text: string) => `Warning: ${text}`,

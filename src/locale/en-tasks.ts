@@ -44,6 +44,7 @@ export const taskTexts = {
   cancelling: "cancelling",
   retried: "run again",
   discarded: "discarded",
+  untrusted: "untrusted",
 
   queued: (id: string) => `Task ${id} queued`,
   added: (id: string, state: string) => `Task ${id} is ${state}`,
@@ -111,6 +112,7 @@ export const taskTexts = {
     target: "Asked for:",
     requires: "Required:",
     source: "Source:",
+    from: "From:",
     session: "Session:",
     labels: "Labels:",
     effects: "Effects:",
@@ -155,7 +157,7 @@ export const taskTexts = {
   onNode: (attempt: number, node: string) => `attempt ${attempt} on ${node}`,
   failureHints: {
     unroutable: "See why with: claw-mesh route explain <message>",
-    refused: "Every candidate refused it; see the attempts.",
+    refused: "Every candidate refused it, or a rule does; see the attempts.",
     lost_before_start: "It never started, so it may be run again without harm.",
     lost_after_start: "The machine may have done the work. Look there before you run it again.",
     outcome_unknown: "The machine may have done the work. Look there before you run it again.",

@@ -255,6 +255,7 @@ export function taskSummary(changes: object = {}) {
     effects: "unsafe",
     priority: 5,
     synchronous: false,
+    untrusted: false,
     created_at: "2026-11-22T15:58:00.000Z",
     not_before: null,
     expires_at: null,
@@ -278,6 +279,7 @@ export function taskInfo(changes: object = {}) {
   return {
     ...summary,
     content,
+    from_address: null,
     requires: { os: "darwin" },
     timeout_s: 600,
     retry: { max_attempts: 3, base_delay_s: 0.5, max_delay_s: 60, on: ["overloaded"] },

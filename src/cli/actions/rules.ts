@@ -21,6 +21,7 @@ export interface AddRuleFlags {
   readonly target?: readonly string[];
   readonly strategy?: StrategyName;
   readonly otherwise?: Otherwise;
+  readonly refuse?: boolean;
 }
 
 export async function addRule(this: CliContext, flags: AddRuleFlags): Promise<void> {
@@ -37,6 +38,7 @@ export async function addRule(this: CliContext, flags: AddRuleFlags): Promise<vo
           : { targets: [target, ...fallbacks] }),
       ...(flags.strategy === undefined ? {} : { strategy: flags.strategy }),
       ...(flags.otherwise === undefined ? {} : { otherwise: flags.otherwise }),
+      ...(flags.refuse === true ? { refuse: true as const } : {}),
     },
   });
   printResult(this, rule, () => this.texts.rules.added(rule.id));

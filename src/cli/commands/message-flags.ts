@@ -61,6 +61,7 @@ export function messageFlags({ commands }: Texts) {
     label: { ...label, brief: flags.label },
     source: { kind: "parsed", parse: parseText, brief: flags.source, default: "cli", placeholder: "name" },
     noInfer: isGivenFlag(flags.noInfer),
+    untrusted: isGivenFlag(flags.untrusted),
   } as const;
 }
 

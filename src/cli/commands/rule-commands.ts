@@ -90,6 +90,7 @@ function createAddCommand({ texts, docs }: HelpText) {
         },
         strategy: { kind: "enum", values: StrategyName.options, brief: flags.strategy, optional: true },
         otherwise: { kind: "enum", values: Otherwise.options, brief: flags.otherwise, optional: true },
+        refuse: { kind: "boolean", brief: flags.refuse, optional: true, withNegated: false },
       },
     },
   });

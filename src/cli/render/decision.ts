@@ -11,9 +11,10 @@ export function renderDecision(decision: Decision, texts: Catalogue, output: Out
   const paint = createPaint(output);
   const words = texts.decision;
   const rows: (readonly [label: string, lines: readonly string[]])[] = [
+    [words.label, decision.untrusted === true ? [words.untrusted] : []],
     [words.target, decision.target === null ? [] : [decision.target]],
     [words.rule, ruleLines(decision, texts)],
-    [words.strategy, decision.outcome === "unroutable" ? [] : [decision.strategy]],
+    [words.strategy, hasStrategy(decision) ? [decision.strategy] : []],
     [words.session, sessionLines(decision, texts)],
     [words.declared, [printRequirements(decision.declared)].filter((text) => text !== "")],
     [words.inferred, decision.inferred.map(({ need, because }) => words.because(need, because))],
@@ -51,6 +52,10 @@ function outcomeLine(decision: Decision, texts: Catalogue): string {
     case "refused":
       return outcomes.refused;
   }
+}
+
+function hasStrategy({ outcome }: Decision): boolean {
+  return outcome === "assigned" || outcome === "waiting";
 }
 
 /** The rule that led it there, behind those that applied too and led nowhere. */

@@ -54,6 +54,7 @@ export function renderGroups(groups: readonly Group[], texts: Catalogue, output:
 }
 
 function targetText(rule: Rule, texts: Catalogue): string {
+  if (rule.refuse === true) return texts.rules.refuses;
   return rule.target ?? rule.targets?.join(", ") ?? texts.table.none;
 }
 

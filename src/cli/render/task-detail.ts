@@ -68,6 +68,7 @@ function renderFacts(task: TaskInfo, texts: Catalogue, paint: Paint): string {
     [detail.target, task.target],
     [detail.requires, printRequirements(task.requires)],
     [detail.source, task.source],
+    [detail.from, task.from_address],
     [detail.session, task.session],
     [detail.labels, labelsText(task)],
     [detail.effects, task.effects],

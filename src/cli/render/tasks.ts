@@ -82,16 +82,17 @@ const stateColours: Readonly<Record<TaskState, Colour | undefined>> = {
 
 /** `failed, run again` */
 export function stateText(
-  task: Pick<TaskSummary, "state" | "cancel_requested" | "retried_as" | "discarded_at">,
+  task: Pick<TaskSummary, "state" | "cancel_requested" | "retried_as" | "discarded_at" | "untrusted">,
   texts: Catalogue,
 ): string {
-  const { states, cancelling, retried, discarded } = texts.tasks;
+  const { states, cancelling, retried, discarded, untrusted } = texts.tasks;
   const isOpen = task.state === "queued" || task.state === "running";
   return [
     states[task.state],
     ...(isOpen && task.cancel_requested ? [cancelling] : []),
     ...(task.retried_as === null ? [] : [retried]),
     ...(task.discarded_at === null ? [] : [discarded]),
+    ...(task.untrusted ? [untrusted] : []),
   ].join(", ");
 }
 
