@@ -29,6 +29,18 @@ export function createNodeRoutes({ registry, clock, groupsOf }: NodeRouteOptions
     return node;
   }
 
+  /** Throws SCOPE_MISSING for a node that the caller may see, but is in none of the groups he is limited to. */
+  function assertOperable(node: MeshNode, { groups }: Principal): void {
+    if (groups === null) return;
+    const limits = new Set(groups.map((name) => name.toLowerCase()));
+    if (groupsOf(node).some((name) => limits.has(name.toLowerCase()))) return;
+    throw new MeshError(
+      "SCOPE_MISSING",
+      `This token operates nodes of ${groups.join(", ")} only, and ${node.name} is none of them.`,
+      { hint: "Use a token without this limit, or one for a group of the node." },
+    );
+  }
+
   const toInfo = (node: MeshNode) => toNodeInfo(node, groupsOf(node));
 
   return {
@@ -46,6 +58,7 @@ export function createNodeRoutes({ registry, clock, groupsOf }: NodeRouteOptions
     getNode: ({ params, principal }) => toInfo(find(params.id, principal)),
     patchNode: async ({ params, body, principal }) => {
       const node = find(params.id, principal);
+      assertOperable(node, principal);
       const isDraining = node.scheduling === "draining";
       await registry.patch(node, body);
       const order =
@@ -57,6 +70,7 @@ export function createNodeRoutes({ registry, clock, groupsOf }: NodeRouteOptions
     },
     removeNode: async ({ params, principal }) => {
       const node = find(params.id, principal, registry.findKnown);
+      assertOperable(node, principal);
       const isOwn = principal.nodeId === node.id;
       const { link } = node;
       await registry.hide(node, !isOwn);
