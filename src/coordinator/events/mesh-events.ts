@@ -18,7 +18,13 @@ export interface MeshEvents {
   /** Readiness, scheduling, slots, tags or capabilities changed. */
   readonly "node.changed": { readonly nodeId: NodeId; readonly name: string };
   /** It said goodbye, or an operator removed it. */
-  readonly "node.left": { readonly nodeId: NodeId; readonly name: string; readonly isRemoved: boolean };
+  readonly "node.left": {
+    readonly nodeId: NodeId;
+    readonly name: string;
+    readonly isRemoved: boolean;
+    /** Of its link; null: it had none. */
+    readonly address: string | null;
+  };
   /** A slot that a message may have waited for became free; `isRefused`: because the node refused what it was for. */
   readonly "node.freed": { readonly nodeId: NodeId; readonly isRefused: boolean };
 

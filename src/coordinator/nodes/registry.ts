@@ -424,12 +424,13 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       changed(node);
     },
     hide: async (node, isRemoved) => {
+      const address = node.link?.remoteAddress ?? null;
       await save(node, (present) => ({
         ...present,
         hiddenAtMs: clock.nowMs(),
         isRemoved: isRemoved || present.isRemoved,
       }));
-      events.emit("node.left", { nodeId: node.id, name: node.name, isRemoved });
+      events.emit("node.left", { nodeId: node.id, name: node.name, isRemoved, address });
     },
     setBreakers: (node, { isOpen, breakers, onReserved }, isNews) => {
       node.isBreakerOpen = isOpen;

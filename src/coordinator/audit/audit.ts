@@ -1,0 +1,79 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Store } from "../../store/store.ts";
+import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import type { RouteAudit } from "../http/call.ts";
+import type { Handlers } from "../http/contract-routes.ts";
+import { createAuditPruning, defaultMaxAuditEntries } from "./audit-pruning.ts";
+import type { AuditedAct, AuditTrail } from "./audit-trail.ts";
+import { noteNodeEvents } from "./node-acts.ts";
+import { createRefusalCounts } from "./refusal-counts.ts";
+import { createRouteAudit, onlyAudited } from "./route-audit.ts";
+import { createAuditRoutes } from "./routes.ts";
+import { createStoreTrail } from "./store-trail.ts";
+
+/** Who did what from where: written, kept, shown and checked. */
+export interface Audit {
+  readonly trail: AuditTrail;
+  readonly recordCall: RouteAudit;
+  readonly handlers: ReturnType<typeof createAuditRoutes>;
+  /** See {@link onlyAudited}. */
+  readonly onlyAudited: (handlers: Handlers) => Handlers;
+  /** Says that the coordinator runs. */
+  readonly start: () => void;
+  /** Says that it stops, in order; resolves when all is written that can be. */
+  readonly stop: () => Promise<void>;
+}
+
+interface AuditOptions {
+  readonly store: Pick<Store, "audit" | "sync">;
+  readonly events: MeshEventEmitter;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of this program. */
+  readonly version: string;
+  /** Default {@link defaultMaxAuditEntries}. */
+  readonly maxEntries?: number;
+}
+
+export async function createAudit(options: AuditOptions): Promise<Audit> {
+  const { store, events, clock, log, version } = options;
+  const trail = await createStoreTrail({
+    store: store.audit,
+    sync: store.sync,
+    clock,
+    log,
+    onWritten: (newest) => pruning.noteWritten(newest),
+  });
+  const pruning = await createAuditPruning({
+    store: store.audit,
+    trail,
+    maxEntries: options.maxEntries ?? defaultMaxAuditEntries,
+    clock,
+    log,
+  });
+  const refusals = createRefusalCounts({ trail, clock });
+  noteNodeEvents({ events, refusals, trail });
+  const ownAct = (action: string): AuditedAct => ({
+    subject: "coordinator",
+    address: null,
+    action,
+    target: null,
+    result: "ok",
+    details: { version },
+  });
+
+  return {
+    trail,
+    recordCall: createRouteAudit({ trail, refusals }),
+    handlers: createAuditRoutes({ store: store.audit, trail, pruning }),
+    onlyAudited: (handlers) => onlyAudited(handlers, trail),
+    start: () => trail.note(ownAct("coordinator.start")),
+    stop: async () => {
+      refusals.flush();
+      trail.note(ownAct("coordinator.stop"));
+      await pruning.stop();
+      await trail.close();
+    },
+  };
+}
