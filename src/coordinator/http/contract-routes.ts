@@ -79,7 +79,8 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
         requestId,
         address: () => remoteAddress(server, request),
         principal: anonymous,
-        params: undefined,
+        // As sent: the audit tells what a refused call was about.
+        params: request.params,
         body: undefined,
         cookie: null,
       };
