@@ -34,6 +34,7 @@ import { createNodeLinks } from "./dispatch/node-links.ts";
 import type { MeshEvents } from "./events/mesh-events.ts";
 import { startBreakers } from "./health/breakers.ts";
 import { type HttpServer, startHttpServer } from "./http/http-server.ts";
+import { createLinkHolds } from "./http/link-holds.ts";
 import { createServiceRoutes } from "./http/service-routes.ts";
 import { createNodeRegistry } from "./nodes/registry.ts";
 import { createNodeRoutes } from "./nodes/routes.ts";
@@ -92,6 +93,8 @@ export interface RunningCoordinator {
   readonly createInvite: () => Promise<Invite>;
   /** How a client on this machine trusts it; null: plain HTTP, or as it would any server. */
   readonly trust: Trust | null;
+  /** Names that a certificate of somebody else has; none for one of our own. */
+  readonly names: readonly string[];
   /** Takes no new work and lets answers finish for up to `deadlineMs`; links stay open, so that nodes can leave. */
   readonly drain: (deadlineMs?: number) => Promise<void>;
   /** Drains, unless that was done, then closes everything. */
@@ -141,6 +144,7 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
     urls: running.urls(),
     createInvite: running.createInvite,
     trust: certificate?.trust() ?? null,
+    names: certificate?.names() ?? [],
     drain,
     stop: (deadlineMs = stopDeadlineMs) => {
       stopping ??= drain(deadlineMs)
@@ -251,8 +255,10 @@ async function assemble(
     ids,
     log,
   });
+  const linkHolds = createLinkHolds(clock);
   const links = createLinkServer<Principal>({
     clock,
+    onFlood: linkHolds.hold,
     log,
     beatMs: () => beatIntervalMs(registry.nodes.length),
     handlers: createNodeLinks({
@@ -282,6 +288,7 @@ async function assemble(
     authenticator: access.authenticator,
     audit: audit.recordCall,
     links,
+    linkHolds,
     isInviteOpen: access.invites.mayOpenLink,
     log,
     handlers: audit.onlyAudited({
@@ -336,7 +343,8 @@ async function assemble(
 
   function urls(): readonly string[] {
     const isAnyHost = ["0.0.0.0", "::", ""].includes(options.host);
-    const hosts = isAnyHost ? [...reachableAddresses(), "127.0.0.1"] : [options.host];
+    const addresses = isAnyHost ? [...reachableAddresses(), "127.0.0.1"] : [options.host];
+    const hosts = [...(certificate?.names() ?? []), ...addresses];
     return hosts.map((host) => `${certificate === null ? "http" : "https"}://${host}:${server.port}`);
   }
 

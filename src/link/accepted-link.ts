@@ -25,6 +25,8 @@ export interface AcceptedLinkDeps<Principal> {
   readonly clock: Clock;
   readonly scheduleTurn: ScheduleTurn;
   readonly handlers: LinkServerHandlers<Principal>;
+  /** It was closed because it sent too much. */
+  readonly onFlood: (reason: string) => void;
   /** A handler threw: a fault of this program, confined to this link. */
   readonly onFault: OnFault;
 }
@@ -34,6 +36,8 @@ export interface AcceptedLink<Principal> {
   readonly link: CoordinatorLink<Principal>;
   /** A message arrived; null when it was binary. */
   readonly receive: (text: string | null) => void;
+  /** The WebSocket itself was pinged, or answered. */
+  readonly pinged: () => void;
   /** The socket has room again. */
   readonly drained: () => void;
   /** The socket is gone. */
@@ -97,6 +101,12 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
     outbox.send(frame);
   };
 
+  const closeFlooded = (reason: string) => {
+    if (!isOpen) return;
+    close(closeCodes.protocolError, reason);
+    deps.onFlood(reason);
+  };
+
   const link: CoordinatorLink<Principal> = {
     principal: deps.principal,
     remoteAddress: deps.remoteAddress,
@@ -109,6 +119,10 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
     send,
     close,
     isAlive: (withinMs) => (isOpen ? life.ask(withinMs) : Promise.resolve(false)),
+    countUseless: () => {
+      const tooMuch = isOpen ? flood.takeUseless(clock.monotonicMs()) : null;
+      if (tooMuch !== null) closeFlooded(tooMuch);
+    },
   };
 
   return {
@@ -121,9 +135,8 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
       if (!decoded.ok) return close(closeCodes.protocolError, decoded.reason);
       const misplaced = misplacedHello(decoded.frames, hasHello);
       if (misplaced !== null) return close(closeCodes.protocolError, misplaced);
-      if (flood.isFloodedBy(decoded.frames, lastSeenMs)) {
-        return close(closeCodes.protocolError, "too many messages without work");
-      }
+      const tooMuch = flood.takeMessage(decoded.frames, text.length, lastSeenMs);
+      if (tooMuch !== null) return closeFlooded(tooMuch);
       life.settle(true);
       const frames = decoded.frames.some(isPong)
         ? decoded.frames.filter((frame) => !isPong(frame))
@@ -131,6 +144,10 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
       if (frames.length === 0) return;
       hasHello = true;
       guard(() => handlers.onFrames(link, frames));
+    },
+    pinged: () => {
+      const tooMuch = isOpen ? flood.takePing(clock.monotonicMs()) : null;
+      if (tooMuch !== null) closeFlooded(tooMuch);
     },
     drained: outbox.resume,
     gone: (code, reason) => {

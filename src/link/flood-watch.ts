@@ -1,32 +1,73 @@
 import type { NodeFrame } from "../protocol/link/v1/frames.ts";
 
 /**
- * Messages of one beat that do no work (`status`, `capabilities`, `pong`, unknown frames only); a peer that sends more
- * is closed. Work itself is bounded by slots.
+ * Messages of one window that do no work (`status`, `capabilities`, `pong`, unknown frames only, pings of the WebSocket
+ * itself); a peer that sends more is closed. A busy node sends a status a few times a second.
  */
-export const maxIdleMessagesPerBeat = 1_000;
+export const maxIdleMessages = 1_000;
 
-/** Window in which {@link maxIdleMessagesPerBeat} are counted: the shortest beat. */
+/** Bytes of such messages; the longest status has a few thousand. */
+export const maxIdleBytes = 16 * 1024 * 1024;
+
+/** Frames about attempts that the peer does not have. A journal that is handed over after a restored backup has 10,000. */
+export const maxUselessFrames = 20_000;
+
+/** All messages and bytes, whatever is in them: several times what the fastest node has been measured to need. */
+export const maxMessages = 200_000;
+export const maxBytes = 256 * 1024 * 1024;
+
+/** The time in which all these are counted: the shortest beat. */
 const windowMs = 5_000;
 
-/** Counts the messages of one peer that do no work. */
+/** Counts what one peer sends. Each answers why the peer has now sent too much; null: it has not. */
 export interface FloodWatch {
-  /** @returns whether the peer has now sent too many */
-  readonly isFloodedBy: (frames: readonly NodeFrame[], nowMs: number) => boolean;
+  /** @param bytes length of the message, in UTF-16 code units at least */
+  readonly takeMessage: (frames: readonly NodeFrame[], bytes: number, nowMs: number) => string | null;
+  /** A ping or pong of the WebSocket itself. */
+  readonly takePing: (nowMs: number) => string | null;
+  /** A frame that was taken for work had nothing to do with any. */
+  readonly takeUseless: (nowMs: number) => string | null;
 }
 
 export function createFloodWatch(): FloodWatch {
-  let count = 0;
+  const counts = { messages: 0, bytes: 0, idleMessages: 0, idleBytes: 0, uselessFrames: 0 };
   let sinceMs = Number.NEGATIVE_INFINITY;
+
+  const turnWindow = (nowMs: number) => {
+    if (nowMs - sinceMs <= windowMs) return;
+    sinceMs = nowMs;
+    counts.messages = 0;
+    counts.bytes = 0;
+    counts.idleMessages = 0;
+    counts.idleBytes = 0;
+    counts.uselessFrames = 0;
+  };
+
+  const countIdle = (bytes: number) => {
+    counts.idleMessages += 1;
+    counts.idleBytes += bytes;
+    const isTooMuch = counts.idleMessages > maxIdleMessages || counts.idleBytes > maxIdleBytes;
+    return isTooMuch ? "too many messages without work" : null;
+  };
+
   return {
-    isFloodedBy: (frames, nowMs) => {
-      if (frames.some(isWork)) return false;
-      if (nowMs - sinceMs > windowMs) {
-        sinceMs = nowMs;
-        count = 0;
-      }
-      count += 1;
-      return count > maxIdleMessagesPerBeat;
+    takeMessage: (frames, bytes, nowMs) => {
+      turnWindow(nowMs);
+      counts.messages += 1;
+      counts.bytes += bytes;
+      if (counts.messages > maxMessages || counts.bytes > maxBytes) return "too many messages";
+      return frames.some(isWork) ? null : countIdle(bytes);
+    },
+    takePing: (nowMs) => {
+      turnWindow(nowMs);
+      return countIdle(0);
+    },
+    takeUseless: (nowMs) => {
+      turnWindow(nowMs);
+      counts.uselessFrames += 1;
+      return counts.uselessFrames > maxUselessFrames
+        ? "too many reports of attempts that it does not have"
+        : null;
     },
   };
 }

@@ -15,6 +15,8 @@ export interface LinkServerOptions<Principal> {
   /** Interval of the beat; may change while the mesh grows (`beatIntervalMs` of liveness.ts). */
   readonly beatMs: () => number;
   readonly handlers: LinkServerHandlers<Principal>;
+  /** Told of links that were closed because they sent too much. */
+  readonly onFlood?: (principal: Principal, remoteAddress: string) => void;
   readonly log?: { readonly warn: (message: string, facts?: LogFacts) => void };
   readonly scheduleTurn?: ScheduleTurn;
 }
@@ -73,6 +75,10 @@ export function createLinkServer<Principal>(options: LinkServerOptions<Principal
           ws.close(code, reason);
         },
       },
+      onFlood: (reason) => {
+        log?.warn("a link sent too much and was closed", { remote: remoteAddress, reason });
+        options.onFlood?.(principal, remoteAddress);
+      },
       onFault: (error) => log?.warn("link handler failed", { remote: remoteAddress, error }),
     });
     ws.data.link = link;
@@ -122,6 +128,8 @@ export function createLinkServer<Principal>(options: LinkServerOptions<Principal
       sendPings: false,
       open,
       message: (ws, message) => ws.data.link?.receive(typeof message === "string" ? message : null),
+      ping: (ws) => ws.data.link?.pinged(),
+      pong: (ws) => ws.data.link?.pinged(),
       drain: (ws) => ws.data.link?.drained(),
       close,
     },

@@ -326,6 +326,7 @@ function openSession(): LinkToNode {
     lastSeenMs: 0,
     send: () => undefined,
     isAlive: async () => true,
+    countUseless: () => undefined,
     close: () => undefined,
   };
 }

@@ -163,6 +163,7 @@ export class PaperNode {
         if (isOpen && this.#link === link && !this.isCutOff) this.#take(frame);
       },
       isAlive: async () => false,
+      countUseless: () => undefined,
       close: (code, reason) => {
         if (!isOpen) return;
         isOpen = false;

@@ -9,6 +9,7 @@ import { createBrowserChecks } from "./browser-checks.ts";
 import type { RouteAudit } from "./call.ts";
 import { createClientPlaces } from "./client-places.ts";
 import { createContractRoutes, type Handlers, idleTimeoutS } from "./contract-routes.ts";
+import type { LinkHolds } from "./link-holds.ts";
 import { createLinkUpgrade } from "./link-upgrade.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { createOpenRequests } from "./open-requests.ts";
@@ -29,6 +30,7 @@ interface HttpServerOptions {
   readonly authenticator: Authenticator;
   /** Told of every call of a route with `audits`. */
   readonly audit: RouteAudit;
+  readonly linkHolds: LinkHolds;
   readonly links: LinkServer<Principal>;
   /** Whether an invite may open a link; checked before the upgrade so that a used-up one gets a plain 401. */
   readonly isInviteOpen: (inviteHash: string, address: string) => Promise<boolean>;
@@ -54,6 +56,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
     audit: options.audit,
     upgradeLink: createLinkUpgrade({
       links,
+      holds: options.linkHolds,
       places: createClientPlaces({ what: "links", perClient: options.maxLinksPerClient }),
       isInviteOpen: options.isInviteOpen,
     }),

@@ -1,0 +1,44 @@
+import type { Clock } from "../../platform/clock.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { Principal } from "../auth/principal.ts";
+
+/** How long somebody whose link sent too much may open no other: each flood costs as much as its limits allow. */
+export const holdMs = 30_000;
+
+/** Held ones that are remembered; beyond it the oldest is let go. */
+const maxHeld = 10_000;
+
+/** Keeps those away whose links sent too much. */
+export interface LinkHolds {
+  readonly hold: (principal: Principal, address: string) => void;
+  /** Throws TOO_MANY_REQUESTS while the caller is held. */
+  readonly assertFree: (principal: Principal, address: string) => void;
+}
+
+export function createLinkHolds(clock: Pick<Clock, "monotonicMs">): LinkHolds {
+  /** Oldest first. */
+  const heldUntilMs = new Map<string, number>();
+  // Many nodes may have joined with one token: only the one at this address is held.
+  const toKey = ({ subject }: Principal, address: string) => `${subject} ${address}`;
+
+  return {
+    hold: (principal, address) => {
+      const key = toKey(principal, address);
+      heldUntilMs.delete(key);
+      heldUntilMs.set(key, clock.monotonicMs() + holdMs);
+      const [oldest] = heldUntilMs.keys();
+      if (heldUntilMs.size > maxHeld && oldest !== undefined) heldUntilMs.delete(oldest);
+    },
+    assertFree: (principal, address) => {
+      const key = toKey(principal, address);
+      const leftMs = (heldUntilMs.get(key) ?? 0) - clock.monotonicMs();
+      if (leftMs <= 0) {
+        heldUntilMs.delete(key);
+        return;
+      }
+      throw new MeshError("TOO_MANY_REQUESTS", "The last link sent too much and was closed.", {
+        details: { retry_after_s: Math.ceil(leftMs / 1000) },
+      });
+    },
+  };
+}
