@@ -5,7 +5,10 @@ import { tokenPath } from "../platform/paths.ts";
 import { readPrivateText } from "../platform/private-files.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { Secret } from "../protocol/secret.ts";
+import { localUrl } from "./client-flags.ts";
 import type { CliContext } from "./context.ts";
+import { findTrust } from "./find-trust.ts";
+import { usesTls } from "./tls-settings.ts";
 
 export interface FoundToken {
   readonly value: Secret;
@@ -29,7 +32,8 @@ export function loadCliConfig(context: CliContext, flags: readonly ConfigFlag[] 
     globals.token === null
       ? []
       : [{ path: "coordinator.token", flag: "--token", value: globals.token.reveal() }];
-  return loadConfig({ flags: [...flags, ...token], env, cwd, home, configPath: globals.config });
+  const ca = globals.ca === null ? [] : [{ path: "tls.ca_file", flag: "--ca", value: globals.ca }];
+  return loadConfig({ flags: [...flags, ...token, ...ca], env, cwd, home, configPath: globals.config });
 }
 
 /**
@@ -41,10 +45,14 @@ export async function connect(context: CliContext): Promise<Connection> {
   const url = coordinatorUrl(context, config);
   const token = await findToken(context, config, url);
   const proxyUrl = proxyForUrl(url, context.env);
+  const trust = await findTrust(context, config, url);
   const client = createMeshClient({
     baseUrl: url,
     token: token?.value ?? null,
-    fetch: context.fetch,
+    fetch:
+      trust === null
+        ? context.fetch
+        : (await import("../platform/tls/trust.ts")).withTrust(context.fetch, trust),
     proxyUrl,
   });
   return { client, config, url, token, proxyUrl };
@@ -71,7 +79,7 @@ export function parseCoordinatorUrl(context: CliContext, text: string): string {
 function coordinatorUrl(context: CliContext, config: LoadedConfig): string {
   const named = context.globals.coordinator ?? context.env.CLAW_MESH_COORDINATOR ?? "";
   if (named !== "") return parseCoordinatorUrl(context, named);
-  return `http://127.0.0.1:${config.value.coordinator.port}`;
+  return localUrl("127.0.0.1", { port: config.value.coordinator.port, isTls: usesTls(config) });
 }
 
 async function findToken(context: CliContext, config: LoadedConfig, url: string): Promise<FoundToken | null> {

@@ -7,11 +7,13 @@ export interface GlobalFlags {
   readonly config: string | null;
   readonly coordinator: string | null;
   readonly token: Secret | null;
+  /** File of authorities that a coordinator's certificate may come from. */
+  readonly ca: string | null;
   readonly json: boolean;
   readonly noColor: boolean;
 }
 
-const valueFlags = ["config", "coordinator", "token"] as const;
+const valueFlags = ["config", "coordinator", "token", "ca"] as const;
 
 /**
  * Takes the global flags out of the arguments. What stands behind `--` is left alone.
@@ -24,10 +26,11 @@ export function takeGlobalFlags(
   readonly globals: GlobalFlags;
   readonly rest: readonly string[];
 } {
-  const values: { config: string | null; coordinator: string | null; token: string | null } = {
+  const values: Record<(typeof valueFlags)[number], string | null> = {
     config: null,
     coordinator: null,
     token: null,
+    ca: null,
   };
   let json = false;
   let noColor = false;

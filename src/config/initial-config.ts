@@ -5,6 +5,8 @@ export function printInitialConfig(settings: {
   readonly port: number;
   readonly token: Secret;
   readonly nodeName: string;
+  /** The coordinator makes its own certificate; default: plain HTTP. */
+  readonly isTls?: boolean;
 }): string {
   return `# claw-mesh configuration. docs/reference/configuration.md explains every key.
 # Flags and environment variables (CLAW_MESH_COORDINATOR_PORT …) come before this file.
@@ -16,7 +18,7 @@ coordinator:
   token: "${settings.token.reveal()}"
   # Nodes at private addresses (home and office networks) may be called.
   allow_private: true
-
+${settings.isTls === true ? tlsSection : ""}
 node:
   # How this machine is called in the mesh.
   name: ${JSON.stringify(settings.nodeName)}
@@ -38,6 +40,12 @@ node:
 #     match: { os: darwin }
 `;
 }
+
+const tlsSection = `
+# HTTPS and WSS, with an authority of this mesh's own; docs/how-to/tls.md.
+tls:
+  enabled: true
+`;
 
 /** A node name made of the host name: the part before the first dot, without what a name may not hold. */
 export function toNodeName(hostName: string): string {

@@ -14,12 +14,20 @@ export const commandTexts = {
   up: {
     brief: "Start a coordinator on this machine",
     full: "Starts the coordinator, and a node for this machine when an AI runtime is found here. Without a token one is made, stored in <data dir>/token, and used by the commands on this machine.",
-    examples: ["claw-mesh up", "claw-mesh up --port 9280 --no-local", "claw-mesh up --local auto,echo"],
+    examples: [
+      "claw-mesh up",
+      "claw-mesh up --tls",
+      "claw-mesh up --port 9280 --no-local",
+      "claw-mesh up --local auto,echo",
+    ],
     flags: {
       port: "Port to listen on [9180]; 0 takes a free one",
       host: "Address to listen on [0.0.0.0, all interfaces]",
       allowPrivate: "Let nodes of the direct transport have private addresses",
       dataDir: "Where the mesh keeps its files [~/.claw-mesh]",
+      tls: "HTTPS and WSS, with an authority and a certificate of the mesh's own",
+      cert: "Certificate of your own, with the chain above it (PEM); implies --tls",
+      key: "Its key (PEM)",
       local:
         "Node of this machine: auto, openclaw, openai, echo, or a list of which the first that is found counts [auto]",
       noLocal: "No node on this machine",
@@ -198,7 +206,7 @@ export const commandTexts = {
     brief: "Write a configuration file",
     full: "Writes claw-mesh.yaml in this directory, or the file of --config, with a new token. Nobody else may read it.",
     examples: ["claw-mesh init", "claw-mesh init --force"],
-    flags: { force: "Overwrite the file", tls: "Accepted for scripts of the classic tool" },
+    flags: { force: "Overwrite the file", tls: "Let the coordinator use TLS" },
   },
   version: { brief: "Print the version", full: "Prints the version.", examples: ["claw-mesh version"] },
   doctor: {

@@ -4,6 +4,7 @@ import { labCommandTexts, labTexts } from "./en-lab.ts";
 import { groupTexts, ruleTexts } from "./en-rules.ts";
 import { supportTexts } from "./en-support.ts";
 import { taskTexts } from "./en-tasks.ts";
+import { tlsTexts } from "./en-tls.ts";
 
 /** Every text that people see on the terminal, in English. Another language is another value of {@link Catalogue}. */
 export const en = {
@@ -33,6 +34,7 @@ export const en = {
       ["--config <file>", "Configuration file [./claw-mesh.yaml, ~/.claw-mesh/, /etc/claw-mesh/]"],
       ["--coordinator <url>", "Coordinator [http://127.0.0.1:9180, or CLAW_MESH_COORDINATOR]"],
       ["--token <token>", "Token [CLAW_MESH_TOKEN, the configuration, <data dir>/token]"],
+      ["--ca <file>", "Authorities of the coordinator's certificate [tls.ca_file, <data dir>/tls/ca.pem]"],
       ["--json", "Print results and errors as JSON"],
       ["--no-color", "No colours"],
     ] as readonly (readonly [flag: string, brief: string])[],
@@ -199,7 +201,6 @@ export const en = {
     exists: (file: string) => `${file} already exists (use --force to overwrite)`,
     cannotWrite: (file: string, code: string) => `cannot write ${file} (${code})`,
     cannotWriteHint: "Write it somewhere else with --config <file>.",
-    noTls: "TLS is not supported yet; the file was written without it.",
   },
 
   up: {
@@ -218,8 +219,6 @@ export const en = {
       `claw-mesh route explain "Train a model on the GPU"${flags}`,
     ],
     stop: "Ctrl-C stops it.",
-    tlsNotYet: "tls.enabled: TLS is not supported yet",
-    tlsHint: "Leave it out, and put a reverse proxy with TLS in front where the network is not yours.",
     badLocal: (word: string) => `--local: "${word}" is not one of`,
   },
 
@@ -235,6 +234,8 @@ export const en = {
     badRuntime: (word: string) => `--runtime: "${word}" is not one of`,
     twoRuntimes: "--no-gateway and --runtime exclude each other",
   },
+
+  tls: tlsTexts,
 
   doctor: doctorTexts,
   support: supportTexts,

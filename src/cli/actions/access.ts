@@ -8,7 +8,7 @@ import { contract } from "../../protocol/http/contract.ts";
 import { Secret } from "../../protocol/secret.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
-import { printNote, printResult } from "../print.ts";
+import { printResult } from "../print.ts";
 import { toSafeLine } from "../render/safe-text.ts";
 
 export interface InviteFlags {
@@ -48,7 +48,12 @@ export interface InitFlags {
 export async function writeConfig(this: CliContext, flags: InitFlags): Promise<void> {
   const file = this.globals.config ?? configFileName;
   const token = this.globals.token ?? new Secret(this.createSecret());
-  const text = printInitialConfig({ port: defaultPort, token, nodeName: toNodeName(this.hostName) });
+  const text = printInitialConfig({
+    port: defaultPort,
+    token,
+    nodeName: toNodeName(this.hostName),
+    isTls: flags.tls === true,
+  });
   try {
     await writeFileAtomic(expandPath(file, this), text, { mode: 0o600, overwrite: flags.force === true });
   } catch (error) {
@@ -60,7 +65,6 @@ export async function writeConfig(this: CliContext, flags: InitFlags): Promise<v
       cause: error,
     });
   }
-  if (flags.tls === true) printNote(this, this.texts.init.noTls);
   printResult(this, { file: expandPath(file, this) }, () => this.texts.init.written(file));
 }
 

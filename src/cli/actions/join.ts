@@ -5,12 +5,14 @@ import { isLoopbackHost } from "../../platform/http-fetch.ts";
 import { createLog, type Log } from "../../platform/log.ts";
 import { tokenPath } from "../../platform/paths.ts";
 import { readPrivateText } from "../../platform/private-files.ts";
+import { plainHttpRisk } from "../../platform/tls/plain-http-risk.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import { Secret } from "../../protocol/secret.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
 import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
 import type { CliContext } from "../context.ts";
+import { findTrust } from "../find-trust.ts";
 import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
 import { printNote, printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
@@ -43,6 +45,11 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
   const secret = await findSecret(config, url);
   const isInvite = secret?.reveal().startsWith(invitePrefix) === true;
   const name = node.name ?? toNodeName(this.hostName);
+  const { protocol, hostname } = new URL(url);
+  if (protocol === "http:" && !isLoopbackHost(hostname)) {
+    const { message, remedy } = plainHttpRisk.node;
+    log.warn(message, { remedy });
+  }
 
   const { startNodeAgent } = await import("../../node/index.ts");
   let agent: RunningNodeAgent;
@@ -59,6 +66,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
       version: this.version,
       log,
       env: this.env,
+      trust: await findTrust(this, config, url),
       direct: directSettings(flags, node.endpoint),
       signal: this.interrupt,
       onStatus: createStatusLog(log),

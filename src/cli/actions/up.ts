@@ -5,7 +5,9 @@ import type { RuntimeChoice } from "../../config/schema.ts";
 import type { RunningCoordinator } from "../../coordinator/index.ts";
 import type { RunningNodeAgent } from "../../node/index.ts";
 import { waitAtMost } from "../../platform/bounded-wait.ts";
+import { isLoopbackHost } from "../../platform/http-fetch.ts";
 import { createLog, type Log } from "../../platform/log.ts";
+import { plainHttpRisk } from "../../platform/tls/plain-http-risk.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeInfo } from "../../protocol/node.ts";
 import { clientFlags, localUrl } from "../client-flags.ts";
@@ -15,6 +17,7 @@ import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
 import { printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { createPaint } from "../render/paint.ts";
+import { toTlsSettings, usesTls } from "../tls-settings.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 export interface UpFlags {
@@ -26,6 +29,9 @@ export interface UpFlags {
   readonly noLocal?: boolean;
   readonly gatewayModel?: string;
   readonly logJson?: boolean;
+  readonly tls?: boolean;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** How long running answers may take after a signal. */
@@ -36,15 +42,19 @@ const leaveDeadlineMs = 1000;
 export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
   const localChoices = readLocalChoices(this, flags);
   const config = await loadCliConfig(this, configFlags(flags));
-  const { coordinator: settings, tls, rules, groups } = config.value;
-  if (tls.enabled)
-    throw new MeshError("CONFIG_INVALID", this.texts.up.tlsNotYet, { hint: this.texts.up.tlsHint });
+  const { coordinator: settings, rules, groups } = config.value;
+  const tls = toTlsSettings(this, config);
   const log = createLog({
     write: this.stderr.write,
     format: config.value.log.format,
     level: config.value.log.level,
   });
   for (const { path, reason } of config.skipped) log.warn("file is not a configuration", { path, reason });
+
+  if (tls === null && !isLoopbackHost(settings.host)) {
+    const { message, remedy } = plainHttpRisk.coordinator;
+    log.warn(message, { remedy });
+  }
 
   const { startCoordinator } = await import("../../coordinator/index.ts");
   const coordinator = await startCoordinator({
@@ -64,6 +74,7 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
       streamsPerClient: settings.limits.streams_per_client,
       linksPerClient: settings.limits.links_per_client,
     },
+    tls,
     version: this.version,
     log,
   });
@@ -91,6 +102,9 @@ function configFlags(flags: UpFlags): readonly ConfigFlag[] {
       value: flags.allowPrivate === true ? true : undefined,
     },
     { path: "coordinator.data_dir", flag: "--data-dir", value: flags.dataDir },
+    { path: "tls.enabled", flag: "--tls", value: flags.tls === true ? true : undefined },
+    { path: "tls.cert_file", flag: "--cert", value: flags.cert },
+    { path: "tls.key_file", flag: "--key", value: flags.key },
     { path: "node.gateway.model", flag: "--gateway-model", value: flags.gatewayModel },
     { path: "log.format", flag: "--log-json", value: flags.logJson === true ? "json" : undefined },
   ].filter(({ value }) => value !== undefined);
@@ -121,7 +135,11 @@ async function startLocalNode(
     const kind = choice === "auto" ? node.runtime : choice;
     try {
       return await startNodeAgent({
-        coordinatorUrl: localUrl(config.value.coordinator.host, coordinator.port),
+        coordinatorUrl: localUrl(config.value.coordinator.host, {
+          port: coordinator.port,
+          isTls: usesTls(config),
+        }),
+        trust: coordinator.trust,
         token: coordinator.token,
         invite: null,
         name: node.name ?? toNodeName(context.hostName),
@@ -158,7 +176,8 @@ interface Running {
 async function announce(context: CliContext, parts: Running): Promise<void> {
   const { coordinator, local } = parts;
   const { stdout, texts, globals } = context;
-  const [address = `http://127.0.0.1:${coordinator.port}`] = coordinator.urls;
+  const [address = localUrl("127.0.0.1", { port: coordinator.port, isTls: usesTls(parts.config) })] =
+    coordinator.urls;
   if (globals.json) {
     const { meshId: mesh_id, port, urls } = coordinator;
     printResult(context, { ready: true, mesh_id, port, urls, node_id: local?.nodeId ?? null }, () => "");
@@ -178,7 +197,14 @@ async function announce(context: CliContext, parts: Running): Promise<void> {
     ...pathLines(context),
     texts.up.tryNext,
     ...texts.up
-      .next(clientFlags({ config: parts.config, port: coordinator.port, home: context.home }))
+      .next(
+        clientFlags({
+          config: parts.config,
+          port: coordinator.port,
+          names: coordinator.names,
+          home: context.home,
+        }),
+      )
       .map((command) => `  ${paint("cyan", command)}`),
     "",
     paint("dim", texts.up.stop),

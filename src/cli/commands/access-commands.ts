@@ -32,7 +32,7 @@ export function createInitCommand({ texts, docs }: HelpText) {
     parameters: {
       flags: {
         force: { kind: "boolean", brief: init.flags.force, optional: true, withNegated: false },
-        tls: { kind: "boolean", brief: init.flags.tls, optional: true, withNegated: false, hidden: true },
+        tls: { kind: "boolean", brief: init.flags.tls, optional: true, withNegated: false },
       },
     },
   });

@@ -28,6 +28,9 @@ export function createUpCommand({ texts, docs }: HelpText) {
           optional: true,
           placeholder: "dir",
         },
+        tls: { kind: "boolean", brief: up.flags.tls, optional: true, withNegated: false },
+        cert: { kind: "parsed", parse: parseText, brief: up.flags.cert, optional: true, placeholder: "file" },
+        key: { kind: "parsed", parse: parseText, brief: up.flags.key, optional: true, placeholder: "file" },
         local: {
           kind: "parsed",
           parse: parseList,

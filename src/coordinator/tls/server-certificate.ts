@@ -33,6 +33,8 @@ export interface ServerCertificate {
   readonly pin: () => string;
   /** How clients on this machine trust it; null: as they would any other server. */
   readonly trust: () => Trust | null;
+  /** DNS names of a certificate from elsewhere, which has to be called by them; none for one of our own. */
+  readonly names: () => readonly string[];
   /** Looks after it; `onChange` when there is another one to show. */
   readonly start: (onChange: (served: ServedCertificate) => void) => void;
   readonly stop: () => void;
@@ -42,6 +44,7 @@ interface Loaded {
   readonly served: ServedCertificate;
   readonly pin: string;
   readonly trust: Trust | null;
+  readonly names?: readonly string[];
   readonly endsAtMs: number;
 }
 
@@ -107,6 +110,7 @@ function keep(first: Loaded, { load, everyMs, clock, log }: KeepOptions): Server
     served: () => current.served,
     pin: () => current.pin,
     trust: () => current.trust,
+    names: () => current.names ?? [],
     start: (onChange) => {
       const again = () => {
         cancel = clock.after(

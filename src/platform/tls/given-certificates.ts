@@ -1,12 +1,13 @@
 import type { X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
+import { isIP } from "node:net";
 import { MeshError } from "../../protocol/errors.ts";
 import { errorCodeOf } from "../atomic-file.ts";
 import { type Clock, toIsoTime } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { belongTogether } from "./certificate-maker.ts";
 import type { ServedCertificate } from "./own-certificates.ts";
-import { readCertificates } from "./pem.ts";
+import { namesOf, readCertificates } from "./pem.ts";
 import { pinOf } from "./pin.ts";
 import { type Trust, trustOfServed } from "./trust.ts";
 
@@ -22,6 +23,8 @@ export interface GivenCertificates {
   readonly pin: string;
   /** How this machine trusts it. */
   readonly trust: Trust | null;
+  /** DNS names without wildcards. */
+  readonly names: readonly string[];
   readonly endsAtMs: number;
   /** Changes when a file does. */
   readonly version: string;
@@ -62,6 +65,7 @@ export async function loadGivenCertificates(
     served: { cert, key },
     pin: pinOf(leaf),
     trust: trustOfServed(cert),
+    names: namesOf(leaf).filter((name) => isIP(name) === 0 && !name.startsWith("*")),
     endsAtMs: leaf.validToDate.getTime(),
     version,
   };

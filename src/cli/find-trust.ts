@@ -1,0 +1,39 @@
+import { hostname } from "node:os";
+import type { LoadedConfig } from "../config/load-config.ts";
+import { readTextIfExists } from "../platform/atomic-file.ts";
+import { isLoopbackHost } from "../platform/http-fetch.ts";
+import { expandPath } from "../platform/paths.ts";
+import type { Trust } from "../platform/tls/trust.ts";
+import type { CliContext } from "./context.ts";
+
+/**
+ * Whom a connection to this address has to come from: the authorities of `--ca` or `tls.ca_file`; for a coordinator on
+ * this machine, else, those of its configuration or data directory; null: the system decides, and with plain HTTP nobody.
+ * @throws MeshError TLS_NOT_TRUSTED for a file of authorities that holds none
+ */
+export async function findTrust(
+  context: Pick<CliContext, "home" | "cwd">,
+  config: LoadedConfig,
+  url: string,
+): Promise<Trust | null> {
+  const { protocol, hostname: host } = new URL(url);
+  if (protocol !== "https:") return null;
+  const { loadTrust, trustOfAuthorities, trustOfServed } = await import("../platform/tls/trust.ts");
+  const { ca_file: caFile, cert_file: certFile } = config.value.tls;
+  if (caFile !== null) return loadTrust(expandPath(caFile, context));
+  if (!(await isThisMachine(host))) return null;
+  if (certFile !== null) {
+    const served = await readTextIfExists(expandPath(certFile, context));
+    return served === null ? null : trustOfServed(served);
+  }
+  const { authorityPath } = await import("../platform/tls/own-certificates.ts");
+  const authority = await readTextIfExists(authorityPath(config.dataDir));
+  return authority === null ? null : trustOfAuthorities(authority);
+}
+
+async function isThisMachine(host: string): Promise<boolean> {
+  if (isLoopbackHost(host)) return true;
+  const { machineAddresses } = await import("../platform/tls/certificate-names.ts");
+  const bare = host.replace(/^\[|\]$/g, "").toLowerCase();
+  return bare === hostname().toLowerCase() || machineAddresses().includes(bare);
+}

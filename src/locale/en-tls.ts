@@ -1,0 +1,9 @@
+/** TLS, as commands speak of it. */
+export const tlsTexts = {
+  halfPair: "a certificate needs its key, and a key its certificate",
+  halfPairHint: "Give both: --cert and --key, or tls.cert_file and tls.key_file.",
+  certificate: (subject: string, issuer: string, ends: string, pin: string) =>
+    `${subject}, from ${issuer}, until ${ends}, pin ${pin}`,
+  noTls: "plain HTTP",
+  endsSoon: "The certificate ends soon; a coordinator with one of its own renews it by itself while it runs.",
+};
