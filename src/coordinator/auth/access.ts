@@ -65,7 +65,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     pin: options.pin,
   });
   const authenticator = createAuthenticator({
-    adminToken: options.adminToken.reveal(),
+    adminToken: options.adminToken,
     tokens,
     sessions,
     guard,

@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import { sha256Hex } from "../../platform/hash.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId } from "../../protocol/ids.ts";
+import type { Secret } from "../../protocol/secret.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
 import type { GuessGuard } from "./guess-guard.ts";
 import { adminPrincipal, anonymous, invitePrincipal, nodePrincipal, type Principal } from "./principal.ts";
@@ -33,7 +34,7 @@ export interface Authenticator {
 }
 
 interface AuthenticatorOptions {
-  readonly adminToken: string;
+  readonly adminToken: Secret;
   readonly tokens: Tokens;
   readonly sessions: Sessions;
   readonly guard: GuessGuard;
@@ -51,7 +52,7 @@ const tokenText = /^[\x21-\x7e]+$/;
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { tokens, sessions, guard } = options;
-  const adminHash = sha256Hex(options.adminToken);
+  const adminHash = sha256Hex(options.adminToken.reveal());
   const adminOwner: SessionOwner = {
     principal: adminPrincipal,
     expiresAtMs: null,
