@@ -13,6 +13,15 @@ describe("a rule is refused", () => {
     ["with an unknown strategy", { match: { wildcard: true }, strategy: "fastes" }, "fastes"],
     ["with a bad pattern", { match: { content: "/a(/" } }, "not valid"],
     ["with an unknown flag", { match: { content: "/a/g" } }, "flag"],
+    ["that refuses and leads somewhere", { match: { untrusted: true }, refuse: true, target: "a" }, "target"],
+    ["that refuses to targets", { match: { untrusted: true }, refuse: true, targets: ["a"] }, "targets"],
+    [
+      "that refuses by a strategy",
+      { match: { wildcard: true }, refuse: true, strategy: "random" },
+      "strategy",
+    ],
+    ["that refuses otherwise", { match: { wildcard: true }, refuse: true, otherwise: "queue" }, "otherwise"],
+    ["with a wildcard and the label", { match: { wildcard: true, untrusted: false } }, "untrusted"],
     ["with an empty word", { match: { content: ["a", " "] } }, "empty"],
   ])("%s", (_what, rule, message) => {
     expect(() => validateRule(rule as RuleInput)).toThrow(
@@ -33,6 +42,9 @@ describe("a rule is refused", () => {
 test.each<RuleInput>([
   { match: { wildcard: true }, strategy: "sticky" },
   { match: { wildcard: true, requires_gpu: false } },
+  { match: { untrusted: false }, target: "a" },
+  { match: { untrusted: true }, refuse: true },
+  { match: { wildcard: true }, refuse: true },
   { match: { content: "/a|b/ims", labels: { a: "b" } }, targets: ["a", "b"], otherwise: "queue" },
 ])("accepts %j", (rule) => {
   expect(() => validateRule(rule)).not.toThrow();
