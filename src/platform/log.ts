@@ -1,5 +1,6 @@
 import pino from "pino";
 import { redactText, redactValue } from "../protocol/redact-text.ts";
+import { escapeSteeringInJson, hasSteering, replaceSteering } from "../protocol/steering.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
@@ -28,7 +29,7 @@ interface LogOptions {
 export function createLog(options: LogOptions): Log {
   const destination =
     options.format === "json"
-      ? { write: options.write }
+      ? { write: (line: string) => options.write(`${escapeSteeringInJson(line.trimEnd())}\n`) }
       : { write: (line: string) => options.write(toTextLine(line)) };
   const root = pino(
     {
@@ -79,11 +80,11 @@ function toTextLine(line: string): string {
 }
 
 function toFactText(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return /^[^\s"=\p{Cc}]+$/u.test(text) ? text : toOneLine(JSON.stringify(text));
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "undefined");
+  return /^[^\s"=]+$/.test(text) && !hasSteering(text) ? text : escapeSteeringInJson(JSON.stringify(text));
 }
 
-/** Text of other machines must not start lines of its own nor steer the terminal. */
+/** Text of other machines must not start lines of its own, nor steer the terminal, nor hide. */
 function toOneLine(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029\p{Bidi_Control}]+/gu, " ");
+  return replaceSteering(text, () => " ").replace(/ {2,}/g, " ");
 }

@@ -82,7 +82,12 @@ describe("text of other machines", () => {
     ["a\rb", "ab"],
     ["a\r\nb\tc", "a\nb\tc"],
     ["bell\u0007\u0008", "bell"],
-    ["c1\u009b31m", "c131m"],
+    ["c1\u009b31m", "c1"],
+    ["open\u001b]0;title", "open0;title"],
+    ["zero\u200bwidth\ufeff", "zerowidth"],
+    ["tags\u{e0041}\u{e007f}", "tags"],
+    ["half \ud83d", "half \ufffd"],
+    ["line\u2028end", "line\nend"],
     ["bidi\u202eabc\u2066", "bidiabc"],
     ["训练 👩‍💻 é", "训练 👩‍💻 é"],
   ])("%j is printed as %j", (text, safe) => {
