@@ -16,19 +16,17 @@ import {
 import type { Catalogue } from "../locale/index.ts";
 import { errorCatalogue, MeshError } from "../protocol/errors.ts";
 import { nearestName } from "../protocol/nearest-name.ts";
-import {
-  createDoctorCommand,
-  createInitCommand,
-  createInviteCommand,
-  createVersionCommand,
-} from "./commands/access-commands.ts";
+import { createDoctorCommand, createInitCommand, createVersionCommand } from "./commands/access-commands.ts";
+import { createAuditCommands } from "./commands/audit-commands.ts";
 import { createDeadLetterCommands } from "./commands/dead-letter-commands.ts";
+import { createInviteCommands } from "./commands/invite-commands.ts";
 import { createLabCommand } from "./commands/lab-command.ts";
 import { createNodeCommands, createNodesCommand, createStatusCommand } from "./commands/mesh-commands.ts";
 import { createSendCommand } from "./commands/message-commands.ts";
 import { createGroupCommands, createRouteCommands } from "./commands/rule-commands.ts";
 import { createJoinCommand, createUpCommand } from "./commands/server-commands.ts";
 import { createTaskCommands } from "./commands/task-commands.ts";
+import { createTokenCommands } from "./commands/token-commands.ts";
 import type { CliContext } from "./context.ts";
 import { createHelpText } from "./help-text.ts";
 import { BadValue } from "./parsers.ts";
@@ -65,7 +63,9 @@ export function createApp(options: AppOptions) {
       route: createRouteCommands(help),
       group: createGroupCommands(help),
       node: createNodeCommands(help),
-      invite: createInviteCommand(help),
+      invite: createInviteCommands(help),
+      token: createTokenCommands(help),
+      audit: createAuditCommands(help),
       init: createInitCommand(help),
       doctor: createDoctorCommand(help),
       lab: createLabCommand(help),

@@ -1,4 +1,5 @@
 import { toIsoTime } from "../platform/clock.ts";
+import { TokenScope } from "../protocol/access.ts";
 import { RetryCause, TaskInput } from "../protocol/message.ts";
 import { nearestName } from "../protocol/nearest-name.ts";
 import { Secret } from "../protocol/secret.ts";
@@ -67,6 +68,17 @@ export function parseRetryCauses(this: CliContext, text: string): readonly Retry
     if (cause.success) return cause.data;
     const near = nearestName(word, RetryCause.options);
     throw new BadValue(this.texts.errors.notACause(RetryCause.options, near));
+  });
+}
+
+export function parseScopes(this: CliContext, text: string): readonly TokenScope[] {
+  const { token } = this.texts;
+  const words = parseList(text);
+  if (words.length === 0) throw new BadValue(token.noScope);
+  return words.map((word) => {
+    const scope = TokenScope.safeParse(word);
+    if (scope.success) return scope.data;
+    throw new BadValue(token.badScope(TokenScope.options, nearestName(word, TokenScope.options)));
   });
 }
 

@@ -71,7 +71,9 @@ function toInputs(args: readonly string[]): readonly string[] {
 /** The command that was meant, as its help is asked for: `claw-mesh route add`. */
 function usageOf(args: readonly string[]): string {
   const [first = "", second = ""] = args;
-  const words = ["route", "group", "node", "task", "dead-letter"].includes(first) ? [first, second] : [first];
+  const words = ["route", "group", "node", "task", "dead-letter", "token", "invite"].includes(first)
+    ? [first, second]
+    : [first];
   return ["claw-mesh", ...words.filter((word) => /^[a-z][a-z-]*$/.test(word))].join(" ");
 }
 

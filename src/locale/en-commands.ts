@@ -1,8 +1,10 @@
+import { accessCommandTexts } from "./en-access.ts";
 import { queueFlagTexts, taskCommandTexts } from "./en-task-commands.ts";
 
 /** Help texts: one line, the long text, examples, and one line for every flag and argument. */
 export const commandTexts = {
   ...taskCommandTexts,
+  ...accessCommandTexts,
   root: {
     brief: "One mesh, many claws: routes messages to the AI agents on all of your machines.",
     examples: [
@@ -196,12 +198,6 @@ export const commandTexts = {
     examples: ["claw-mesh node remove old-box"],
     arguments: { node: "Name or id" },
   },
-  invite: {
-    brief: "Print a line that lets one machine join",
-    full: "Makes a one-use, expiring right to join, and prints the line for the other machine.",
-    examples: ["claw-mesh invite", "claw-mesh invite --ttl 10m"],
-    flags: { ttl: "How long it is good: 90, 30s, 5m, 2h [1h]" },
-  },
   init: {
     brief: "Write a configuration file",
     full: "Writes claw-mesh.yaml in this directory, or the file of --config, with a new token. Nobody else may read it.",
@@ -229,5 +225,7 @@ export const commandTexts = {
     name: "name",
     node: "node",
     task: "task",
+    invite: "invite",
+    token: "token",
   },
 };

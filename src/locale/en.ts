@@ -1,3 +1,5 @@
+import { inviteTexts, tokenTexts } from "./en-access.ts";
+import { auditCommandTexts, auditTexts } from "./en-audit.ts";
 import { commandTexts } from "./en-commands.ts";
 import { doctorTexts } from "./en-doctor.ts";
 import { labCommandTexts, labTexts } from "./en-lab.ts";
@@ -8,8 +10,9 @@ import { tlsTexts } from "./en-tls.ts";
 
 /** Every text that people see on the terminal, in English. Another language is another value of {@link Catalogue}. */
 export const en = {
-  commands: { ...commandTexts, lab: labCommandTexts },
+  commands: { ...commandTexts, ...auditCommandTexts, lab: labCommandTexts },
 
+  audit: auditTexts,
   lab: labTexts,
   tasks: taskTexts,
 
@@ -189,12 +192,8 @@ export const en = {
   rules: ruleTexts,
   groups: groupTexts,
 
-  invite: {
-    intro: (expires: string) => `On the other machine, once, before ${expires}:`,
-    line: (url: string, code: string) => `claw-mesh join ${url} --token ${code}`,
-    others: "Other addresses of this coordinator:",
-    badTtl: "--ttl: an invite is good for 10s at least and 30d at most",
-  },
+  invite: inviteTexts,
+  token: tokenTexts,
 
   init: {
     written: (file: string) => `Config written to ${file}`,

@@ -21,18 +21,22 @@ export const maxTokens = 1_000;
 /** Seconds; ten years. */
 const maxTokenTtlS = 10 * 366 * 24 * 3600;
 
-export const TokenInput = z.strictObject({
-  name: TokenName,
-  scopes: z.array(TokenScope).min(1).max(TokenScope.options.length),
-  /** Its messages run on nodes of these groups only, and it operates no others. Default: all nodes. */
-  groups: GroupNames.optional(),
-  /** Calls a minute, all routes together. Default: no limit. */
-  rate_per_minute: z.int().min(1).max(1_000_000).optional(),
-  /** Seconds until it expires. Default: never. */
-  ttl_s: z.int().min(10).max(maxTokenTtlS).optional(),
-  /** Whatever it sends carries the untrusted label. */
-  untrusted: z.literal(true).optional(),
-});
+export const TokenInput = z
+  .strictObject({
+    name: TokenName,
+    scopes: z.array(TokenScope).min(1).max(TokenScope.options.length),
+    /** Its messages run on nodes of these groups only, and it operates no others. Default: all nodes. */
+    groups: GroupNames.optional(),
+    /** Calls a minute, all routes together. Default: no limit. */
+    rate_per_minute: z.int().min(1).max(1_000_000).optional(),
+    /** Seconds until it expires. Default: never. */
+    ttl_s: z.int().min(10).max(maxTokenTtlS).optional(),
+    /** Whatever it sends carries the untrusted label. */
+    untrusted: z.literal(true).optional(),
+  })
+  .refine(({ scopes, groups }) => groups === undefined || !scopes.includes("admin"), {
+    error: "a token with the scope admin cannot be limited to groups: it could make one without the limit",
+  });
 export type TokenInput = z.infer<typeof TokenInput>;
 
 /** A token as lists show it. */
@@ -61,22 +65,26 @@ export type TokenInfo = z.infer<typeof TokenInfo>;
 export const NewToken = TokenInfo.extend({ token: z.string() });
 export type NewToken = z.infer<typeof NewToken>;
 
-export const InviteInput = z.strictObject({
-  /** Seconds until the invite expires. Default: an hour. */
-  ttl_s: z
-    .int()
-    .min(10)
-    .max(30 * 24 * 3600)
-    .optional(),
-  /** Machines that may join with it. Default 1. */
-  uses: z.int().min(1).max(1_000).optional(),
-  /** The name that the machine must join as; only with one use. */
-  name: Name.optional(),
-  /** Tags that the joining node gets, as if its operator had added them. */
-  tags: z.array(Tag).min(1).max(64).optional(),
-  /** Groups, listed by hand, that the joining node becomes a member of. */
-  groups: GroupNames.optional(),
-});
+export const InviteInput = z
+  .strictObject({
+    /** Seconds until the invite expires. Default: an hour. */
+    ttl_s: z
+      .int()
+      .min(10)
+      .max(30 * 24 * 3600)
+      .optional(),
+    /** Machines that may join with it. Default 1. */
+    uses: z.int().min(1).max(1_000).optional(),
+    /** The name that the machine must join as; only with one use. */
+    name: Name.optional(),
+    /** Tags that the joining node gets, as if its operator had added them. */
+    tags: z.array(Tag).min(1).max(64).optional(),
+    /** Groups, listed by hand, that the joining node becomes a member of. */
+    groups: GroupNames.optional(),
+  })
+  .refine(({ name, uses }) => name === undefined || (uses ?? 1) === 1, {
+    error: "an invite for one name is for one machine",
+  });
 export type InviteInput = z.infer<typeof InviteInput>;
 
 /** An invite as lists show it. */

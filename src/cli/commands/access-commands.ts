@@ -1,28 +1,9 @@
 import { buildCommand } from "@stricli/core";
-import type { InitFlags, InviteFlags } from "../actions/access.ts";
+import type { InitFlags } from "../actions/access.ts";
 import type { DoctorFlags } from "../actions/doctor.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
-import { parseDuration, parseText } from "../parsers.ts";
-
-export function createInviteCommand({ texts, docs }: HelpText) {
-  const { invite } = texts.commands;
-  return buildCommand<InviteFlags, [], CliContext>({
-    loader: async () => (await import("../actions/access.ts")).createInvite,
-    docs: docs(invite),
-    parameters: {
-      flags: {
-        ttl: {
-          kind: "parsed",
-          parse: parseDuration,
-          brief: invite.flags.ttl,
-          optional: true,
-          placeholder: "time",
-        },
-      },
-    },
-  });
-}
+import { parseText } from "../parsers.ts";
 
 export function createInitCommand({ texts, docs }: HelpText) {
   const { init } = texts.commands;
