@@ -9,6 +9,7 @@ import { MeshError } from "../protocol/errors.ts";
 import { MeshId, NodeId } from "../protocol/ids.ts";
 import { Secret } from "../protocol/secret.ts";
 import { KeptTrust } from "./coordinator-trust.ts";
+import { assertRoomForMesh } from "./known-meshes.ts";
 
 /** What a node keeps of its place in a mesh: `node.json`, readable by this user only. */
 export const NodeFile = z.object({
@@ -47,6 +48,7 @@ interface Place {
  */
 export async function openIdentity(place: Place): Promise<Identity> {
   const folder = folderOf(place);
+  await assertRoomForMesh(place.dataDir, place.meshId);
   await makeFolder(folder);
   const lock = acquireLock(join(folder, "lock"));
   if ("heldBy" in lock) throw lockedError(place.name, lock.heldBy.pid);
