@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { createLinkServer } from "../link/link-server.ts";
 import { beatIntervalMs } from "../link/liveness.ts";
 import { reachableAddresses } from "../platform/addresses.ts";
-import { delay, systemClock } from "../platform/clock.ts";
+import { type Clock, delay, systemClock } from "../platform/clock.ts";
 import { createDeadlines } from "../platform/deadlines.ts";
 import { createEventEmitter } from "../platform/event-emitter.ts";
 import { systemIds } from "../platform/ids.ts";
@@ -24,7 +24,7 @@ import type { Store } from "../store/store.ts";
 import { createAudit } from "./audit/audit.ts";
 import { createAccess } from "./auth/access.ts";
 import { loadAdminToken } from "./auth/admin-token.ts";
-import { adminPrincipal, type Principal } from "./auth/principal.ts";
+import type { Principal } from "./auth/principal.ts";
 import { createDirectNodes } from "./direct/direct-nodes.ts";
 import { createDirectRoutes } from "./direct/routes.ts";
 import { createAckQueue } from "./dispatch/ack-queue.ts";
@@ -71,6 +71,8 @@ export interface CoordinatorOptions {
   readonly limits: CoordinatorLimits;
   /** null: plain HTTP. */
   readonly tls: TlsSettings | null;
+  /** By which certificates age; default: the system's. */
+  readonly certificateClock?: Clock;
   readonly version: string;
   readonly log: Log;
 }
@@ -121,7 +123,14 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Run
   const token = await loadAdminToken(options.dataDir, options.token);
   const { log, dataDir, tls } = options;
   const certificate =
-    tls === null ? null : await createServerCertificate({ settings: tls, dataDir, clock: systemClock, log });
+    tls === null
+      ? null
+      : await createServerCertificate({
+          settings: tls,
+          dataDir,
+          clock: options.certificateClock ?? systemClock,
+          log,
+        });
   const store = await createSqliteStore({
     file: join(options.dataDir, "mesh.db"),
     clock: systemClock,
@@ -351,7 +360,18 @@ async function assemble(
   return {
     server,
     urls,
-    createInvite: () => access.invites.create({}, adminPrincipal.subject),
+    createInvite: async () => {
+      const invite = await access.invites.create({}, "coordinator");
+      const { id: target } = invite;
+      audit.trail.note({
+        subject: "coordinator",
+        address: null,
+        action: "invite.create",
+        target,
+        result: "ok",
+      });
+      return invite;
+    },
     drain: async (deadlineMs) => {
       isStopping = true;
       await engine.drain(deadlineMs);
