@@ -12,5 +12,10 @@ const catalogues: Readonly<Record<string, Catalogue>> = { en };
 export function loadTexts(env: Readonly<Record<string, string | undefined>>): Catalogue {
   const locale = [env.LC_ALL, env.LC_MESSAGES, env.LANG].find((value) => value !== undefined && value !== "");
   const tag = (locale ?? "en").split(".")[0]?.replace("_", "-") ?? "en";
-  return catalogues[tag] ?? catalogues[tag.split("-")[0] ?? "en"] ?? en;
+  return find(tag) ?? find(tag.split("-")[0] ?? "en") ?? en;
+}
+
+/** Only what is listed: LANG may be any word, such as one that every object has. */
+function find(tag: string): Catalogue | undefined {
+  return Object.hasOwn(catalogues, tag) ? catalogues[tag] : undefined;
 }

@@ -1,0 +1,64 @@
+import { isDeepStrictEqual } from "node:util";
+import fc from "fast-check";
+import { MeshError } from "../../../../src/protocol/errors.ts";
+import {
+  parseRequirements,
+  printRequirements,
+  requirementTextKeys,
+} from "../../../../src/protocol/requirement-text.ts";
+import { parseRuleMatch, printRuleMatch, ruleTextKeys } from "../../../../src/protocol/rule-text.ts";
+import { hostileText } from "../hostile-values.ts";
+import { asTarget, type FuzzTarget, holdsNothing } from "../target.ts";
+
+/** Far beyond what 70,000 characters take in linear time, on a busy machine too; quadratic time is minutes. */
+const maxMs = 1_500;
+
+const word = fc.oneof(fc.stringMatching(/^[a-z0-9>=/.?*+|()\\-]{0,12}$/), hostileText);
+const criterion = fc.oneof(
+  fc
+    .tuple(fc.constantFrom(...ruleTextKeys, ...requirementTextKeys), fc.constantFrom(":", "=", ""), word)
+    .map((parts) => parts.join("")),
+  word,
+);
+/** One piece over and over: what makes a careless pattern slow. */
+const repeated = fc
+  .tuple(word, fc.constantFrom(",", ":", "/", "\\", "|", "*", ""))
+  .chain(([piece, end]) =>
+    fc.constant(
+      (piece.slice(0, 20) + end).repeat(
+        Math.floor(70_000 / Math.max(1, piece.slice(0, 20).length + end.length)),
+      ),
+    ),
+  );
+
+/** Expressions of rules and requirements: read and printed alike, or refused in words, in linear time. */
+export async function startRules(): Promise<FuzzTarget> {
+  return asTarget({
+    inputs: fc.oneof(
+      { weight: 12, arbitrary: fc.array(criterion, { maxLength: 5 }).map((parts) => parts.join(",")) },
+      { weight: 3, arbitrary: word },
+      { weight: 1, arbitrary: repeated },
+    ),
+    feed: (text) => {
+      const startedMs = performance.now();
+      check(text, parseRuleMatch, printRuleMatch);
+      check(text, parseRequirements, printRequirements);
+      const tookMs = performance.now() - startedMs;
+      if (tookMs > maxMs) throw new Error(`${text.length} characters took ${Math.round(tookMs)} ms`);
+    },
+    [Symbol.asyncDispose]: holdsNothing,
+  });
+}
+
+function check<Value>(text: string, parse: (text: string) => Value, print: (value: Value) => string): void {
+  let value: Value;
+  try {
+    value = parse(text);
+  } catch (error) {
+    if (error instanceof MeshError && error.code !== "INTERNAL") return;
+    throw error;
+  }
+  const printed = print(value);
+  if (!isDeepStrictEqual(parse(printed), value))
+    throw new Error(`read differently after it was printed: ${printed}`);
+}
