@@ -22,6 +22,7 @@ import type { Secret } from "../protocol/secret.ts";
 import { createSqliteStore } from "../store/sqlite/sqlite-store.ts";
 import type { Store } from "../store/store.ts";
 import { createAudit } from "./audit/audit.ts";
+import { createAuditRoutes } from "./audit/routes.ts";
 import { createAccess } from "./auth/access.ts";
 import { loadAdminToken } from "./auth/admin-token.ts";
 import type { Principal } from "./auth/principal.ts";
@@ -331,7 +332,7 @@ async function assemble(
       }),
       ...createNodeRoutes({ registry, clock, groupsOf: madeGroups.of }),
       ...createRoutingRoutes({ router, rules, groups: madeGroups }),
-      ...audit.handlers,
+      ...createAuditRoutes({ store: store.audit, ...audit }),
     }),
   });
   audit.start();

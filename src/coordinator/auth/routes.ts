@@ -66,7 +66,7 @@ export function createAccessRoutes(options: AccessRouteOptions): AccessHandlers 
     rotateToken: ({ params }) => tokens.rotate(params.id),
     createSession: ({ body, address, setCookie }) => {
       const opened = sessions.open(authenticator.identify(body.token, address()));
-      setCookie(opened.setCookie);
+      setCookie(opened.cookie);
       return toSessionInfo(opened.session.principal);
     },
     getSession: ({ principal }) => toSessionInfo(principal),

@@ -31,7 +31,7 @@ export interface Session {
 /** Logins of browsers. They are in memory only, by the hash of their cookie, and end with this process. */
 export interface Sessions {
   /** @returns the login, and the cookie to set */
-  readonly open: (owner: SessionOwner) => { readonly session: Session; readonly setCookie: string };
+  readonly open: (owner: SessionOwner) => { readonly session: Session; readonly cookie: string };
   /** The login of a `Cookie` header; null: the header names none. Throws TOKEN_INVALID for one that is over. */
   readonly find: (cookieHeader: string) => Session | null;
   readonly ofPrincipal: (principal: Principal) => Session | null;
@@ -94,7 +94,7 @@ export function createSessions({ clock, isSecure }: SessionsOptions): Sessions {
       const value = createSecret() + createSecret();
       const session = hold(sha256Hex(value), owner);
       const maxAgeS = Math.floor((session.expiresAtMs - clock.nowMs()) / 1000);
-      return { session, setCookie: printSessionCookie(value, maxAgeS, isSecure()) };
+      return { session, cookie: printSessionCookie(value, maxAgeS, isSecure()) };
     },
     find: (cookieHeader) => {
       const { isNamed, held } = lookUp(cookieHeader);
