@@ -4,19 +4,18 @@ import type { Store } from "../../store/store.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { RouteAudit } from "../http/call.ts";
 import type { Handlers } from "../http/contract-routes.ts";
-import { createAuditPruning, defaultMaxAuditEntries } from "./audit-pruning.ts";
-import type { AuditedAct, AuditTrail } from "./audit-trail.ts";
+import { type AuditPruning, createAuditPruning, defaultMaxAuditEntries } from "./audit-pruning.ts";
+import type { AuditedAct } from "./audit-trail.ts";
 import { noteNodeEvents } from "./node-acts.ts";
 import { createRefusalCounts } from "./refusal-counts.ts";
 import { createRouteAudit, onlyAudited } from "./route-audit.ts";
-import { createAuditRoutes } from "./routes.ts";
-import { createStoreTrail } from "./store-trail.ts";
+import { createStoreTrail, type StoreTrail } from "./store-trail.ts";
 
 /** Who did what from where: written, kept, shown and checked. */
 export interface Audit {
-  readonly trail: AuditTrail;
+  readonly trail: StoreTrail;
+  readonly pruning: AuditPruning;
   readonly recordCall: RouteAudit;
-  readonly handlers: ReturnType<typeof createAuditRoutes>;
   /** See {@link onlyAudited}. */
   readonly onlyAudited: (handlers: Handlers) => Handlers;
   /** Says that the coordinator runs. */
@@ -65,8 +64,8 @@ export async function createAudit(options: AuditOptions): Promise<Audit> {
 
   return {
     trail,
+    pruning,
     recordCall: createRouteAudit({ trail, refusals }),
-    handlers: createAuditRoutes({ store: store.audit, trail, pruning }),
     onlyAudited: (handlers) => onlyAudited(handlers, trail),
     start: () => trail.note(ownAct("coordinator.start")),
     stop: async () => {
