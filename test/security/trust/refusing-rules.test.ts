@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { FakeNode } from "../../support/fake-node.ts";
+import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
+import { until } from "../../support/until.ts";
+import { answerNext, caller, joinNodes } from "./mesh.ts";
+
+let mesh: TestCoordinator;
+let desk: FakeNode;
+let admin: ReturnType<typeof caller>;
+beforeEach(async () => {
+  mesh = await createTestCoordinator();
+  ({ desk } = await joinNodes(mesh, "desk"));
+  admin = caller(mesh);
+});
+afterEach(() => mesh[Symbol.asyncDispose]());
+
+const refuseUntrusted = { match: { untrusted: true }, refuse: true };
+const untrusted = { untrusted: true };
+
+describe("a rule that refuses the untrusted label", () => {
+  test("refuses a message whose sender waits, wherever it wants to go, and says by which rule", async () => {
+    await admin("POST", "/rules", refuseUntrusted);
+    for (const to of [undefined, "desk", desk.nodeId]) {
+      const { status, body } = await mesh.send("hello", {
+        parts: untrusted,
+        ...(to === undefined ? {} : { to }),
+      });
+      expect({ status, code: body.code }).toEqual({ status: 403, code: "REFUSED_BY_RULE" });
+      expect(body.details.decision).toMatchObject({
+        outcome: "refused",
+        untrusted: true,
+        rule: { position: 1, text: "untrusted:true" },
+      });
+    }
+    const answer = mesh.send("hello");
+    await answerNext(desk);
+    expect((await answer).status).toBe(200);
+  });
+
+  test("refuses a message of a conversation that was taken before", async () => {
+    const say = () => mesh.send("hello", { parts: { session: "s", untrusted: true } });
+    const answer = say();
+    await answerNext(desk);
+    expect((await answer).status).toBe(200);
+    await admin("POST", "/rules", refuseUntrusted);
+    expect((await say()).body.code).toBe("REFUSED_BY_RULE");
+  });
+
+  test("refuses a queued one before it is accepted, also one whose time is to come; nothing is kept", async () => {
+    await admin("POST", "/rules", refuseUntrusted);
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    for (const parts of [{}, { target: "desk" }, { not_before: inAnHour }]) {
+      const { status, body } = await admin("POST", "/tasks", { content: "x", ...untrusted, ...parts });
+      expect({ status, code: body.code }).toEqual({ status: 403, code: "REFUSED_BY_RULE" });
+    }
+    expect((await admin("GET", "/tasks")).body.tasks).toEqual([]);
+  });
+
+  test("ends a queued one that was accepted before the rule was there", async () => {
+    const waiting = { content: "x", requires: { os: "darwin" }, ...untrusted };
+    const { body } = await admin("POST", "/tasks", waiting);
+    expect(body.state).toBe("queued");
+    await admin("POST", "/rules", refuseUntrusted);
+    const task = await until("the task has ended", async () => {
+      const found = (await admin("GET", `/tasks/${body.id}`)).body;
+      return found.state === "queued" ? null : found;
+    });
+    expect(task).toMatchObject({
+      state: "failed",
+      failure: { class: "refused", message: "Rule 1 (untrusted:true) refuses this message." },
+    });
+    expect((await admin("GET", `/tasks/${body.id}/decision`)).body.outcome).toBe("refused");
+    const retried = await admin("POST", `/tasks/${body.id}/retry`, {});
+    expect(retried.body.code).toBe("REFUSED_BY_RULE");
+  });
+
+  test("is shown by route explain, and in the list of rules", async () => {
+    await admin("POST", "/rules", refuseUntrusted);
+    const explain = async (parts: object) =>
+      (await admin("POST", "/route/explain", { content: "x", ...parts })).body;
+    expect(await explain(untrusted)).toMatchObject({ outcome: "refused", ranking: [], unblock: [] });
+    expect((await explain({})).outcome).toBe("assigned");
+    expect((await admin("GET", "/rules")).body).toMatchObject([refuseUntrusted]);
+  });
+
+  test("may refuse all that no rule before it leads", async () => {
+    await admin("POST", "/rules", { match: { source: "cli" }, target: "desk" });
+    await admin("POST", "/rules", { match: { wildcard: true }, refuse: true });
+    expect((await mesh.send("x", { parts: { source: "web" } })).body.code).toBe("REFUSED_BY_RULE");
+    const answer = mesh.send("x", { parts: { source: "cli" } });
+    await answerNext(desk);
+    expect((await answer).status).toBe(200);
+  });
+
+  test.each([
+    { target: "desk" },
+    { targets: ["desk"] },
+    { strategy: "random" },
+    { otherwise: "queue" },
+    { refuse: false },
+  ])("is no rule with %j beside it", async (beside) => {
+    const { status } = await admin("POST", "/rules", { ...refuseUntrusted, ...beside });
+    expect(status).toBe(400);
+  });
+
+  test("comes from the configuration file, too", async () => {
+    await mesh.restart({ rules: [refuseUntrusted as never] });
+    expect((await mesh.send("x", { parts: untrusted })).body.code).toBe("REFUSED_BY_RULE");
+  });
+});
