@@ -15,6 +15,8 @@ export interface Arrival {
 export interface Admission {
   /** The caller. Throws what the authenticator and {@link BrowserChecks} throw. */
   readonly identify: (route: RouteContract, arrival: Arrival) => Principal;
+  /** Throws HOST_INVALID. */
+  readonly assertHost: (headers: Headers) => void;
   /** Whether a browser that loads this shall never again speak plain HTTP with this name. */
   readonly wantsTls: (route: RouteContract, arrival: Pick<Arrival, "headers" | "scheme">) => boolean;
 }
@@ -67,6 +69,7 @@ export function createAdmission({ authenticator, browserChecks }: AdmissionOptio
       }
       return principal;
     },
+    assertHost: browserChecks.assertHost,
     // Of other names the owner has not said that they are this coordinator's alone: the promise holds for all ports.
     wantsTls: ({ browsers }, { headers, scheme }) =>
       scheme === "https" && browsers === "page" && browserChecks.isConfiguredHost(headers),

@@ -185,6 +185,11 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
 
   function unknown(request: Request): Response {
     const requestId = nextRequestId();
+    try {
+      options.admission.assertHost(request.headers);
+    } catch (error) {
+      return errorAnswer(error, requestId, log);
+    }
     const path = pathOf(request.url).slice(0, maxShownPath);
     const methods = [...methodsOf].find(([pattern]) => matchesPath(pattern, path))?.[1];
     if (methods === undefined) {

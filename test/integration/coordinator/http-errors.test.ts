@@ -260,11 +260,11 @@ async function exchange(request: string): Promise<string> {
 describe("odd bytes", () => {
   const authorized = `Authorization: Bearer test-admin-token\r\n`;
   for (const [what, request, expected] of [
-    ["a Host that is none", "GET /nothing HTTP/1.1\r\nHost: %%%\r\n\r\n", "404"],
+    ["a Host that is none", "GET /nothing HTTP/1.1\r\nHost: %%%\r\n\r\n", "400"],
     [
       "a Host that is none, where a query is read",
       `GET /api/v1/nodes?limit=1 HTTP/1.1\r\nHost: ::::\r\n${authorized}\r\n`,
-      "200",
+      "400",
     ],
     ["no HTTP", "hello\r\n\r\n", ""],
     [
