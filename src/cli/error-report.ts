@@ -4,6 +4,7 @@ import type { Output } from "../platform/terminal.ts";
 import { Decision } from "../protocol/decision.ts";
 import { errorCatalogue, MeshError } from "../protocol/errors.ts";
 import { TaskId } from "../protocol/ids.ts";
+import { redactText, redactValue } from "../protocol/redact-text.ts";
 import { toJsonText } from "./print.ts";
 import { renderDecision } from "./render/decision.ts";
 import { createPaint } from "./render/paint.ts";
@@ -41,12 +42,12 @@ export function toKnownError(error: unknown, texts: Catalogue): MeshError {
 function toErrorJson(error: MeshError): string {
   const { request_id = null, ...details } = error.details ?? {};
   const body = {
-    error: error.message,
+    error: redactText(error.message),
     code: error.code,
     hint: error.hint,
     request_id,
     exit_code: error.exitCode,
-    ...(Object.keys(details).length === 0 ? {} : { details }),
+    ...(Object.keys(details).length === 0 ? {} : { details: redactValue(details) }),
   };
   return toJsonText(body).trimEnd();
 }
@@ -54,7 +55,7 @@ function toErrorJson(error: MeshError): string {
 function toErrorText(error: MeshError, { texts, output }: ReportOptions): string {
   const paint = createPaint(output);
   const requestId = error.details?.request_id;
-  const lines = [`${paint("red", texts.errors.prefix)} ${toSafeText(error.message)}`];
+  const lines = [`${paint("red", texts.errors.prefix)} ${toSafeText(redactText(error.message))}`];
   const about = MessageDetails.safeParse(error.details);
   if (about.success)
     lines.push(toSafeText(texts.errors.aboutMessage(about.data.message_id, nodeOf(about.data))));
