@@ -1,0 +1,373 @@
+/** The whole product once, with a known secret in every place that has one; all it shows is kept as evidence. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { createSecret } from "../../../src/platform/ids.ts";
+import { createTestMesh, type Machine, type TestMesh } from "../mesh-process.ts";
+import type { CommandResult, Program } from "../program.ts";
+import { until } from "../until.ts";
+import type { SecretName, SurfaceName } from "./cast.ts";
+import { createEvidence, dumpDatabase, type Evidence, readTree, surfaceOfFile } from "./evidence.ts";
+import { callEverything, type Hub } from "./http-tour.ts";
+import { startLeakyProvider } from "./leaky-provider.ts";
+
+export interface Story {
+  readonly evidence: Evidence<SurfaceName>;
+  readonly secrets: ReadonlyMap<SecretName, string>;
+}
+
+const root = join(import.meta.dir, "..", "..", "..");
+
+interface Stage {
+  readonly mesh: TestMesh;
+  readonly evidence: Evidence<SurfaceName>;
+  readonly secrets: Map<SecretName, string>;
+  /** What every machine's shell exports. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export async function tellStory(): Promise<Story> {
+  const evidence = createEvidence<SurfaceName>();
+  const secrets = new Map<SecretName, string>();
+  const plant = (name: SecretName, start = "") => {
+    const text = `${start}canary${createSecret().slice(0, 14)}`;
+    secrets.set(name, text);
+    return text;
+  };
+  const providerKey = plant("a provider key");
+  const provider = startLeakyProvider(providerKey);
+  await using mesh = await createTestMesh();
+  const env = {
+    CLAW_MESH_LOG_LEVEL: "debug",
+    HTTP_PROXY: `http://ada:${plant("a proxy password")}@127.0.0.1:9`,
+    CLAW_MESH_NODE_GATEWAY_TOKEN: providerKey,
+  };
+  const stage: Stage = { mesh, evidence, secrets, env };
+  for (const name of ["a gateway token", "an idempotency key", "a message", "an answer"] as const)
+    plant(name);
+  plant("a wrong token that was tried", "cmt_");
+  await playOnHub(stage, { adminToken: plant("the admin token"), providerUrl: provider.url });
+  await playUnderTls(stage);
+  await playFault(stage);
+  await provider.stop();
+  return { evidence, secrets };
+}
+
+const get = (stage: Stage, name: SecretName) => stage.secrets.get(name) ?? "";
+
+/** Coordinator, three kinds of nodes, messages of every fate, a crash, a restart, and all commands. */
+async function playOnHub(
+  stage: Stage,
+  { adminToken, providerUrl }: { readonly adminToken: string; readonly providerUrl: string },
+): Promise<void> {
+  const { mesh, evidence } = stage;
+  const machine = await mesh.createMachine("hub", stage.env);
+  const config = join(machine.cwd, "claw-mesh.yaml");
+  await writeFile(config, `coordinator: { token: "${adminToken}", allow_private: true }\n`, { mode: 0o600 });
+  const first = await startHub(machine, []);
+  const hub = { url: first.url, adminToken, machine };
+  const invite = await machine.cli(["invite", "--json", "--coordinator", hub.url]);
+  keepCommand(stage, "output of the command that prints an invite", ["invite"], invite);
+  stage.secrets.set("an invite code", invite.json().code);
+
+  const nodes = [
+    await joinMesh(stage, hub, {
+      name: "mac",
+      args: [
+        "--token",
+        get(stage, "an invite code"),
+        "--runtime",
+        "openai",
+        "--gateway-endpoint",
+        providerUrl,
+      ],
+    }),
+    await joinMesh(stage, hub, {
+      name: "claw",
+      args: ["--runtime", "openclaw", "--gateway-endpoint", "127.0.0.1:1"],
+      gateway: true,
+    }),
+    await joinMesh(stage, hub, { name: "old", args: ["--no-gateway", "--listen", "127.0.0.1:0"] }),
+  ];
+  stage.secrets.set("a node token", await nodeToken(nodes[0]?.machine));
+  stage.secrets.set("a direct node's token", await nodeToken(nodes[2]?.machine));
+
+  await sendMessages(stage, hub);
+  await callEverything({ hub, evidence, secrets: stage.secrets });
+  await runCommands(stage, hub);
+  await keepProcesses(stage, [first.program, ...nodes.map(({ program }) => program)]);
+  await first.program.stop("SIGKILL");
+  keepProgram(stage, first.program, "the coordinator's log as text, at level debug");
+  await keepFiles(stage, machine);
+
+  const second = await startHub(machine, ["--log-json"], Number(new URL(hub.url).port));
+  await until(
+    "the nodes are back",
+    async () =>
+      JSON.parse((await machine.cli(["nodes", "--json", "--coordinator", hub.url])).stdout).every(
+        ({ status }: { status: string }) => status !== "offline",
+      ),
+    20_000,
+  );
+  await sendMessages(stage, hub);
+  await callEverything({ hub, evidence, secrets: stage.secrets });
+  await keepProcesses(stage, [second.program]);
+  for (const { program } of nodes.slice(0, 2)) await program.stop("SIGTERM");
+  await nodes[2]?.program.stop("SIGKILL");
+  await second.program.stop("SIGTERM");
+  keepProgram(stage, second.program, "the coordinator's log as JSON, at level debug");
+  for (const { program, machine: place } of nodes) {
+    keepProgram(stage, program, "output of the nodes, at level debug");
+    await keepFiles(stage, place);
+  }
+  await keepFiles(stage, machine);
+}
+
+async function startHub(machine: Machine, flags: readonly string[], port = 0) {
+  const program = machine.start(["up", "--no-local", "--port", String(port), ...flags]);
+  const [, listening] = await program.waitForLine(/coordinator listening on :(\d+)/, 20_000);
+  return { program, url: `http://127.0.0.1:${listening}` };
+}
+
+/** A node on a machine of its own, with the admin token in its environment unless its arguments bring another. */
+async function joinMesh(
+  stage: Stage,
+  hub: Hub,
+  node: { readonly name: string; readonly args: readonly string[]; readonly gateway?: boolean },
+): Promise<{ readonly machine: Machine; readonly program: Program }> {
+  const machine = await stage.mesh.createMachine(`node-${node.name}`, stage.env);
+  // A file with both secrets of a node, so that neither is in its environment.
+  const gateway =
+    node.gateway === true ? `node: { gateway: { token: "${get(stage, "a gateway token")}" } }\n` : "";
+  const config = join(machine.cwd, "claw-mesh.yaml");
+  await writeFile(config, `coordinator: { token: "${hub.adminToken}" }\n${gateway}`, { mode: 0o600 });
+  const env = node.gateway === true ? { CLAW_MESH_NODE_GATEWAY_TOKEN: "" } : {};
+  const program = machine.start(["join", hub.url, "--name", node.name, ...node.args], { env });
+  await program.waitForLine(/registered as node node_/, 20_000);
+  return { machine, program };
+}
+
+/** A node is registered before its place is on the disk. */
+async function nodeToken(machine: Machine | undefined): Promise<string> {
+  let token: string | null = null;
+  await until(
+    "node.json",
+    async () => {
+      const files = await readTree(join(machine?.home ?? "", ".claw-mesh", "nodes")).catch(() => []);
+      const file = files.find(({ path }) => path.endsWith("node.json"));
+      token = file === undefined ? null : JSON.parse(file.content.toString()).token;
+      return token !== null;
+    },
+    10_000,
+  );
+  return token ?? "";
+}
+
+/** Messages that end well, fail in each way that the provider knows, or take too long. */
+async function sendMessages(stage: Stage, { machine, url }: Hub): Promise<void> {
+  const message = get(stage, "a message");
+  const sends: readonly (readonly string[])[] = [
+    ["send", "--node", "mac", message],
+    ["send", "--node", "mac", "--json", `${message} ${get(stage, "an answer")}`],
+    ["send", "--node", "mac", `[401] ${message}`],
+    ["send", "--node", "mac", "--json", `[500] ${message}`],
+    ["send", "--node", "mac", `[page] ${message}`],
+    ["send", "--node", "mac", "--timeout", "1s", `[hang] ${message}`],
+    ["send", "--node", "claw", message],
+    ["send", "--node", "old", message],
+    ["send", "--node", "nobody", message],
+    ["task", "add", "--node", "mac", `[401] ${message}`],
+    ["task", "list"],
+    ["task", "list", "--json"],
+    ["dead-letter", "list"],
+  ];
+  for (const args of sends) {
+    const result = await machine.cli([...args, "--coordinator", url]);
+    keepCommand(stage, "output of commands about messages", args, result);
+  }
+  const file = join(machine.cwd, "export.jsonl");
+  await machine.cli(["task", "export", "--output", file, "--coordinator", url]);
+  stage.evidence.add("an export of tasks", "export.jsonl", await readFile(file));
+  await writeFile(file, "");
+}
+
+async function runCommands(stage: Stage, { machine, url, adminToken }: Hub): Promise<void> {
+  const at = ["--coordinator", url];
+  const log = join(machine.cwd, "hub.log");
+  await writeFile(log, `Bearer ${adminToken}\nkey ${get(stage, "a node token")}\n`, { mode: 0o600 });
+  const commands: readonly (readonly string[])[] = [
+    ["status"],
+    ["status", "--json"],
+    ["nodes"],
+    ["nodes", "--json"],
+    ["doctor"],
+    ["doctor", "--json"],
+    ["doctor", "--bundle", "bundle.json", "--log", log],
+    ["route", "list"],
+    ["route", "add", "--match", "tag=gpu", "--target", "mac"],
+    ["group", "list"],
+    ["token", "list"],
+    ["token", "list", "--json"],
+    ["audit", "list"],
+    ["audit", "list", "--json"],
+    ["audit", "verify"],
+    ["node", "cordon", "mac"],
+    ["node", "uncordon", "mac"],
+    ["task", "show", `task_${"0".repeat(32)}`],
+    ["nodes", "--token", get(stage, "a wrong token that was tried")],
+    ["version"],
+    ["up", "--port", new URL(url).port],
+  ];
+  for (const args of commands) {
+    keepCommand(stage, "output of all other commands", args, await machine.cli([...args, ...at]));
+  }
+  // The proxy of the environment is in the way, and its answer is explained.
+  for (const args of [["nodes"], ["doctor"], ["doctor", "--json"]]) {
+    const away = await machine.cli([...args, "--coordinator", "http://mesh.example.com:9180"]);
+    keepCommand(stage, "output of all other commands", [...args, "away"], away);
+  }
+  stage.evidence.add("the support bundle", "bundle.json", await readFile(join(machine.cwd, "bundle.json")));
+  for (const file of [log, join(machine.cwd, "bundle.json")]) await writeFile(file, "");
+  const slips: readonly (readonly string[])[] = [
+    ["--help"],
+    ["help", "join"],
+    ["help", "up"],
+    ["join", "--help"],
+    ["nosuch", "--token", adminToken],
+    ["up", "--port", "x", "--token", adminToken],
+    ["join"],
+    ["join", "nowhere", `--token=${adminToken}`],
+    ["send", "--nosuch", "--token", adminToken],
+    ["--token"],
+    ["nodes", "--token", "--json"],
+    ["join", url, "--gateway-token", get(stage, "a gateway token"), "--runtime", "nosuch"],
+    ["join", `http://ada:${get(stage, "a gateway token")}@${new URL(url).host}`],
+    [
+      "join",
+      url,
+      "--gateway-endpoint",
+      `http://ada:${get(stage, "a gateway token")}@127.0.0.1:1`,
+      "--runtime",
+      "openai",
+    ],
+  ];
+  for (const args of slips) keepCommand(stage, "help and usage errors", args, await machine.cli(args));
+}
+
+/** A coordinator with a certificate of its own, and a node that comes by an invite with its pin. */
+async function playUnderTls(stage: Stage): Promise<void> {
+  const { mesh } = stage;
+  const machine = await mesh.createMachine("tls", stage.env);
+  const program = machine.start(["up", "--no-local", "--port", "0", "--tls"]);
+  const [, port] = await program.waitForLine(/coordinator listening on :(\d+)/, 20_000);
+  const at = ["--coordinator", `https://127.0.0.1:${port}`];
+  const invite = await machine.cli(["invite", "--json", ...at]);
+  const place = await mesh.createMachine("tls-node", stage.env);
+  const node = place.start([
+    "join",
+    `https://127.0.0.1:${port}`,
+    "--token",
+    invite.json().code,
+    "--no-gateway",
+  ]);
+  await node.waitForLine(/registered as node node_/, 20_000);
+  for (const args of [["nodes"], ["doctor", "--bundle", "tls.json"]]) {
+    keepCommand(stage, "output of all other commands", ["tls", ...args], await machine.cli([...args, ...at]));
+  }
+  stage.evidence.add("the support bundle", "tls.json", await readFile(join(machine.cwd, "tls.json")));
+  await keepProcesses(stage, [program, node]);
+  await node.stop("SIGTERM");
+  await program.stop("SIGTERM");
+  keepProgram(stage, program, "output of the coordinator under TLS");
+  keepProgram(stage, node, "output of the nodes, at level debug");
+  const keys = (await readTree(join(machine.home, ".claw-mesh", "tls")))
+    .flatMap(({ content }) => content.toString().match(/PRIVATE KEY-----\n([\s\S]+?)\n-----END/)?.[1] ?? [])
+    .map((body) => body.split("\n")[1] ?? body.slice(0, 40));
+  stage.secrets.set("the key of the TLS certificate", keys[0] ?? "");
+  await keepFiles(stage, machine);
+  await keepFiles(stage, place);
+}
+
+/** The sources, not the executable: only there can a fault be put in from outside. */
+async function playFault({ mesh, secrets, evidence, env }: Stage): Promise<void> {
+  const machine = await mesh.createMachine("fault");
+  const file = join(machine.home, "fault.txt");
+  const key = `-----BEGIN PRIVATE KEY-----\n${secrets.get("the key of the TLS certificate")}\n-----END PRIVATE KEY-----`;
+  const bySight = [
+    "an API token",
+    "a rotated API token",
+    "an invite code",
+    "a node token",
+    "a direct node's token",
+  ] as const;
+  const text = [
+    ...bySight.map((name) => secrets.get(name)),
+    `Bearer ${secrets.get("a wrong token that was tried")}`,
+    `claw_mesh_session=${secrets.get("a session cookie")}`,
+    `${env.CLAW_MESH_NODE_GATEWAY_TOKEN} ${env.HTTP_PROXY} ${secrets.get("the admin token")}`,
+    `gateway_token=${secrets.get("a gateway token")}`,
+    key,
+  ].join("\n");
+  await writeFile(file, text);
+  const child = Bun.spawn(
+    [
+      process.execPath,
+      ...["--preload", join(root, "test/support/canary/escaped-secrets.ts"), join(root, "src/main.ts")],
+      ...["up", "--no-local", "--port", "0", "--token", secrets.get("the admin token") ?? ""],
+    ],
+    {
+      cwd: machine.cwd,
+      env: { ...env, HOME: machine.home, TEST_FAULT_FILE: file },
+      stdout: "pipe",
+      stderr: "pipe",
+    },
+  );
+  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  if ((await child.exited) !== 1 || !stderr.includes("INTERNAL")) throw new Error(`no fault: ${stderr}`);
+  evidence.add("the report of a fault that nothing caught", "output", stdout + stderr);
+}
+
+function keepCommand(
+  stage: Stage,
+  surface: SurfaceName,
+  args: readonly string[],
+  result: CommandResult,
+): void {
+  stage.evidence.add(surface, args.join(" ").slice(0, 60), `${result.stdout}\n${result.stderr}\n`);
+}
+
+function keepProgram({ evidence }: Stage, program: Program, surface: SurfaceName): void {
+  evidence.add(surface, `standard error of ${program.pid}`, program.stderr());
+  const isHub = surface.startsWith("the coordinator's");
+  evidence.add(
+    isHub ? "standard output of the coordinator" : surface,
+    `standard output of ${program.pid}`,
+    `${program.stdout()}.`,
+  );
+}
+
+async function keepProcesses({ evidence }: Stage, programs: readonly Program[]): Promise<void> {
+  for (const { pid } of programs) {
+    evidence.add("command lines of the processes", String(pid), await readFile(`/proc/${pid}/cmdline`));
+    evidence.add("environments of the processes", String(pid), await readFile(`/proc/${pid}/environ`));
+  }
+}
+
+/** The state directory by kinds of files, and whatever else lies around on the machine. */
+async function keepFiles({ evidence }: Stage, { home }: Machine): Promise<void> {
+  const state = join(home, ".claw-mesh");
+  await mkdir(state, { recursive: true });
+  for (const { path, content } of await readTree(dirname(home))) {
+    if (path.endsWith("claw-mesh.yaml")) continue;
+    if (!path.startsWith(home)) {
+      if (!path.includes("/.claw-mesh/") && !path.includes("/work/"))
+        evidence.add("files left in the working and temporary directories", path, content);
+      continue;
+    }
+    const surface = path.startsWith(state)
+      ? surfaceOfFile(path)
+      : "files left in the working and temporary directories";
+    evidence.add(surface, path, Buffer.concat([content, Buffer.from(`\n${path}\n`)]));
+    if (path.endsWith("mesh.db")) evidence.add("tables of mesh.db", path, await dumpDatabase(path));
+    if (path.endsWith("journal.db")) evidence.add("tables of journal.db", path, await dumpDatabase(path));
+  }
+}
