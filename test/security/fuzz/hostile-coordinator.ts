@@ -23,6 +23,8 @@ export function startHostileCoordinator(): HostileCoordinator {
   let inPlace: readonly string[] | null = null;
   let linked = Promise.withResolvers<void>();
   let gone = Promise.withResolvers<void>();
+  /** What stands in place of a welcome was sent. */
+  let said = Promise.withResolvers<void>();
 
   const welcome = (hello: { readonly name: string }) => ({
     type: "welcome",
@@ -59,6 +61,7 @@ export function startHostileCoordinator(): HostileCoordinator {
           for (const text of inPlace) from.send(text);
           inPlace = null;
           from.close(1001, "");
+          said.resolve();
           return;
         }
         from.send(JSON.stringify([welcome(first)]));
@@ -88,12 +91,14 @@ export function startHostileCoordinator(): HostileCoordinator {
     say: async (messages, isFirst) => {
       await within("link", linked.promise);
       const ended = gone.promise;
-      if (isFirst) inPlace = messages;
-      else for (const text of messages) socket?.send(text);
+      if (isFirst) {
+        said = Promise.withResolvers();
+        inPlace = messages;
+      } else for (const text of messages) socket?.send(text);
       // A close is read after all that was sent before it.
       socket?.close(1001, "");
       await within("end of the link", ended);
-      if (isFirst) await within("other link", gone.promise);
+      if (isFirst) await within("hello", said.promise);
     },
     stop: () => server.stop(true),
   };

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "../../../../src/platform/clock.ts";
 import { type Log, silentLog } from "../../../../src/platform/log.ts";
 import { CoordinatorFrame } from "../../../../src/protocol/link/v1/frames.ts";
 import { createEchoRuntime } from "../../../../src/runtimes/echo/index.ts";
-import { createStatusRecorder, makeDataDir, startTestAgent } from "../../../support/test-agent.ts";
+import { makeDataDir, startTestAgent } from "../../../support/test-agent.ts";
 import { fromSchema, putIds } from "../from-schema.ts";
 import { startHostileCoordinator } from "../hostile-coordinator.ts";
 import { hostileText, hostileValue } from "../hostile-values.ts";
@@ -16,7 +16,7 @@ interface CoordinatorInput {
 }
 
 /** Without jitter the pauses between two dials are exactly these; they take no time here. */
-const backoffsMs: ReadonlySet<number> = new Set([125, 250, 500, 1000]);
+const backoffsMs: ReadonlySet<number> = new Set(Array.from({ length: 12 }, (_, step) => 125 * 2 ** step));
 const hurriedClock: Clock = {
   ...systemClock,
   after: (delayMs, callback, options) =>
@@ -37,24 +37,23 @@ export async function startLinkNode(): Promise<FuzzTarget> {
   };
   const coordinator = startHostileCoordinator();
   const dir = await makeDataDir();
-  let hasEnded = false;
-  const start = async () => {
-    const agent = await startTestAgent({
+  const start = () =>
+    startTestAgent({
       coordinatorUrl: coordinator.url,
       dataDir: dir.path,
       log,
       clock: hurriedClock,
       random: { next: () => 0 },
       runtimes: [createEchoRuntime({ clock: systemClock, delayMs: 0 })],
-      onStatus: createStatusRecorder().onStatus,
     });
-    hasEnded = false;
-    void agent.done.then(() => {
-      hasEnded = true;
-    });
-    return agent;
-  };
   let agent = await start();
+  /** A drained node leaves; a new agent takes its place. */
+  const relink = async () => {
+    const isOver = await Promise.race([agent.done.then(() => true), coordinator.linked().then(() => false)]);
+    if (!isOver) return;
+    agent = await start();
+    await coordinator.linked();
+  };
   return asTarget<CoordinatorInput>({
     inputs: fc.record({
       isFirst: fc.boolean(),
@@ -74,9 +73,9 @@ export async function startLinkNode(): Promise<FuzzTarget> {
       ),
     }),
     feed: async ({ isFirst, messages }) => {
+      await relink();
       await coordinator.say(messages.map(toText), isFirst);
-      if (hasEnded) agent = await start();
-      else await coordinator.linked();
+      await relink();
       if (faults.length > 0) throw new Error(`logged as an error: ${faults.splice(0).join("\n")}`);
     },
     [Symbol.asyncDispose]: async () => {
