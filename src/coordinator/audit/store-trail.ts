@@ -148,8 +148,8 @@ export async function createStoreTrail(options: StoreTrailOptions): Promise<Stor
     if (writing !== null || cancelRetry !== null) return;
     writing = writeAll().finally(() => {
       writing = null;
-      // What came while the last commit was settling.
-      if (queue.length > 0) write();
+      // What came while the last commit was settling; at its end `close` writes the rest.
+      if (queue.length > 0 && !isClosed) write();
     });
   }
 
