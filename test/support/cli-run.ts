@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
   readonly isTerminal?: boolean;
+  /** Default: it has none, so that texts are compared as they are. */
+  readonly hasColour?: boolean;
   /** What is typed at a question. */
   readonly line?: string;
   readonly interrupt?: AbortSignal;
@@ -148,7 +150,7 @@ async function runOnce(
     writeAndWait: async (text: string) => write(text),
     isTerminal,
     columns: 200,
-    hasColour: false,
+    hasColour: options.hasColour === true,
   });
   const world: CliWorld = {
     env: { CLAW_MESH_COORDINATOR: url, ...options.env },

@@ -28,7 +28,7 @@ export function toSafeLine(text: string): string {
 }
 
 /** Colours as `paint.ts` sets them. */
-const colour = new RegExp(["(", String.raw`\x1b\[`, String.raw`\d{1,2}m)`].join(""));
+const colour = new RegExp(["(", String.raw`\x1b\[`, "(?:1|2|22|31|32|33|36|39)m)"].join(""));
 
 /** The last look at a text before it is printed: of what steers a terminal only our own colours are left. */
 export function toPrintable(text: string, hasColour: boolean): string {
