@@ -1,0 +1,149 @@
+import { describe, expect, test } from "bun:test";
+import { X509Certificate } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import type { Clock } from "../../../src/platform/clock.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
+import { fetchCertificates } from "../../../src/platform/tls/handshake.ts";
+import { createManualClock } from "../../support/manual-clock.ts";
+import { until } from "../../support/until.ts";
+import {
+  createAuthority,
+  createLeaf,
+  createTlsMesh,
+  dayMs,
+  type TlsMesh,
+  writeCertificate,
+} from "./tls-world.ts";
+
+const hourMs = 3600 * 1000;
+
+/** Starts so far from the present; its timers fire when it is moved. */
+function createPresentClock(offsetMs = 0) {
+  const manual = createManualClock();
+  manual.skipWall(Date.now() + offsetMs - manual.nowMs());
+  return manual;
+}
+
+async function served(mesh: TlsMesh): Promise<string> {
+  const [leaf] = await fetchCertificates({ url: mesh.url(), proxyUrl: null, clock: systemClock });
+  return leaf.fingerprint256;
+}
+
+const changed = (mesh: TlsMesh, before: string) =>
+  until("another certificate", async () => {
+    const now = await served(mesh);
+    return now === before ? null : now;
+  });
+
+describe("a certificate of the coordinator's own", () => {
+  test("is renewed while a link and an answer are open, and neither notices", async () => {
+    // Two months ago, so that what it renews now is good now.
+    const clock = createPresentClock(-61 * dayMs);
+    await using mesh = await createTlsMesh({ certificateClock: clock });
+    const statuses: string[] = [];
+    const agent = await mesh.join({
+      code: await mesh.invite(),
+      onStatus: ({ state }) => statuses.push(state),
+    });
+    const before = await served(mesh);
+    // It waits for a machine that comes only after the renewal.
+    const task = JSON.stringify({ content: "while it is renewed", requires: { tags: ["late"] } });
+    const { id } = await (await mesh.call("/api/v1/tasks", { method: "POST", body: task })).json();
+    const headers = { accept: "text/event-stream" };
+    const followed = await mesh.call(`/api/v1/tasks/${id}/stream`, { headers });
+
+    clock.skipWall(61 * dayMs);
+    clock.advance(hourMs);
+    expect(await changed(mesh, before)).not.toBe(before);
+
+    const body = JSON.stringify({ content: "after it" });
+    const answer = await mesh.call("/api/v1/route", { method: "POST", body });
+    expect(await answer.json()).toMatchObject({ node_id: agent.nodeId });
+    // A machine that joins now is told the same pin, and sees the new certificate.
+    const late = await mesh.join({ code: await mesh.invite(), name: "wren", tags: ["late"] });
+    expect(await followed.text()).toContain("while it is renewed");
+    expect(late.selfTest.authenticated).toBe(true);
+    expect(statuses).toEqual(["linked"]);
+  });
+
+  test("is looked at every hour, and left alone while it is young", async () => {
+    const clock = createPresentClock();
+    await using mesh = await createTlsMesh({ certificateClock: clock });
+    const before = await served(mesh);
+    for (let hours = 0; hours < 5; hours += 1) {
+      clock.advance(hourMs);
+      await Bun.sleep(5);
+      expect(clock.timerCount()).toBe(1);
+    }
+    expect(await served(mesh)).toBe(before);
+  });
+
+  test("is made at the next start when it has ended meanwhile", async () => {
+    await using mesh = await createTlsMesh();
+    const agent = await mesh.join({ code: await mesh.invite() });
+    const before = await served(mesh);
+    const late: Clock = { ...systemClock, nowMs: () => Date.now() + 80 * dayMs };
+    await mesh.restart({ certificateClock: late });
+    expect(await served(mesh)).not.toBe(before);
+    expect(agent.nodeId).toStartWith("node_");
+  });
+
+  test("that cannot be renewed goes on, and the log says so", async () => {
+    const clock = createPresentClock();
+    const said: string[] = [];
+    await using mesh = await createTlsMesh({
+      certificateClock: clock,
+      log: recordingLog(said),
+    });
+    const before = await served(mesh);
+    await rm(`${mesh.dataDir}/tls/ca.key`);
+    clock.skipWall(61 * dayMs);
+    clock.advance(hourMs);
+    await until("a line in the log", async () => said.some((line) => line.includes("could not be renewed")));
+    expect(await served(mesh)).toBe(before);
+  });
+});
+
+describe("certificate files from elsewhere", () => {
+  const names = ["localhost", "127.0.0.1"];
+  const lookMs = 30_000;
+
+  test("that are replaced are served without a restart", async () => {
+    const clock = createPresentClock();
+    const authority = await createAuthority("CN=the company");
+    await using mesh = await createTlsMesh({ certificateClock: clock });
+    const files = await writeCertificate(mesh.directory, await createLeaf(authority, names, 80));
+    await mesh.restart({ tls: files });
+    const before = await served(mesh);
+    const next = await createLeaf(authority, names);
+    await writeCertificate(mesh.directory, next);
+    clock.advance(lookMs);
+    expect(await changed(mesh, before)).toBe(new X509Certificate(next.certificate).fingerprint256);
+    const answer = await mesh.call("/healthz", {}, { ca: authority.certificate, serverName: null });
+    expect(answer.status).toBe(200);
+  });
+
+  test("of which only one is there yet change nothing until the other is", async () => {
+    const clock = createPresentClock();
+    const said: string[] = [];
+    const authority = await createAuthority("CN=the company");
+    await using mesh = await createTlsMesh({ certificateClock: clock, log: recordingLog(said) });
+    const files = await writeCertificate(mesh.directory, await createLeaf(authority, names));
+    await mesh.restart({ tls: files });
+    const before = await served(mesh);
+    const next = await createLeaf(authority, names);
+    await writeFile(files.certFile, next.certificate);
+    clock.advance(lookMs);
+    await until("a line in the log", async () => said.some((line) => line.includes("could not be renewed")));
+    expect(await served(mesh)).toBe(before);
+    await writeFile(files.keyFile, next.key);
+    clock.advance(lookMs);
+    await changed(mesh, before);
+  });
+});
+
+function recordingLog(said: string[]) {
+  const say = (message: string) => void said.push(message);
+  const log = { debug: () => {}, info: say, warn: say, error: say, child: () => log };
+  return log;
+}
