@@ -192,7 +192,9 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
     }
     const path = pathOf(request.url).slice(0, maxShownPath);
     const methods = [...methodsOf].find(([pattern]) => matchesPath(pattern, path))?.[1];
-    if (methods === undefined) {
+    // The path was written in a way that only a URL makes equal to this one, such as with dots.
+    const isOddlyWritten = methods?.some((method) => method === request.method) === true;
+    if (methods === undefined || isOddlyWritten) {
       return errorAnswer(new MeshError("ROUTE_NOT_FOUND", `There is nothing at ${path}.`), requestId, log);
     }
     const error = new MeshError("METHOD_NOT_ALLOWED", `${path} does not take ${request.method}.`);
@@ -225,6 +227,7 @@ function matchesPath(pattern: string, path: string): boolean {
   const wanted = pattern.split("/");
   const given = path.split("/");
   return (
-    wanted.length === given.length && wanted.every((part, at) => part.startsWith(":") || part === given[at])
+    wanted.length === given.length &&
+    wanted.every((part, at) => (part.startsWith(":") ? given[at] !== "" : part === given[at]))
   );
 }
