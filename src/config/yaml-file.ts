@@ -19,7 +19,12 @@ export interface YamlFile {
 /** @throws MeshError CONFIG_INVALID with the place of the first syntax error */
 export function parseYamlFile(text: string, path: string): YamlFile {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    // What it would warn of is refused below, in words that name the place.
+    logLevel: "error",
+  });
   const toPosition = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
