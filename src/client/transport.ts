@@ -23,8 +23,8 @@ export interface Transport {
   ) => AnswerOf<Route>;
 }
 
-/** Characters of an answer. */
-const maxAnswerLength = 64 * 1024 * 1024;
+/** Bytes of an answer, unpacked. */
+export const maxAnswerLength = 64 * 1024 * 1024;
 
 export function createTransport(fetch: MeshFetch, exchange: Exchange): Transport {
   return {
@@ -50,10 +50,30 @@ async function readText(
   const length = Number(response.headers.get("content-length") ?? 0);
   if (length > maxAnswerLength) throw toForeignError(response, exchange);
   try {
-    return await response.text();
+    const text = await readAtMost(response, maxAnswerLength);
+    if (text !== null) return text;
   } catch (cause) {
     if (signal?.aborted === true) throw signal.reason;
     throw toUnreachableError(cause, exchange);
+  }
+  throw toForeignError(response, exchange);
+}
+
+/** @returns null when there is more: who answers need not say how much comes, nor tell the truth about it */
+async function readAtMost(response: Response, maxBytes: number): Promise<string | null> {
+  const decoder = new TextDecoder();
+  const reader = response.body?.getReader();
+  let text = "";
+  let bytes = 0;
+  for (;;) {
+    const part = await reader?.read();
+    if (part === undefined || part.done) return text + decoder.decode();
+    bytes += part.value.byteLength;
+    if (bytes > maxBytes) {
+      await reader?.cancel();
+      return null;
+    }
+    text += decoder.decode(part.value, { stream: true });
   }
 }
 
