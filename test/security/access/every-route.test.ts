@@ -6,6 +6,7 @@ import { systemIds } from "../../../src/platform/ids.ts";
 import { type Contract, contract } from "../../../src/protocol/http/contract.ts";
 import type { RouteContract } from "../../../src/protocol/http/route.ts";
 import { createSqliteStore } from "../../../src/store/sqlite/sqlite-store.ts";
+import { asJson } from "../../support/access.ts";
 import type { FakeNode } from "../../support/fake-node.ts";
 import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
 
@@ -171,7 +172,7 @@ async function callAs(caller: Caller, operation: keyof Contract, route: RouteCon
   const { body } = table[operation];
   return mesh.call(route.method, path, {
     token,
-    ...(route.body === undefined ? {} : { body: body ?? {} }),
+    ...(route.body === undefined ? {} : { body: body ?? {}, headers: asJson }),
   });
 }
 
