@@ -36,7 +36,8 @@ const retryMs = 200;
 
 /**
  * Listens. The platform cannot give a server another certificate, so a renewal stops it gracefully and puts another one
- * in its place; between the two the port is closed for less than a millisecond.
+ * in its place. Between the two the port is closed for less than a millisecond: a connection that is
+ * being made just then may be reset.
  * @throws MeshError PORT_IN_USE, CANNOT_LISTEN
  */
 export function openListener(options: ListenOptions, { serve, clock, log }: ListenerDeps): Listener {
