@@ -34,7 +34,7 @@ const openPaths = [
   "/api/v1/nodes",
   "/api/v1/tokens",
 ];
-const pagePaths = ["/", "/page.css", "/page.js", "/favicon.ico", "/nosuch.html"];
+const pagePaths = ["/", "/page/page.css", "/page/page.js", "/favicon.ico", "/nosuch.html"];
 const adminPaths = [
   "/api/v1/nodes",
   "/api/v1/rules",

@@ -1,29 +1,23 @@
 /** The whole product once, with a known secret in every place that has one; all it shows is kept as evidence. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createSecret } from "../../../src/platform/ids.ts";
-import { createTestMesh, type Machine, type TestMesh } from "../mesh-process.ts";
-import type { CommandResult, Program } from "../program.ts";
+import { createTestMesh, type Machine } from "../mesh-process.ts";
+import type { Program } from "../program.ts";
 import { until } from "../until.ts";
 import type { SecretName, SurfaceName } from "./cast.ts";
-import { createEvidence, dumpDatabase, type Evidence, readTree, surfaceOfFile } from "./evidence.ts";
+import { createEvidence, type Evidence, readTree } from "./evidence.ts";
 import { callEverything, type Hub } from "./http-tour.ts";
+import { get, keepCommand, keepFiles, keepProcesses, keepProgram, type Stage } from "./keep.ts";
 import { startLeakyProvider } from "./leaky-provider.ts";
+import { playFault, playUnderTls } from "./other-scenes.ts";
 
 export interface Story {
   readonly evidence: Evidence<SurfaceName>;
   readonly secrets: ReadonlyMap<SecretName, string>;
 }
 
-const root = join(import.meta.dir, "..", "..", "..");
-
-interface Stage {
-  readonly mesh: TestMesh;
-  readonly evidence: Evidence<SurfaceName>;
-  readonly secrets: Map<SecretName, string>;
-  /** What every machine's shell exports. */
-  readonly env: Readonly<Record<string, string>>;
-}
+const shownOnce = "output of commands that show something once";
 
 export async function tellStory(): Promise<Story> {
   const evidence = createEvidence<SurfaceName>();
@@ -52,8 +46,6 @@ export async function tellStory(): Promise<Story> {
   return { evidence, secrets };
 }
 
-const get = (stage: Stage, name: SecretName) => stage.secrets.get(name) ?? "";
-
 /** Coordinator, three kinds of nodes, messages of every fate, a crash, a restart, and all commands. */
 async function playOnHub(
   stage: Stage,
@@ -66,8 +58,17 @@ async function playOnHub(
   const first = await startHub(machine, []);
   const hub = { url: first.url, adminToken, machine };
   const invite = await machine.cli(["invite", "--json", "--coordinator", hub.url]);
-  keepCommand(stage, "output of the command that prints an invite", ["invite"], invite);
+  keepCommand(stage, shownOnce, ["invite"], invite);
   stage.secrets.set("an invite code", invite.json().code);
+
+  for (const args of [
+    ["token", "create", "by-command", "--scope", "read,send", "--json"],
+    ["token", "rotate", "by-command", "--json"],
+  ]) {
+    const made = await machine.cli([...args, "--coordinator", hub.url]);
+    keepCommand(stage, shownOnce, args, made);
+    stage.secrets.set("a token made on the command line", made.json().token);
+  }
 
   const nodes = [
     await joinMesh(stage, hub, {
@@ -251,123 +252,4 @@ async function runCommands(stage: Stage, { machine, url, adminToken }: Hub): Pro
     ],
   ];
   for (const args of slips) keepCommand(stage, "help and usage errors", args, await machine.cli(args));
-}
-
-/** A coordinator with a certificate of its own, and a node that comes by an invite with its pin. */
-async function playUnderTls(stage: Stage): Promise<void> {
-  const { mesh } = stage;
-  const machine = await mesh.createMachine("tls", stage.env);
-  const program = machine.start(["up", "--no-local", "--port", "0", "--tls"]);
-  const [, port] = await program.waitForLine(/coordinator listening on :(\d+)/, 20_000);
-  const at = ["--coordinator", `https://127.0.0.1:${port}`];
-  const invite = await machine.cli(["invite", "--json", ...at]);
-  const place = await mesh.createMachine("tls-node", stage.env);
-  const node = place.start([
-    "join",
-    `https://127.0.0.1:${port}`,
-    "--token",
-    invite.json().code,
-    "--no-gateway",
-  ]);
-  await node.waitForLine(/registered as node node_/, 20_000);
-  for (const args of [["nodes"], ["doctor", "--bundle", "tls.json"]]) {
-    keepCommand(stage, "output of all other commands", ["tls", ...args], await machine.cli([...args, ...at]));
-  }
-  stage.evidence.add("the support bundle", "tls.json", await readFile(join(machine.cwd, "tls.json")));
-  await keepProcesses(stage, [program, node]);
-  await node.stop("SIGTERM");
-  await program.stop("SIGTERM");
-  keepProgram(stage, program, "output of the coordinator under TLS");
-  keepProgram(stage, node, "output of the nodes, at level debug");
-  const keys = (await readTree(join(machine.home, ".claw-mesh", "tls")))
-    .flatMap(({ content }) => content.toString().match(/PRIVATE KEY-----\n([\s\S]+?)\n-----END/)?.[1] ?? [])
-    .map((body) => body.split("\n")[1] ?? body.slice(0, 40));
-  stage.secrets.set("the key of the TLS certificate", keys[0] ?? "");
-  await keepFiles(stage, machine);
-  await keepFiles(stage, place);
-}
-
-/** The sources, not the executable: only there can a fault be put in from outside. */
-async function playFault({ mesh, secrets, evidence, env }: Stage): Promise<void> {
-  const machine = await mesh.createMachine("fault");
-  const file = join(machine.home, "fault.txt");
-  const key = `-----BEGIN PRIVATE KEY-----\n${secrets.get("the key of the TLS certificate")}\n-----END PRIVATE KEY-----`;
-  const bySight = [
-    "an API token",
-    "a rotated API token",
-    "an invite code",
-    "a node token",
-    "a direct node's token",
-  ] as const;
-  const text = [
-    ...bySight.map((name) => secrets.get(name)),
-    `Bearer ${secrets.get("a wrong token that was tried")}`,
-    `claw_mesh_session=${secrets.get("a session cookie")}`,
-    `${env.CLAW_MESH_NODE_GATEWAY_TOKEN} ${env.HTTP_PROXY} ${secrets.get("the admin token")}`,
-    `gateway_token=${secrets.get("a gateway token")}`,
-    key,
-  ].join("\n");
-  await writeFile(file, text);
-  const child = Bun.spawn(
-    [
-      process.execPath,
-      ...["--preload", join(root, "test/support/canary/escaped-secrets.ts"), join(root, "src/main.ts")],
-      ...["up", "--no-local", "--port", "0", "--token", secrets.get("the admin token") ?? ""],
-    ],
-    {
-      cwd: machine.cwd,
-      env: { ...env, HOME: machine.home, TEST_FAULT_FILE: file },
-      stdout: "pipe",
-      stderr: "pipe",
-    },
-  );
-  const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  if ((await child.exited) !== 1 || !stderr.includes("INTERNAL")) throw new Error(`no fault: ${stderr}`);
-  evidence.add("the report of a fault that nothing caught", "output", stdout + stderr);
-}
-
-function keepCommand(
-  stage: Stage,
-  surface: SurfaceName,
-  args: readonly string[],
-  result: CommandResult,
-): void {
-  stage.evidence.add(surface, args.join(" ").slice(0, 60), `${result.stdout}\n${result.stderr}\n`);
-}
-
-function keepProgram({ evidence }: Stage, program: Program, surface: SurfaceName): void {
-  evidence.add(surface, `standard error of ${program.pid}`, program.stderr());
-  const isHub = surface.startsWith("the coordinator's");
-  evidence.add(
-    isHub ? "standard output of the coordinator" : surface,
-    `standard output of ${program.pid}`,
-    `${program.stdout()}.`,
-  );
-}
-
-async function keepProcesses({ evidence }: Stage, programs: readonly Program[]): Promise<void> {
-  for (const { pid } of programs) {
-    evidence.add("command lines of the processes", String(pid), await readFile(`/proc/${pid}/cmdline`));
-    evidence.add("environments of the processes", String(pid), await readFile(`/proc/${pid}/environ`));
-  }
-}
-
-/** The state directory by kinds of files, and whatever else lies around on the machine. */
-async function keepFiles({ evidence }: Stage, { home }: Machine): Promise<void> {
-  const state = join(home, ".claw-mesh");
-  await mkdir(state, { recursive: true });
-  for (const { path, content } of await readTree(dirname(home))) {
-    if (path.endsWith("claw-mesh.yaml")) continue;
-    if (!path.startsWith(home)) {
-      if (!path.includes("/.claw-mesh/") && !path.includes("/work/"))
-        evidence.add("files left in the working and temporary directories", path, content);
-      continue;
-    }
-    const surface = path.startsWith(state)
-      ? surfaceOfFile(path)
-      : "files left in the working and temporary directories";
-    evidence.add(surface, path, Buffer.concat([content, Buffer.from(`\n${path}\n`)]));
-    if (path.endsWith("mesh.db")) evidence.add("tables of mesh.db", path, await dumpDatabase(path));
-    if (path.endsWith("journal.db")) evidence.add("tables of journal.db", path, await dumpDatabase(path));
-  }
 }
