@@ -16,7 +16,7 @@ const maxBatch = 500;
 
 /** After a write that failed: pause before the next try, doubled up to the second one after each failure. */
 export const retryPauseMs = 1_000;
-const maxRetryPauseMs = 60_000;
+const maxRetryPauseMs = 5_000;
 
 /** The log gets the head of the chain whenever so many entries have been added, so that a log kept elsewhere anchors it. */
 export const entriesPerAnchor = 1_000;
