@@ -14,6 +14,7 @@ import { clientFlags, localUrl } from "../client-flags.ts";
 import { loadCliConfig } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
+import { warnOfOpenConfig } from "../open-config.ts";
 import { printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { createPaint } from "../render/paint.ts";
@@ -50,11 +51,7 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
     level: config.value.log.level,
   });
   for (const { path, reason } of config.skipped) log.warn("file is not a configuration", { path, reason });
-
-  if (tls === null && !isLoopbackHost(settings.host)) {
-    const { message, remedy } = plainHttpRisk.coordinator;
-    log.warn(message, { remedy });
-  }
+  await warnOfOpenConfig(config, log);
 
   const { startCoordinator } = await import("../../coordinator/index.ts");
   const coordinator = await startCoordinator({
@@ -78,6 +75,10 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
     version: this.version,
     log,
   });
+  if (tls === null && !isLoopbackHost(settings.host)) {
+    const { message, remedy } = plainHttpRisk.coordinator;
+    log.warn(message, { remedy });
+  }
   let local: RunningNodeAgent | null = null;
   try {
     local = await startLocalNode(this, { config, coordinator, log, choices: localChoices });
