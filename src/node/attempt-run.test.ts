@@ -165,3 +165,27 @@ describe("a run left behind by a former process", () => {
     expect(await seen.promise).toBe(expectedMs);
   });
 });
+
+describe("the untrusted label", () => {
+  test.each([[true], [undefined]] as const)("of an offer (%p) reaches its runtime", async (untrusted) => {
+    const { deps, runtime } = setUp({ offer: untrusted === undefined ? {} : { untrusted } });
+    startRun(deps);
+    expect((await runtime.nextRun()).attempt.isUntrusted).toBe(untrusted === true);
+  });
+
+  test("is there when the run is taken up after a restart", async () => {
+    const seen = Promise.withResolvers<boolean>();
+    const { deps, settled } = setUp({
+      offer: { untrusted: true },
+      runtime: {
+        reattach: ({ isUntrusted }) => {
+          seen.resolve(isUntrusted);
+          return Promise.resolve({ kind: "succeeded", text: "recovered" });
+        },
+      },
+    });
+    reattachRun(deps);
+    expect(await seen.promise).toBe(true);
+    await settled;
+  });
+});

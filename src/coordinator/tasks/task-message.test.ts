@@ -1,6 +1,15 @@
 import { describe, expect, test } from "bun:test";
+import { createSampleTask } from "../../../test/support/store/sample-tasks.ts";
 import type { TaskId } from "../../protocol/ids.ts";
-import { timesProblem, toQueuedMessage, toRetryMessage, toSynchronousMessage } from "./task-message.ts";
+import { anonymous } from "../auth/principal.ts";
+import { toTaskInfo } from "./task-info.ts";
+import {
+  timesProblem,
+  toQueuedMessage,
+  toRetryMessage,
+  toSender,
+  toSynchronousMessage,
+} from "./task-message.ts";
 
 const nowMs = Date.UTC(2026, 10, 22, 16, 0, 0);
 const made = { id: "task_1" as TaskId, nowMs };
@@ -77,5 +86,78 @@ describe("a message that runs again", () => {
   test("loses what is edited away", () => {
     const edited = toRetryMessage(original, { edit: { target: null, session: null, labels: {} }, by }, again);
     expect(edited).toMatchObject({ target: null, session: null, labels: {} });
+  });
+});
+
+describe("where a message came from", () => {
+  const sender = (address: string | null) => toSender({ ...anonymous, subject: "me" }, address);
+
+  test.each(["127.0.0.1", "127.8.0.9", "::1", "::ffff:127.0.0.1"])(
+    "is nothing on this machine: %s",
+    (address) => {
+      expect(sender(address).address).toBeNull();
+    },
+  );
+
+  test.each(["192.0.2.7", "2001:db8::7", "unknown"])("is on record: %s", (address) => {
+    const message = toQueuedMessage(input, { ...from(null), sender: sender(address) }, made);
+    expect(message.address).toBe(address);
+    const again = toRetryMessage(message, { edit: {}, by: { groups: null, isUntrusted: false } }, made);
+    expect(again).toMatchObject({ subject: "me", address });
+  });
+
+  test("is shown only to who may see all tasks", () => {
+    const task = createSampleTask({}, { address: "192.0.2.7" });
+    const shown = [true, false].map((showsAddress) => toTaskInfo(task, { nowMs, showsAddress }).from_address);
+    expect(shown).toEqual(["192.0.2.7", null]);
+  });
+});
+
+describe("the label and the limit of a message", () => {
+  const submit = (parts: object, labelled?: true) =>
+    toQueuedMessage(
+      { ...input, ...(labelled === undefined ? {} : { untrusted: labelled }) },
+      { ...from(null), sender: toSender({ ...anonymous, subject: "me", ...parts }, null) },
+      made,
+    );
+
+  test("come from the token, and the label also from the message", () => {
+    expect(submit({})).toMatchObject({ isUntrusted: false, allowedGroups: null });
+    expect(submit({}, true).isUntrusted).toBe(true);
+    expect(submit({ isUntrusted: true, groups: ["a"] })).toMatchObject({
+      isUntrusted: true,
+      allowedGroups: ["a"],
+    });
+  });
+
+  test.each<[readonly string[] | null, readonly string[] | null, readonly string[] | null]>([
+    [null, null, null],
+    [["a", "b"], null, ["a", "b"]],
+    [null, ["a"], ["a"]],
+    [["a", "B"], ["b", "c"], ["B"]],
+    [["a"], ["b"], []],
+  ])("of %p and whoever runs it again with %p is %p", (groups, byGroups, expected) => {
+    const again = toRetryMessage(
+      submit({ groups }),
+      { edit: {}, by: { groups: byGroups, isUntrusted: false } },
+      made,
+    );
+    expect(again.allowedGroups).toEqual(expected);
+  });
+
+  test("is kept by a retry, and given by one", () => {
+    for (const [before, by] of [
+      [true, false],
+      [false, true],
+      [true, true],
+    ] as const) {
+      const edit = { content: "edited", labels: {} };
+      const again = toRetryMessage(
+        submit({ isUntrusted: before }),
+        { edit, by: { groups: null, isUntrusted: by } },
+        made,
+      );
+      expect(again).toMatchObject({ content: "edited", isUntrusted: true });
+    }
   });
 });

@@ -36,6 +36,7 @@ export const StreamEvents = {
 export const ExplainInput = MessageInput.extend({ target: z.string().min(1).max(80).optional() });
 
 const messageErrors = [
+  "REFUSED_BY_RULE",
   "NO_NODE_FITS",
   "QUEUE_FULL",
   "MESSAGE_TIMEOUT",

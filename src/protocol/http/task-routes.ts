@@ -38,6 +38,7 @@ export const taskRoutes = {
     answer: TaskInfo,
     errors: [
       "NODE_NOT_FOUND",
+      "REFUSED_BY_RULE",
       "QUEUE_FULL",
       "IDEMPOTENCY_CONFLICT",
       "COORDINATOR_STOPPING",
@@ -89,6 +90,7 @@ export const taskRoutes = {
       "TASK_NOT_ENDED",
       "TASK_ALREADY_RETRIED",
       "NODE_NOT_FOUND",
+      "REFUSED_BY_RULE",
       "QUEUE_FULL",
       "COORDINATOR_STOPPING",
       "STORE_UNAVAILABLE",
