@@ -1,7 +1,8 @@
 import { createMeshClient, type MeshClient } from "../client/index.ts";
 import { type ConfigFlag, type LoadedConfig, loadConfig } from "../config/load-config.ts";
+import { errorCodeOf, readTextIfExists } from "../platform/atomic-file.ts";
 import { isLoopbackHost, proxyForUrl } from "../platform/http-fetch.ts";
-import { tokenPath } from "../platform/paths.ts";
+import { expandPath, tokenPath } from "../platform/paths.ts";
 import { readPrivateText } from "../platform/private-files.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { Secret } from "../protocol/secret.ts";
@@ -26,19 +27,36 @@ export interface Connection {
 }
 
 /** Loads the configuration with the global flags and those of the command. */
-export function loadCliConfig(context: CliContext, flags: readonly ConfigFlag[] = []): Promise<LoadedConfig> {
+export async function loadCliConfig(
+  context: CliContext,
+  flags: readonly ConfigFlag[] = [],
+): Promise<LoadedConfig> {
   const { globals, env, cwd, home } = context;
-  const token =
-    globals.token === null
-      ? []
-      : [{ path: "coordinator.token", flag: "--token", value: globals.token.reveal() }];
+  const token = await readTokenFlag(context);
   const ca = globals.ca === null ? [] : [{ path: "tls.ca_file", flag: "--ca", value: globals.ca }];
   return loadConfig({ flags: [...flags, ...token, ...ca], env, cwd, home, configPath: globals.config });
 }
 
+/** @throws MeshError USAGE for a file that cannot be read or is empty */
+async function readTokenFlag(context: CliContext): Promise<readonly ConfigFlag[]> {
+  const { token, tokenFile } = context.globals;
+  const path = "coordinator.token";
+  if (token !== null) return [{ path, flag: "--token", value: token.reveal() }];
+  if (tokenFile === null) return [];
+  try {
+    // Where secrets are handed in as files, as in containers, they are links.
+    const text = (await readTextIfExists(expandPath(tokenFile, context)))?.trim() ?? "";
+    if (text !== "") return [{ path, flag: "--token-file", value: text }];
+  } catch (cause) {
+    if (errorCodeOf(cause) === null) throw cause;
+    throw new MeshError("USAGE", context.texts.errors.noTokenInFile(tokenFile), { cause });
+  }
+  throw new MeshError("USAGE", context.texts.errors.noTokenInFile(tokenFile));
+}
+
 /**
- * The coordinator of --coordinator, CLAW_MESH_COORDINATOR or this machine, with the token of --token,
- * CLAW_MESH_TOKEN, the configuration, or, for a coordinator on this machine, of its data directory.
+ * The coordinator of --coordinator, CLAW_MESH_COORDINATOR or this machine, with the token of --token or
+ * --token-file, CLAW_MESH_TOKEN, the configuration, or, for a coordinator on this machine, of its data directory.
  */
 export async function connect(context: CliContext): Promise<Connection> {
   const config = await loadCliConfig(context);

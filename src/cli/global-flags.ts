@@ -7,13 +7,15 @@ export interface GlobalFlags {
   readonly config: string | null;
   readonly coordinator: string | null;
   readonly token: Secret | null;
+  /** File that holds the token: unlike a flag, a file is not shown to other users. */
+  readonly tokenFile: string | null;
   /** File of authorities that a coordinator's certificate may come from. */
   readonly ca: string | null;
   readonly json: boolean;
   readonly noColor: boolean;
 }
 
-const valueFlags = ["config", "coordinator", "token", "ca"] as const;
+const valueFlags = ["config", "coordinator", "token", "token-file", "ca"] as const;
 
 /**
  * Takes the global flags out of the arguments. What stands behind `--` is left alone.
@@ -30,6 +32,7 @@ export function takeGlobalFlags(
     config: null,
     coordinator: null,
     token: null,
+    "token-file": null,
     ca: null,
   };
   let json = false;
@@ -56,5 +59,7 @@ export function takeGlobalFlags(
     if (name !== undefined && values[name] === "")
       throw new MeshError("USAGE", texts.errors.missingValue(name));
   }
-  return { globals: { ...values, token: toSecret(values.token), json, noColor }, rest };
+  const { config, coordinator, token, "token-file": tokenFile, ca } = values;
+  if (token !== null && tokenFile !== null) throw new MeshError("USAGE", texts.errors.twoTokens);
+  return { globals: { config, coordinator, token: toSecret(token), tokenFile, ca, json, noColor }, rest };
 }

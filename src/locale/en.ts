@@ -37,6 +37,7 @@ export const en = {
       ["--config <file>", "Configuration file [./claw-mesh.yaml, ~/.claw-mesh/, /etc/claw-mesh/]"],
       ["--coordinator <url>", "Coordinator [http://127.0.0.1:9180, or CLAW_MESH_COORDINATOR]"],
       ["--token <token>", "Token [CLAW_MESH_TOKEN, the configuration, <data dir>/token]"],
+      ["--token-file <file>", "File with the token: other users see what a command line holds"],
       ["--ca <file>", "Authorities of the coordinator's certificate [tls.ca_file, <data dir>/tls/ca.pem]"],
       ["--json", "Print results and errors as JSON"],
       ["--no-color", "No colours"],
@@ -59,6 +60,8 @@ export const en = {
     badValue: (name: string, input: string, problem: string) => `--${name}: "${input}" ${problem}`,
     notOneOf: (name: string, input: string, values: readonly string[], near: string | null) =>
       `--${name}: "${input}" is not one of ${values.join(", ")}${near === null ? "" : `; did you mean "${near}"?`}`,
+    twoTokens: "--token and --token-file exclude each other",
+    noTokenInFile: (file: string) => `--token-file: ${file} holds no token, or cannot be read`,
     missingValue: (flag: string) => `--${flag} needs a value`,
     missingArgument: (name: string) => `<${name}> is missing`,
     tooManyArguments: (input: string) => `"${input}" is one argument too many; put a message in quotes`,

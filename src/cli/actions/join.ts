@@ -14,6 +14,7 @@ import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { findTrust } from "../find-trust.ts";
 import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
+import { warnOfOpenConfig } from "../open-config.ts";
 import { printNote, printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { toSafeLine } from "../render/safe-text.ts";
@@ -42,6 +43,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
   const config = await loadCliConfig(this, configFlags(this, flags));
   const { node, log: logSettings } = config.value;
   const log = createLog({ write: this.stderr.write, format: logSettings.format, level: logSettings.level });
+  await warnOfOpenConfig(config, log);
   const secret = await findSecret(config, url);
   const isInvite = secret?.reveal().startsWith(invitePrefix) === true;
   const name = node.name ?? toNodeName(this.hostName);
