@@ -74,6 +74,21 @@ describe("what counts", () => {
     expect(config.value.coordinator.token?.reveal()).toBe("short");
   });
 
+  test("printing the configuration, in whatever way, shows no secret", async () => {
+    const config = await load({
+      env: { CLAW_MESH_TOKEN: "planted", CLAW_MESH_NODE_GATEWAY_TOKEN: "planted" },
+    });
+    const { coordinator } = config.value;
+    const shown = [
+      Bun.inspect(config),
+      JSON.stringify(config),
+      `${coordinator.token}`,
+      String(coordinator.token),
+    ];
+    for (const text of shown) expect(text).not.toContain("planted");
+    expect(JSON.parse(JSON.stringify(config.value)).coordinator.token).toBe("***");
+  });
+
   test("an empty variable counts as unset", async () => {
     expect((await load({ env: { CLAW_MESH_COORDINATOR_PORT: "" } })).value.coordinator.port).toBe(9180);
   });
