@@ -138,6 +138,7 @@ export function createInvites(options: InvitesOptions): Invites {
       if (open.name !== null && open.name.toLowerCase() !== name.toLowerCase()) {
         throw new MeshError("INVITE_INVALID", `This invite is for a machine named "${open.name}".`, {
           hint: `Join with: --name ${open.name}`,
+          details: { name: open.name },
         });
       }
       const taken = await store.redeem(inviteHash, instance, clock.nowMs());

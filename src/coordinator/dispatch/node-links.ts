@@ -276,9 +276,9 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
   return { onFrames, onClosed };
 }
 
-/** Why an invite is refused is not to be guessed: it may be one for another name. */
-function closeReasonOf({ code, message }: MeshError): string {
-  return code === "INVITE_INVALID" ? `${code}: ${message}` : code;
+/** That an invite is one for another name is not to be guessed; the node knows what the bare codes mean. */
+function closeReasonOf({ code, message, details }: MeshError): string {
+  return code === "INVITE_INVALID" && details !== undefined ? `${code}: ${message}` : code;
 }
 
 function closeCodeOf(error: MeshError): number {
