@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import fc from "fast-check";
-import { createCliBench, nodeInfo, taskSummary } from "../../../support/cli-run.ts";
+import { createCliBench, createHurriedClock, nodeInfo, taskSummary } from "../../../support/cli-run.ts";
 import { hostileText, hostileValue } from "../hostile-values.ts";
 import { asTarget, type FuzzTarget } from "../target.ts";
 
@@ -114,6 +114,8 @@ interface CliInput {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** As Ctrl-C does it; for commands that wait for what the coordinator of the test never says. */
+const interruptAfterMs = 300;
 const exitCodes: readonly number[] = [0, 1, 2, 3, 4, 5, 6];
 const trace = /^\s+at .+[(:]\d+:\d+\)?$/m;
 
@@ -140,10 +142,20 @@ export async function startCli(): Promise<FuzzTarget> {
     inputs,
     feed: async ({ command, words, status, body, env }) => {
       bench.handle((_, reply) => reply.json(body ?? null, status));
-      const interrupt = AbortSignal.timeout(1_000);
+      const interrupt = new AbortController();
+      const timer = setTimeout(
+        () => interrupt.abort(new DOMException("SIGINT", "AbortError")),
+        interruptAfterMs,
+      );
       const args = [...command.split(" ").filter((part) => part !== ""), ...words];
       const config = { CLAW_MESH_HOME: join(bench.directory, "state") };
-      const run = await bench.run(args, { env: { ...env, ...config }, stdin: "text", interrupt });
+      const run = await bench.run(args, {
+        env: { ...env, ...config },
+        stdin: "text",
+        clock: createHurriedClock(),
+        interrupt: interrupt.signal,
+      });
+      clearTimeout(timer);
       const said = run.stdout + run.stderr;
       if (!exitCodes.includes(run.exitCode)) throw new Error(`exit code ${run.exitCode}: ${said}`);
       if (trace.test(run.stderr) || /\bINTERNAL\b/.test(run.stderr))
