@@ -8,6 +8,7 @@ const pairs = [
   ["README.md", "README.zh-CN.md"],
   ["docs/how-to/troubleshooting.md", "docs/how-to/troubleshooting.zh-CN.md"],
   ["docs/how-to/tasks.md", "docs/how-to/tasks.zh-CN.md"],
+  ["docs/how-to/audit.md", "docs/how-to/audit.zh-CN.md"],
   ["docs/how-to/direct-transport.md", "docs/how-to/direct-transport.zh-CN.md"],
 ] as const;
 
