@@ -1,4 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
+import { sha256Hex } from "../../platform/hash.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Secret } from "../../protocol/secret.ts";
@@ -34,6 +35,8 @@ export interface AccessOptions {
 export interface Access {
   readonly authenticator: Authenticator;
   readonly invites: Invites;
+  /** A node was given its token there: whoever guesses at the same address does not keep it from coming back. */
+  readonly expectNode: (token: Secret, address: string) => void;
   readonly handlers: ReturnType<typeof createAccessRoutes>;
   readonly start: () => void;
   readonly stop: () => Promise<void>;
@@ -74,6 +77,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   return {
     authenticator,
     invites,
+    expectNode: (token, address) => guard.expect(sha256Hex(token.reveal()), address),
     handlers: createAccessRoutes({
       tokens,
       invites,

@@ -23,6 +23,8 @@ export interface GuessGuard {
   /** Throws TOO_MANY_TRIES before the token is looked at, unless it was good before, from there or, for its beginning, anywhere. */
   readonly assertMayTry: (attempt: Try) => void;
   readonly passed: (attempt: Try) => void;
+  /** As `passed`, for a token that was given to somebody there. */
+  readonly expect: (tokenHash: string, address: string) => void;
   readonly failed: (attempt: Try) => void;
   /** As `failed`, where only the address counts. */
   readonly failedAt: (address: string) => void;
@@ -66,6 +68,7 @@ export function createGuessGuard({ clock, audit }: GuessGuardOptions): GuessGuar
       if (prefixMs > 0 && !good.has(tokenHash)) throw lockedOut(prefixMs);
     },
     passed: ({ tokenHash, address }) => good.add(tokenHash, toClientKey(address)),
+    expect: (tokenHash, address) => good.add(tokenHash, toClientKey(address)),
     failed: ({ token, address }) => {
       failedAt(address);
       const prefix = prefixOf(token);

@@ -9,6 +9,7 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { contract } from "../../protocol/http/contract.ts";
 import type { Instance } from "../../protocol/ids.ts";
 import { closeCodes, type HelloFrame, linkVersion } from "../../protocol/link/v1/frames.ts";
+import type { Access } from "../auth/access.ts";
 import type { Invites } from "../auth/invites.ts";
 import type { Call } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
@@ -30,6 +31,7 @@ interface DirectRouteOptions {
   readonly nodes: DirectNodes;
   readonly registry: NodeRegistry;
   readonly invites: Pick<Invites, "redeem" | "grant">;
+  readonly expectNode: Access["expectNode"];
   /** Endpoints may have private addresses. */
   readonly allowPrivate: boolean;
   readonly resolve?: ResolveName;
@@ -101,6 +103,7 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
       });
       if (grants !== null) await invites.grant(node, grants);
       if (token === null) throw new Error("a direct node always has a token");
+      options.expectNode(token, call.address());
       if (node.link !== null && nodes.stateOf(node.id) === null) {
         node.link.close(closeCodes.replaced, "it has registered a direct endpoint");
       }

@@ -15,6 +15,7 @@ import {
   type StatusFrame,
 } from "../../protocol/link/v1/frames.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
+import type { Access } from "../auth/access.ts";
 import type { Grants, Invites } from "../auth/invites.ts";
 import { assertNotRevoked, type Principal } from "../auth/principal.ts";
 import { nextDrainOrder } from "../nodes/drain-order.ts";
@@ -39,6 +40,7 @@ interface NodeLinksOptions {
   readonly engine: TaskEngine;
   readonly reports: AttemptReports;
   readonly invites: Pick<Invites, "redeem" | "grant">;
+  readonly expectNode: Access["expectNode"];
   readonly audit: Pick<AuditTrail, "note">;
   readonly clock: Clock;
   readonly log: Log;
@@ -159,7 +161,10 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
     const { node, token, isReturning } = await registry.admit(hello, link.principal);
     // Also for a link that has closed meanwhile: the machine comes again, and is a node by then.
     if (grants !== null) await options.invites.grant(node, grants);
-    if (token !== null) noteJoin(link, node, { grants, isReturning });
+    if (token !== null) {
+      options.expectNode(token, link.remoteAddress);
+      noteJoin(link, node, { grants, isReturning });
+    }
     if (!link.isOpen) return;
     // Another dial of this node may have been let in while this one was being recorded.
     if (node.link !== link) node.link?.close(closeCodes.replaced, replacedReason);
