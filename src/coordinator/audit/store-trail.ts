@@ -184,7 +184,10 @@ export async function createStoreTrail(options: StoreTrailOptions): Promise<Stor
     record,
     note: (act) => {
       record(act).catch((error: unknown) => {
-        log.warn("an act is not in the audit yet", { action: act.action, target: act.target, error });
+        const facts = { action: act.action, target: act.target };
+        // A node may say goodbye while the coordinator stops.
+        if (isClosed) log.info("an act came after the end of the audit", facts);
+        else log.warn("an act is not in the audit yet", { ...facts, error });
       });
     },
     trouble: () => trouble ?? refusalOf(queue.length, isClosed)?.message ?? null,
