@@ -50,6 +50,8 @@ const packageOwners: Readonly<Record<string, readonly string[]>> = {
   "@stricli/core": ["cli"],
   "eventsource-parser": ["client", "runtimes/openai"],
   pino: ["platform"],
+  "@peculiar/x509": ["platform"],
+  "reflect-metadata": ["platform"],
   re2js: ["domain"],
   yaml: ["config"],
   "bun:sqlite": ["platform", "store", "node"],
