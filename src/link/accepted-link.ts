@@ -119,8 +119,8 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
     send,
     close,
     isAlive: (withinMs) => (isOpen ? life.ask(withinMs) : Promise.resolve(false)),
-    countUseless: () => {
-      const tooMuch = isOpen ? flood.takeUseless(clock.monotonicMs()) : null;
+    countUseless: (length) => {
+      const tooMuch = isOpen ? flood.takeUseless(length, clock.monotonicMs()) : null;
       if (tooMuch !== null) closeFlooded(tooMuch);
     },
   };

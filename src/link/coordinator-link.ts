@@ -19,8 +19,11 @@ export interface CoordinatorLink<Principal> {
   readonly send: (frame: CoordinatorFrame) => void;
   /** Sends `ping` and resolves whether any frame arrived within the time. */
   readonly isAlive: (withinMs: number) => Promise<boolean>;
-  /** A frame had nothing to do with the peer's work; a peer that sends too many of them is closed. */
-  readonly countUseless: () => void;
+  /**
+   * A frame had nothing to do with the peer's work; a peer that sends too many of them is closed. `length`: of its text,
+   * where a peer in order sends none of any length.
+   */
+  readonly countUseless: (length: number) => void;
   readonly close: (code: number, reason: string) => void;
 }
 

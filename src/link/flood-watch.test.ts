@@ -7,6 +7,7 @@ import {
   maxIdleMessages,
   maxMessages,
   maxUselessFrames,
+  maxUselessLength,
 } from "./flood-watch.ts";
 
 const pong = [{ type: "pong" as const }];
@@ -44,7 +45,13 @@ describe("a peer is closed in one window", () => {
 
   test("after so many reports of attempts that it does not have", () => {
     const { takeUseless } = flood();
-    expect(countUntilFlooded(() => takeUseless(1), maxUselessFrames)).toBe(maxUselessFrames);
+    expect(countUntilFlooded(() => takeUseless(0, 1), maxUselessFrames)).toBe(maxUselessFrames);
+  });
+
+  test("after so much text about attempts that it does not have", () => {
+    const { takeUseless } = flood();
+    expect(takeUseless(maxUselessLength, 1)).toBeNull();
+    expect(takeUseless(1, 1)).not.toBeNull();
   });
 
   test("after so many messages of any kind", () => {
@@ -62,9 +69,9 @@ describe("a peer is closed in one window", () => {
 test("the next window counts from the beginning", () => {
   const { takeMessage, takeUseless } = createFloodWatch();
   for (let said = 0; said < maxIdleMessages; said += 1) takeMessage(pong, 2, 1);
-  for (let said = 0; said < maxUselessFrames; said += 1) takeUseless(1);
+  for (let said = 0; said < maxUselessFrames; said += 1) takeUseless(0, 1);
   expect(takeMessage(pong, 2, 5_002)).toBeNull();
-  expect(takeUseless(5_002)).toBeNull();
+  expect(takeUseless(0, 5_002)).toBeNull();
 });
 
 test("messages with work do not count as idle, whatever else they hold", () => {

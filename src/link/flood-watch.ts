@@ -12,6 +12,9 @@ export const maxIdleBytes = 16 * 1024 * 1024;
 /** Frames about attempts that the peer does not have. A journal that is handed over after a restored backup has 10,000. */
 export const maxUselessFrames = 20_000;
 
+/** Text in frames that go on about an attempt which is over, such as chunks that crossed its cancellation. */
+export const maxUselessLength = 16 * 1024 * 1024;
+
 /** All messages and bytes, whatever is in them: several times what the fastest node has been measured to need. */
 export const maxMessages = 200_000;
 export const maxBytes = 256 * 1024 * 1024;
@@ -26,11 +29,11 @@ export interface FloodWatch {
   /** A ping or pong of the WebSocket itself. */
   readonly takePing: (nowMs: number) => string | null;
   /** A frame that was taken for work had nothing to do with any. */
-  readonly takeUseless: (nowMs: number) => string | null;
+  readonly takeUseless: (length: number, nowMs: number) => string | null;
 }
 
 export function createFloodWatch(): FloodWatch {
-  const counts = { messages: 0, bytes: 0, idleMessages: 0, idleBytes: 0, uselessFrames: 0 };
+  const counts = { messages: 0, bytes: 0, idleMessages: 0, idleBytes: 0, uselessFrames: 0, uselessLength: 0 };
   let sinceMs = Number.NEGATIVE_INFINITY;
 
   const turnWindow = (nowMs: number) => {
@@ -41,6 +44,7 @@ export function createFloodWatch(): FloodWatch {
     counts.idleMessages = 0;
     counts.idleBytes = 0;
     counts.uselessFrames = 0;
+    counts.uselessLength = 0;
   };
 
   const countIdle = (bytes: number) => {
@@ -62,12 +66,12 @@ export function createFloodWatch(): FloodWatch {
       turnWindow(nowMs);
       return countIdle(0);
     },
-    takeUseless: (nowMs) => {
+    takeUseless: (length, nowMs) => {
       turnWindow(nowMs);
       counts.uselessFrames += 1;
-      return counts.uselessFrames > maxUselessFrames
-        ? "too many reports of attempts that it does not have"
-        : null;
+      counts.uselessLength += length;
+      const isTooMuch = counts.uselessFrames > maxUselessFrames || counts.uselessLength > maxUselessLength;
+      return isTooMuch ? "too many reports of attempts that it does not have" : null;
     },
   };
 }

@@ -40,6 +40,8 @@ export interface FakeLinkOptions {
   readonly port: number;
   /** null: no Authorization header. */
   readonly token: string | null;
+  /** Default: 127.0.0.1. */
+  readonly host?: string;
 }
 
 const limitMs = 10_000;
@@ -55,8 +57,8 @@ async function within<T>(what: string, promise: Promise<T>): Promise<T> {
 }
 
 /** Resolves when the WebSocket is open; rejects when the upgrade is refused. */
-export async function openFakeLink({ port, token }: FakeLinkOptions): Promise<FakeLink> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/api/v1/link`, {
+export async function openFakeLink({ port, token, host = "127.0.0.1" }: FakeLinkOptions): Promise<FakeLink> {
+  const socket = new WebSocket(`ws://${host}:${port}/api/v1/link`, {
     headers: token === null ? {} : { authorization: `Bearer ${token}` },
   });
   const frames: CoordinatorFrame[] = [];

@@ -64,7 +64,7 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     const live = engine.find(frame.task);
     const current = live === null ? null : currentAttempt(latestTask(live));
     if (live === null || current === null || current.number !== frame.attempt || current.nodeId !== node.id) {
-      link.countUseless();
+      link.countUseless(frame.type === "chunk" ? frame.text.length : 0);
       if (isOutcome(frame)) queueLate(node, link, frame);
       return;
     }
