@@ -27,6 +27,15 @@ test("a rule is added as it was typed", async () => {
   });
 });
 
+test("a rule that refuses is added and listed as such", async () => {
+  const rule = { id: `rule_${digits("c")}`, origin: "api", match: { untrusted: true }, refuse: true };
+  bench.handle(({ method }, reply) => (method === "POST" ? reply.json(rule, 201) : reply.json([rule])));
+  await bench.run(["route", "add", "--match", "untrusted:true", "--refuse"]);
+  expect(bench.requests[0]?.body).toEqual({ match: { untrusted: true }, refuse: true });
+  const { stdout } = await bench.run(["route", "list"]);
+  expect(stdout).toMatch(/untrusted:true +refused/);
+});
+
 test("what looks wrong about a rule is told beside the result", async () => {
   const rule = { id: `rule_${digits("c")}`, origin: "api", match: { wildcard: true } };
   bench.handle((_, reply) => reply.json({ ...rule, warnings: ["nobody\u001b[31m is there"] }, 201));

@@ -62,7 +62,7 @@ describe("send", () => {
       "c=d",
     ];
     const { exitCode } = await bench.run(
-      ["send", ...flags, "--timeout", "2m", "--effects", "safe", "--no-infer"],
+      ["send", ...flags, "--timeout", "2m", "--effects", "safe", "--no-infer", "--untrusted"],
       {
         stdin: "from input\n",
       },
@@ -81,6 +81,7 @@ describe("send", () => {
         timeout_s: 120,
         effects: "safe",
         infer: false,
+        untrusted: true,
       },
     ]);
   });

@@ -60,6 +60,16 @@ describe("the rule of a decision", () => {
   });
 });
 
+test("a refusal, and the label that led to it, are said in words", () => {
+  const rule = { id: ruleId, origin: "api", position: 2, text: "untrusted:true", target: null };
+  const lines = render({ outcome: "refused", untrusted: true, rule }).trimEnd().split("\n");
+  expect(lines.map((line) => line.trim().replace(/ +/g, " "))).toEqual([
+    "A rule refuses it",
+    "Label: untrusted: the text is another owner's",
+    "Rule: #2 untrusted:true",
+  ]);
+});
+
 test("what is waited for is said as the API says it, with how long that lasts by now", () => {
   const since = "2026-11-22T15:59:58.000Z";
   const nodes = [{ node_id: nodeId, name: "mac-mini", reason: "offline", since }];

@@ -47,6 +47,11 @@ describe("a list of tasks", () => {
     }
   });
 
+  test("marks what carries the untrusted label", () => {
+    const [, line] = linesOf(140, { ...waiting, untrusted: true });
+    expect(line).toMatch(/ queued, untrusted /);
+  });
+
   test("is a plain table where there is room", () => {
     expect(linesOf(140, waiting)).toEqual([
       expect.stringMatching(/^ID +STATE +AGE +NODE +TRIES +WAITS FOR \/ FAILURE +MESSAGE$/),

@@ -35,6 +35,8 @@ export interface MeshEvents {
     readonly isOpen: boolean;
   };
 
+  /** A rule keeps a message from being accepted. */
+  readonly "message.refused": { readonly ruleId: RuleId | null };
   readonly "task.accepted": { readonly taskId: TaskId };
   readonly "task.waiting": { readonly taskId: TaskId };
   readonly "task.offered": {

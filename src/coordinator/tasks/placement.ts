@@ -170,8 +170,9 @@ export function createPlacement(options: PlacementOptions): Placement {
 
   function decideWanted({ task: { message } }: LiveTask): RouteDecision {
     const decided = decider.decide(message, null, null);
-    if (decided.outcome === "refused") throw refusedByRule(router.explain(decided), message);
-    return decided;
+    if (decided.outcome !== "refused") return decided;
+    events.emit("message.refused", { ruleId: decided.rule?.rule.id ?? null });
+    throw refusedByRule(router.explain(decided), message);
   }
 
   return {
