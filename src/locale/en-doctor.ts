@@ -4,6 +4,7 @@ export const doctorTexts = {
     version: "version",
     configuration: "configuration",
     proxy: "proxy",
+    certificate: "certificate",
     coordinator: "coordinator",
     token: "token",
     clock: "clock",

@@ -5,5 +5,5 @@ export const tlsTexts = {
   certificate: (subject: string, issuer: string, ends: string, pin: string) =>
     `${subject}, from ${issuer}, until ${ends}, pin ${pin}`,
   noTls: "plain HTTP",
-  endsSoon: "The certificate ends soon; a coordinator with one of its own renews it by itself while it runs.",
+  endsSoon: "Renew it; a coordinator with a certificate of its own does that by itself while it runs.",
 };

@@ -3,6 +3,7 @@ import { isLoopbackHost, proxyVariables } from "../../platform/http-fetch.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { contract, type Health } from "../../protocol/http/contract.ts";
 import type { NodeInfo } from "../../protocol/node.ts";
+import { checkCertificate } from "../check-certificate.ts";
 import { type Connection, connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { printNote, printResult } from "../print.ts";
@@ -53,12 +54,14 @@ async function runChecks(context: CliContext): Promise<readonly Check[]> {
   } catch (error) {
     return [version, failed("configuration", error)];
   }
+  const certificate = await checkCertificate(context, connection);
   const reach = await checkCoordinator(context, connection);
   const access = reach.health === null ? null : await checkAccess(context, connection);
   return [
     version,
     ...checkConfiguration(context, connection),
     checkProxy(context, connection),
+    ...(certificate === null ? [] : [{ check: "certificate" as const, ...certificate }]),
     reach.check,
     access?.check ?? skipped(context, "token"),
     reach.clock ?? skipped(context, "clock"),

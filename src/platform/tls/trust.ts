@@ -80,6 +80,7 @@ export function nameToCall(certificate: X509Certificate): string | null {
   return name?.replace(/^\*\./, "coordinator.") ?? null;
 }
 
-function isOwnAuthority(certificate: X509Certificate): boolean {
+/** Whether claw-mesh made it, to sign coordinators and nothing else. */
+export function isOwnAuthority(certificate: X509Certificate): boolean {
   return certificate.ca && shortName(certificate.subject).startsWith(`${authorityName} `);
 }

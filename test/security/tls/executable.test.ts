@@ -127,6 +127,18 @@ describe("commands", () => {
     expect((await far.cli([...ask, "--ca", wrong, "--json"])).stderr).toContain("TLS_NOT_TRUSTED");
   });
 
+  test("doctor shows whose certificate it is, until when, and the pin of the invites", async () => {
+    const home = await mesh.createMachine("home");
+    const { url } = await up(home, "--tls");
+    const line = await joinLine(home, url);
+    const [, pin = "none"] = /\.([\w-]{43})$/.exec(line.at(-1) ?? "") ?? [];
+    const { checks } = (await home.cli(["doctor", "--coordinator", url, "--json"])).json();
+    const { status, message } = checks.find(({ check }: { check: string }) => check === "certificate");
+    expect(status).toBe("ok");
+    expect(message).toContain(pin);
+    expect(message).toContain("claw-mesh authority");
+  });
+
   test("--cert without --key is told before anything starts", async () => {
     const home = await mesh.createMachine("home");
     const started = await home.cli(["up", "--port", "0", "--cert", "x.pem", "--json"]);
