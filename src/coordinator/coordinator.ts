@@ -8,10 +8,12 @@ import { createEventEmitter } from "../platform/event-emitter.ts";
 import { systemIds } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import { machineNames } from "../platform/machine-names.ts";
+import { directKeyPath } from "../platform/paths.ts";
 import { preparePrivateDir } from "../platform/private-files.ts";
 import { acquireLock, type ProcessLock } from "../platform/process-lock.ts";
 import { systemRandom } from "../platform/random.ts";
 import { createSafeFetch } from "../platform/safe-fetch.ts";
+import { loadSeal } from "../platform/sealing.ts";
 import type { Trust } from "../platform/tls/trust.ts";
 import { MeshError } from "../protocol/errors.ts";
 import type { Invite } from "../protocol/http/contract.ts";
@@ -28,6 +30,7 @@ import { loadAdminToken } from "./auth/admin-token.ts";
 import type { Principal } from "./auth/principal.ts";
 import { createDirectNodes } from "./direct/direct-nodes.ts";
 import { createDirectRoutes } from "./direct/routes.ts";
+import { createSealedNodeStore } from "./direct/sealed-tokens.ts";
 import { createAckQueue } from "./dispatch/ack-queue.ts";
 import { createAttemptReports } from "./dispatch/attempt-reports.ts";
 import { createAttemptSender } from "./dispatch/attempt-sender.ts";
@@ -196,7 +199,11 @@ async function assemble(
   // Node and group names share one namespace, so each has to ask the other.
   let groups: Groups | null = null;
   const isGroupName = (name: string) => groups?.has(name) === true;
-  const registry = await createNodeRegistry({ store: store.nodes, clock, ids, events, isGroupName, log });
+  const nodeStore = createSealedNodeStore(store.nodes, {
+    seal: await loadSeal(directKeyPath(options.dataDir)),
+    log,
+  });
+  const registry = await createNodeRegistry({ store: nodeStore, clock, ids, events, isGroupName, log });
   const madeGroups = await createGroups({
     store: store.groups,
     configured: options.groups,

@@ -25,3 +25,8 @@ export function expandPath(path: string, base: { readonly home: string; readonly
 export function tokenPath(dataDir: string): string {
   return join(dataDir, "token");
 }
+
+/** The file with the key that seals the tokens of direct nodes in the database. */
+export function directKeyPath(dataDir: string): string {
+  return join(dataDir, "direct.key");
+}

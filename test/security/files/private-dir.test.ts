@@ -39,6 +39,7 @@ const unsafe = { code: "FILE_UNSAFE" };
 /** What a state directory holds. */
 const files = [
   "token",
+  "direct.key",
   "lock",
   "lock.pid",
   "mesh.db",

@@ -7,6 +7,7 @@ export const secretNames = [
   "an invite code",
   "a node token",
   "a direct node's token",
+  "the key of the sealed tokens",
   "a gateway token",
   "a provider key",
   "a proxy password",
@@ -46,6 +47,7 @@ export const surfaceNames = [
   "tables of journal.db",
   "bytes of journal.db",
   "the token file",
+  "the key of sealed tokens",
   "node.json",
   "the tls folder",
   "other files of the state directory",
@@ -75,8 +77,9 @@ export const allowed: Readonly<Record<SecretName, readonly SurfaceName[]>> = {
   "a token made on the command line": ["output of commands that show something once"],
   "an invite code": ["output of commands that show something once", "command lines of the processes"],
   "a node token": ["node.json"],
-  // The coordinator calls a direct endpoint with it, as the classic tool does.
-  "a direct node's token": ["node.json", "tables of mesh.db", "bytes of mesh.db and its backups"],
+  "a direct node's token": ["node.json"],
+  // It seals the tokens of direct nodes in the database.
+  "the key of the sealed tokens": ["the key of sealed tokens"],
   "a gateway token": [],
   "a provider key": ["environments of the processes"],
   "a proxy password": ["environments of the processes"],

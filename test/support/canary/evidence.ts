@@ -98,6 +98,7 @@ export async function readTree(folder: string): Promise<readonly { path: string;
 export function surfaceOfFile(path: string) {
   const name = basename(path);
   if (name === "token") return "the token file";
+  if (name === "direct.key") return "the key of sealed tokens";
   if (name === "node.json") return "node.json";
   if (name.startsWith("mesh.db")) return "bytes of mesh.db and its backups";
   if (name.startsWith("journal.db")) return "bytes of journal.db";

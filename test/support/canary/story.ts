@@ -91,6 +91,8 @@ async function playOnHub(
   ];
   stage.secrets.set("a node token", await nodeToken(nodes[0]?.machine));
   stage.secrets.set("a direct node's token", await nodeToken(nodes[2]?.machine));
+  const key = await readFile(join(machine.home, ".claw-mesh", "direct.key"), "utf8");
+  stage.secrets.set("the key of the sealed tokens", key.trim());
 
   await sendMessages(stage, hub);
   await callEverything({ hub, evidence, secrets: stage.secrets });
