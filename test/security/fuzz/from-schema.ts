@@ -18,6 +18,7 @@ interface JsonSchema {
   readonly maxItems?: number;
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly pattern?: string;
@@ -25,7 +26,7 @@ interface JsonSchema {
 }
 
 export interface SchemaOptions {
-  /** Of how many values one is replaced by another that does not fit. Default 12. */
+  /** Of how many values one is replaced by another that does not fit. Default 60. */
   readonly oddOneIn?: number;
 }
 
@@ -34,7 +35,7 @@ const knownSlot = "known:";
 /** Values that a schema takes, with one here and there that it does not. Ids are `known:…` until {@link putIds} fills them in. */
 export function fromSchema(schema: z.ZodType, options: SchemaOptions = {}): fc.Arbitrary<unknown> {
   const json = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema;
-  return fromJson(json, options.oddOneIn ?? 12);
+  return fromJson(json, options.oddOneIn ?? 60);
 }
 
 function fromJson(schema: JsonSchema, oddOneIn: number): fc.Arbitrary<unknown> {
@@ -58,7 +59,12 @@ function fitting(schema: JsonSchema, oddOneIn: number): fc.Arbitrary<unknown> {
         max: Math.min(schema.maximum ?? 1000, 2 ** 31 - 1),
       });
     case "number":
-      return fc.double({ min: schema.minimum ?? -1e6, max: schema.maximum ?? 1e6, noNaN: true });
+      return fc.double({
+        min: schema.minimum ?? schema.exclusiveMinimum ?? -1e6,
+        max: schema.maximum ?? 1e6,
+        minExcluded: schema.exclusiveMinimum !== undefined,
+        noNaN: true,
+      });
     case "boolean":
       return fc.boolean();
     case "null":
@@ -89,6 +95,17 @@ function texts({ pattern = "", format, minLength = 0, maxLength = 60 }: JsonSche
     return fc.constantFrom("0", "a", "f").map((digit) => digit.repeat(Number(digits)));
   if (format === "date-time")
     return fc.integer({ min: -1e9, max: 4e9 }).map((second) => new Date(second * 1000).toISOString());
+  // Alternatives, and short ranges of plain characters.
+  if (/^\^(\[[a-z0-9_-]+\]\{2,16\}|\([a-z_|]+\).*)\$$/.test(pattern)) {
+    const known = pattern.startsWith("^[")
+      ? ["linux", "darwin", "arm64", "amd64"]
+      : (pattern.match(/[a-z_]{4,}/g) ?? []);
+    return fc.oneof(
+      { weight: 3, arbitrary: fc.constantFrom(...known) },
+      { weight: 1, arbitrary: fc.stringMatching(new RegExp(pattern)) },
+    );
+  }
+  if (format === "uri") return fc.constantFrom("http://127.0.0.1:1/x", "https://192.0.2.1/", "ftp://h/");
   const plain = fc.stringMatching(/^[a-z][a-z0-9-]*$/, { maxLength: Math.max(1, Math.min(maxLength, 24)) });
   const any = fc.string({
     unit: "grapheme",
@@ -96,8 +113,8 @@ function texts({ pattern = "", format, minLength = 0, maxLength = 60 }: JsonSche
     maxLength: Math.min(maxLength, 60),
   });
   return fc.oneof(
-    { weight: 3, arbitrary: plain },
-    { weight: 2, arbitrary: any },
+    { weight: 16, arbitrary: plain },
+    { weight: 1, arbitrary: any },
     { weight: 1, arbitrary: hostileText },
   );
 }
@@ -111,7 +128,13 @@ function objects(schema: JsonSchema, oddOneIn: number): fc.Arbitrary<unknown> {
   );
   const more =
     typeof additionalProperties === "object"
-      ? fc.dictionary(hostileText, fromJson(additionalProperties, oddOneIn), { maxKeys: 4 })
+      ? fc.dictionary(
+          fc.oneof({ weight: 5, arbitrary: fc.constantFrom("team", "kind") }, hostileText),
+          fromJson(additionalProperties, oddOneIn),
+          {
+            maxKeys: 2,
+          },
+        )
       : fc.oneof(
           { weight: oddOneIn, arbitrary: fc.constant({}) },
           { weight: 1, arbitrary: fc.dictionary(hostileText, hostileValue, { maxKeys: 2 }) },

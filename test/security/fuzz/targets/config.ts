@@ -66,7 +66,7 @@ export async function startConfig(): Promise<FuzzTarget> {
   const configPath = join(dir.path, "claw-mesh.yaml");
   return asTarget({
     inputs: fc.oneof(
-      { weight: 6, arbitrary: fromSchema(Config, { oddOneIn: 30 }).map((value) => JSON.stringify(value)) },
+      { weight: 6, arbitrary: fromSchema(Config, { oddOneIn: 200 }).map((value) => JSON.stringify(value)) },
       {
         weight: 4,
         arbitrary: fc

@@ -31,7 +31,7 @@ export async function startLinkCoordinator(): Promise<FuzzTarget> {
         fc.oneof(
           {
             weight: 8,
-            arbitrary: fc.array(fromSchema(NodeFrame, { oddOneIn: 30 }), { minLength: 1, maxLength: 3 }),
+            arbitrary: fc.array(fromSchema(NodeFrame), { minLength: 1, maxLength: 3 }),
           },
           { weight: 1, arbitrary: hostileValue },
           { weight: 1, arbitrary: hostileText.map((raw) => ({ raw })) },

@@ -61,7 +61,7 @@ export async function startLinkNode(): Promise<FuzzTarget> {
         fc.oneof(
           {
             weight: 8,
-            arbitrary: fc.array(fromSchema(CoordinatorFrame, { oddOneIn: 30 }), {
+            arbitrary: fc.array(fromSchema(CoordinatorFrame), {
               minLength: 1,
               maxLength: 3,
             }),

@@ -14,7 +14,30 @@ import { asTarget, type FuzzTarget, holdsNothing } from "../target.ts";
 const maxMs = 1_500;
 
 const word = fc.oneof(fc.stringMatching(/^[a-z0-9>=/.?*+|()\\-]{0,12}$/), hostileText);
+const sound = fc.constantFrom(
+  ...[
+    "gpu:true",
+    "os:darwin",
+    "arch:arm64",
+    "memory:>=32",
+    "skill:xcode",
+    "tag:home",
+    "runtime:echo",
+    "group:g",
+  ],
+  ...[
+    "content:/train|fine-?tune/i",
+    "content:build",
+    "label:a=b",
+    "source:cli",
+    "session:x",
+    "untrusted:true",
+    "*",
+  ],
+  ...["gpu=true", "os=darwin", "memory=32", "skill=xcode", "tag=a", "runtime=openai", "group=g"],
+);
 const criterion = fc.oneof(
+  { weight: 8, arbitrary: sound },
   fc
     .tuple(fc.constantFrom(...ruleTextKeys, ...requirementTextKeys), fc.constantFrom(":", "=", ""), word)
     .map((parts) => parts.join("")),
