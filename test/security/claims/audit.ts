@@ -82,6 +82,10 @@ export const auditClaims: readonly Claim[] = [
   {
     id: "audit.disk",
     claim: "While the audit cannot be written, nothing is changed that would have to be in it.",
-    shownBy: [{ file: trail, tests: "the trail" }, { file: "src/coordinator/audit/only-audited.test.ts" }],
+    shownBy: [
+      { file: trail, tests: "the trail" },
+      { file: "test/fault/audit-full-disk.test.ts" },
+      { file: "src/coordinator/audit/only-audited.test.ts" },
+    ],
   },
 ];
