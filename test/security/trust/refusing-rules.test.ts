@@ -74,6 +74,24 @@ describe("a rule that refuses the untrusted label", () => {
     expect(retried.body.code).toBe("REFUSED_BY_RULE");
   });
 
+  test("ends the wait of a sender whose message was accepted before the rule was there", async () => {
+    await mesh.join({ name: "busy" as never, slots: 1, capabilities: { os: "darwin" } });
+    const need = { requires: { os: "darwin" } };
+    const stop = new AbortController();
+    const first = mesh.send("holds the slot", { parts: need, signal: stop.signal }).catch(() => null);
+    const isHeld = async () => (await admin("GET", "/tasks?state=running")).body.tasks.length === 1;
+    await until("the slot is taken", isHeld);
+    const second = mesh.send("waits", { parts: { ...need, ...untrusted } });
+    const isWaiting = async () => (await admin("GET", "/tasks?state=queued")).body.tasks.length === 1;
+    await until("the message waits", isWaiting);
+    await admin("POST", "/rules", refuseUntrusted);
+    const { status, body } = await second;
+    expect({ status, code: body.code }).toEqual({ status: 403, code: "REFUSED_BY_RULE" });
+    expect(body.details).toMatchObject({ failure: { class: "refused" }, decision: { outcome: "refused" } });
+    stop.abort();
+    await first;
+  });
+
   test("is shown by route explain, and in the list of rules", async () => {
     await admin("POST", "/rules", refuseUntrusted);
     const explain = async (parts: object) =>
