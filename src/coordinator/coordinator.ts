@@ -307,7 +307,7 @@ async function assemble(
     audit: audit.recordCall,
     links,
     linkHolds,
-    isInviteOpen: access.invites.mayOpenLink,
+    isInviteOpen: access.invites.isKnown,
     log,
     handlers: audit.onlyAudited({
       ...createServiceRoutes({

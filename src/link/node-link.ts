@@ -159,7 +159,11 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
     }
     const error = finalError(why);
     if (error !== null) return end(error);
-    if (why.code === closeCodes.notAllowed) return refused(toRefusal(why.reason));
+    if (why.code === closeCodes.notAllowed) {
+      // What opened the link is void by now; the node was given a token of its own meanwhile.
+      const hasBetter = wasUp && options.credentials()[0]?.reveal() !== token.reveal();
+      return hasBetter ? dial() : refused(toRefusal(why.reason));
+    }
     if (!wasUp) {
       unreachable(
         new MeshError(

@@ -40,10 +40,10 @@ export interface Invites {
   /** Throws INVITE_NOT_FOUND. */
   readonly revoke: (id: string) => Promise<void>;
   /**
-   * Whether a link may be opened to redeem it: it is good, or was used up a moment ago, by a machine that may not know so.
-   * A wrong one counts as a guess.
+   * Whether a machine may try to redeem it: it is good, or was used up a moment ago, by a machine that may not know so. A
+   * wrong one counts as a guess.
    */
-  readonly mayOpenLink: (codeHash: string, address: string) => Promise<boolean>;
+  readonly isKnown: (codeHash: string, address: string) => Promise<boolean>;
   /**
    * Takes one use of the invite that the caller came with. @returns what it grants; null when he came with something else.
    * Throws INVITE_INVALID.
@@ -125,7 +125,7 @@ export function createInvites(options: InvitesOptions): Invites {
       if (await store.remove(id as InviteId)) return;
       throw new MeshError("INVITE_NOT_FOUND", `There is no invite ${id}.`);
     },
-    mayOpenLink: async (codeHash, address) => {
+    isKnown: async (codeHash, address) => {
       if ((await store.find(codeHash, clock.nowMs(), null)) !== null || redeemed.has(codeHash)) return true;
       options.guard.failedAt(address);
       return false;

@@ -30,7 +30,7 @@ const resolveLimitMs = 5_000;
 interface DirectRouteOptions {
   readonly nodes: DirectNodes;
   readonly registry: NodeRegistry;
-  readonly invites: Pick<Invites, "redeem" | "grant">;
+  readonly invites: Pick<Invites, "isKnown" | "redeem" | "grant">;
   readonly expectNode: Access["expectNode"];
   /** Endpoints may have private addresses. */
   readonly allowPrivate: boolean;
@@ -63,6 +63,12 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
     throw new MeshError("ENDPOINT_REFUSED", `The endpoint ${text} is refused: ${checked.reason}.`, { hint });
   }
 
+  /** First of all: nobody who made a code up has names looked up, or learns which are taken. */
+  async function assertInvited({ principal, address }: Registration): Promise<void> {
+    if (principal.inviteHash === null || (await invites.isKnown(principal.inviteHash, address()))) return;
+    throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
+  }
+
   /** The node whose place it may take; null: it is a new one. */
   async function holderFor({ principal, body }: Registration, instance: Instance): Promise<MeshNode | null> {
     if (principal.nodeId !== null) {
@@ -89,6 +95,7 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
   return {
     registerNode: async (call) => {
       const { body, principal, headers } = call;
+      await assertInvited(call);
       await assertEndpoint(body.endpoint);
       const instance = toInstance(body.name, body.endpoint);
       const holder = await holderFor(call, instance);

@@ -217,6 +217,22 @@ describe("an invite", () => {
   });
 });
 
+test("a made-up invite learns no name that is taken, and has no name looked up", async () => {
+  await mesh.join(named("studio"));
+  const register = (name: string, endpoint: string) =>
+    registerClassic(`http://127.0.0.1:${mesh.port()}`, "cmi_made-up", { name, endpoint });
+  for (const [name, endpoint] of [
+    ["studio", "127.0.0.1:1"],
+    ["free", "127.0.0.1:1"],
+    ["free", "nowhere.invalid:1"],
+    ["free", "169.254.169.254:80"],
+  ] as const) {
+    const answer = await register(name, endpoint);
+    expect(answer.status).toBe(401);
+    expect(await answer.json()).toMatchObject({ code: "INVITE_INVALID" });
+  }
+});
+
 test("a token with the scope admin lets a machine join, as the admin token does", async () => {
   const { token } = await makeToken(mesh, { scopes: ["admin"] });
   expect((await mesh.join({ token, ...named("linked") })).welcome.token).toStartWith("cmn_");

@@ -1,0 +1,61 @@
+import type { Claim } from "../claim.ts";
+
+const access = "test/security/access";
+const auth = "src/coordinator/auth";
+
+export const accessClaims: readonly Claim[] = [
+  {
+    id: "access.routes",
+    claim: "Every route opens to the scopes that it is meant for, and to nobody else.",
+    shownBy: [{ file: `${access}/every-route.test.ts` }],
+  },
+  {
+    id: "access.own-tasks",
+    claim: "A token that may only send sees, follows and changes its own messages only.",
+    shownBy: [{ file: `${access}/own-tasks.test.ts` }],
+  },
+  {
+    id: "access.revocation",
+    claim: "Revoking or rotating a token ends its streams, waits, links and logins within 5 s.",
+    shownBy: [{ file: `${access}/revocation.test.ts` }],
+  },
+  {
+    id: "access.tokens",
+    claim: "Tokens are shown once, stored as hashes, and end when they should.",
+    shownBy: [
+      { file: `${access}/tokens.test.ts`, tests: "a token >" },
+      { file: `${auth}/authenticator.test.ts`, tests: "a token" },
+      { file: `${auth}/authenticator.test.ts`, tests: "the last use" },
+      { file: `${auth}/authenticator.test.ts`, tests: "the header" },
+    ],
+  },
+  {
+    id: "access.rate",
+    claim: "A token calls no more often than it may.",
+    shownBy: [{ file: `${auth}/call-rate.test.ts` }],
+  },
+  {
+    id: "access.groups",
+    claim: "A token that is limited to groups operates no other nodes.",
+    shownBy: [{ file: `${access}/tokens.test.ts`, tests: "a token that operates" }],
+  },
+  {
+    id: "access.guessing",
+    claim: "Whoever guesses tokens is locked out, for longer and longer; who was in before is not.",
+    shownBy: [
+      { file: `${auth}/guess-lockout.test.ts` },
+      { file: `${auth}/authenticator.test.ts`, tests: "guessing" },
+      { file: `${access}/tokens.test.ts`, tests: "guessing" },
+    ],
+  },
+  {
+    id: "access.logins",
+    claim:
+      "The cookie of a login is out of reach of scripts and other sites, and never opens more than its token.",
+    shownBy: [
+      { file: `${auth}/session-cookie.test.ts` },
+      { file: `${auth}/authenticator.test.ts`, tests: "a login" },
+      { file: `${access}/tokens.test.ts`, tests: "a login" },
+    ],
+  },
+];
