@@ -15,6 +15,7 @@ import type { RoutingMessage } from "../../../src/domain/routing/routing-message
 import { toDecision } from "../../../src/domain/routing/to-decision.ts";
 import type { Requirements } from "../../../src/protocol/capability.ts";
 import type { RuleInput } from "../../../src/protocol/rule.ts";
+import { countTriedCases } from "../../support/tried-cases.ts";
 
 const names = ["desk", "lab", "cloud", "sandbox"] as const;
 const membersOf = { own: ["desk", "lab"], guests: ["sandbox"], gone: [] as readonly string[] };
@@ -157,37 +158,40 @@ const runs = 3_000;
 const isWithin = (order: readonly string[], allowed: readonly string[]) =>
   order.every((name) => allowed.includes(name));
 
+/** Throws with the smallest message for which the property does not hold. */
+function check<Values>(property: fc.IProperty<Values>): void {
+  fc.assert(property, { numRuns: runs });
+  countTriedCases("trust.content", runs);
+}
+
 describe("whatever a message says", () => {
   test(`it gets no node outside the groups of its sender (${runs} messages)`, () => {
-    fc.assert(
+    check(
       fc.property(message, rules, limit, binding, (asked, list, groups, held) => {
         const { order } = decide({ ...asked, allowedGroups: groups }, list, { binding: held });
         const allowed = groups?.flatMap((group) => membersOf[group as keyof typeof membersOf]) ?? names;
         expect(isWithin(order, allowed)).toBe(true);
       }),
-      { numRuns: runs },
     );
   });
 
   test(`it gets no node but those of the rule that leads it (${runs} messages)`, () => {
-    fc.assert(
+    check(
       fc.property(message, rules, limit, binding, (asked, list, groups, held) => {
         const decided = decide({ ...asked, allowedGroups: groups }, list, { binding: held });
         const { target, targets = target === undefined ? names : [target] } = decided.rule ?? {};
         expect(isWithin(decided.order, targets.flatMap(namesBehind))).toBe(true);
       }),
-      { numRuns: runs },
     );
   });
 
   test(`with the label it goes nowhere where a rule refuses the label (${runs} messages)`, () => {
-    fc.assert(
+    check(
       fc.property(message, rules, binding, (asked, list, held) => {
         const refusing: readonly RuleInput[] = [{ match: { untrusted: true }, refuse: true }, ...list];
         const { outcome, order } = decide({ ...asked, isUntrusted: true }, refusing, { binding: held });
         expect({ outcome, order }).toEqual({ outcome: "refused", order: [] });
       }),
-      { numRuns: runs },
     );
   });
 
@@ -196,18 +200,17 @@ describe("whatever a message says", () => {
       { match: { untrusted: true }, target: "sandbox" },
       { match: { untrusted: true }, refuse: true },
     ];
-    fc.assert(
+    check(
       fc.property(message, rules, binding, (asked, list, held) => {
         const { order } = decide({ ...asked, isUntrusted: true }, [...fenced, ...list], { binding: held });
         expect(isWithin(order, ["sandbox"])).toBe(true);
       }),
-      { numRuns: runs },
     );
   });
 
   test(`its text alone makes no node a candidate and none unfit: it only ranks (${runs} messages)`, () => {
     const byText = (one: RuleInput) => one.match.content !== undefined || one.match.requires_gpu === true;
-    fc.assert(
+    check(
       fc.property(message, rules, limit, binding, (asked, list, groups, held) => {
         const fixed = list.filter((one) => !byText(one));
         const limited = { ...asked, allowedGroups: groups, infer: true };
@@ -217,7 +220,6 @@ describe("whatever a message says", () => {
         expect(read.order.toSorted()).toEqual(unread.order.toSorted());
         expect(read.rule).toEqual(unread.rule);
       }),
-      { numRuns: runs },
     );
   });
 });
