@@ -20,12 +20,14 @@ export async function findTrust(
   if (protocol !== "https:") return null;
   const { loadTrust, trustOfAuthorities, trustOfServed } = await import("../platform/tls/trust.ts");
   const { ca_file: caFile, cert_file: certFile } = config.value.tls;
-  if (caFile !== null) return loadTrust(expandPath(caFile, context));
-  if (!(await isThisMachine(host))) return null;
+  const given = caFile === null ? null : await loadTrust(expandPath(caFile, context));
+  if (!(await isThisMachine(host))) return given;
   if (certFile !== null) {
-    const served = await readTextIfExists(expandPath(certFile, context));
-    return served === null ? null : trustOfServed(served);
+    const text = await readTextIfExists(expandPath(certFile, context));
+    const served = text === null ? null : trustOfServed(text);
+    return given === null || served === null ? (given ?? served) : { ...served, ca: given.ca };
   }
+  if (given !== null) return given;
   const { authorityPath } = await import("../platform/tls/own-certificates.ts");
   const authority = await readTextIfExists(authorityPath(config.dataDir));
   return authority === null ? null : trustOfAuthorities(authority);

@@ -20,7 +20,7 @@ export function findCoordinator(options: FindOptions): Promise<CoordinatorAddres
     fetch: options.fetch,
     proxyUrl,
     trust: async (url) => {
-      const known = await findKnownMeshes(options.dataDir, options.name, url);
+      const known = url.startsWith("https:") ? await findKnownMeshes(options.dataDir, options.name, url) : [];
       return createCoordinatorTrust({
         url,
         pin: options.pin ?? null,

@@ -13,6 +13,7 @@ import type { NodeInfo } from "../../protocol/node.ts";
 import { clientFlags, localUrl } from "../client-flags.ts";
 import { loadCliConfig } from "../connection.ts";
 import type { CliContext } from "../context.ts";
+import { findTrust } from "../find-trust.ts";
 import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
 import { warnOfOpenConfig } from "../open-config.ts";
 import { printResult } from "../print.ts";
@@ -132,15 +133,13 @@ async function startLocalNode(
   const { node } = config.value;
   if (options.choices.length === 0) return null;
   const { startNodeAgent } = await import("../../node/index.ts");
+  const url = localUrl(config.value.coordinator.host, { port: coordinator.port, isTls: usesTls(config) });
   for (const choice of options.choices) {
     const kind = choice === "auto" ? node.runtime : choice;
     try {
       return await startNodeAgent({
-        coordinatorUrl: localUrl(config.value.coordinator.host, {
-          port: coordinator.port,
-          isTls: usesTls(config),
-        }),
-        trust: coordinator.trust,
+        coordinatorUrl: url,
+        trust: (await findTrust(context, config, url)) ?? coordinator.trust,
         token: coordinator.token,
         invite: null,
         name: node.name ?? toNodeName(context.hostName),

@@ -175,6 +175,7 @@ describe("plain HTTP", () => {
   test("beyond this machine is warned of once, with the remedy", async () => {
     const home = await mesh.createMachine("home");
     const { program } = await up(home);
+    await program.waitForLine(/plain HTTP/);
     const lines = program.stderr().split("\n");
     expect(lines.filter((line) => line.includes("plain HTTP"))).toHaveLength(1);
     expect(program.stderr()).toContain("--tls");

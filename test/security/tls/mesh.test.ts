@@ -31,9 +31,10 @@ describe("a mesh over TLS", () => {
 
   test("prints addresses with https, and codes with a pin", async () => {
     await using mesh = await createTlsMesh();
-    const invite = await (await mesh.call("/api/v1/invites", { method: "POST", body: "{}" })).json();
+    const asked = await mesh.call("/api/v1/invites", { method: "POST", body: "{}" });
+    const invite = (await asked.json()) as { readonly code: string; readonly urls: readonly string[] };
     expect(invite.code).toMatch(/^cmi_[0-9a-f]{32}\.[\w-]{43}$/);
-    expect(invite.urls.every((url: string) => url.startsWith("https://"))).toBe(true);
+    expect(invite.urls.every((url) => url.startsWith("https://"))).toBe(true);
   });
 
   test("a code without its pin opens nothing for a node that does not know the authority", async () => {

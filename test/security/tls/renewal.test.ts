@@ -55,7 +55,8 @@ describe("a certificate of the coordinator's own", () => {
     const before = await served(mesh);
     // It waits for a machine that comes only after the renewal.
     const task = JSON.stringify({ content: "while it is renewed", requires: { tags: ["late"] } });
-    const { id } = await (await mesh.call("/api/v1/tasks", { method: "POST", body: task })).json();
+    const queued = await mesh.call("/api/v1/tasks", { method: "POST", body: task });
+    const { id } = (await queued.json()) as { readonly id: string };
     const headers = { accept: "text/event-stream" };
     const followed = await mesh.call(`/api/v1/tasks/${id}/stream`, { headers });
 

@@ -27,7 +27,7 @@ function exchange(port: number, bytes: Buffer): Promise<Buffer> {
   return new Promise((resolve) => {
     const heard: Buffer[] = [];
     const socket = connect({ port, host: "127.0.0.1" }, () => socket.write(bytes));
-    socket.on("data", (piece) => heard.push(piece));
+    socket.on("data", (piece) => heard.push(Buffer.from(piece)));
     socket.on("error", () => {});
     socket.on("close", () => resolve(Buffer.concat(heard)));
   });
