@@ -50,4 +50,9 @@ export const supplyChainClaims: readonly Claim[] = [
     claim: "The same sources give the same executable, byte for byte, on the same kind of machine.",
     shownBy: [{ file: `${folder}/reproducible.test.ts` }],
   },
+  {
+    id: "supply-chain.claims",
+    claim: "Every promise of the threat model names tests that are there, and every claim stands in it.",
+    shownBy: [{ file: "test/security/claims.test.ts" }],
+  },
 ];
