@@ -1,0 +1,47 @@
+import type { Claim } from "../claim.ts";
+
+const directory = "test/security/files/private-dir.test.ts";
+const product = "test/security/files/whole-product.test.ts";
+
+/** docs/reference/files.md lists the files and their modes. */
+export const filesClaims: readonly Claim[] = [
+  {
+    id: "files.modes",
+    claim:
+      "The state directory is 0700 and every file in it 0600, whatever the shell's mask, and what was wider is closed at the start with a log line.",
+    shownBy: [
+      { file: product, tests: "files of the whole product > are all" },
+      { file: product, tests: "files of the whole product > that were opened" },
+      { file: directory, tests: "the state directory" },
+      { file: directory, tests: "a file of the state directory" },
+      { file: directory, tests: "a database" },
+    ],
+  },
+  {
+    id: "files.links",
+    claim:
+      "A symbolic link, a pipe or another user's file in the place of one of ours is refused and not followed, and so is a state directory below a folder that others may change.",
+    shownBy: [
+      { file: product, tests: "files of the whole product > are refused" },
+      { file: product, tests: "files of the whole product > that a command" },
+      { file: directory, tests: "reading a secret" },
+    ],
+  },
+  {
+    id: "files.exports",
+    claim: "Exports and support bundles are their owner's alone and are never written through a link.",
+    shownBy: [
+      { file: directory, tests: "an export" },
+      { file: "src/cli/actions/support-bundle.test.ts" },
+      { file: "src/platform/atomic-file.test.ts" },
+    ],
+  },
+  {
+    id: "files.configuration",
+    claim: "A configuration that holds a token and that others can read is told of at the start.",
+    shownBy: [
+      { file: product, tests: "a configuration with a token" },
+      { file: directory, tests: "the mode of a configuration" },
+    ],
+  },
+];
