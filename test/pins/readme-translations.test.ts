@@ -11,6 +11,7 @@ const pairs = [
   ["docs/how-to/audit.md", "docs/how-to/audit.zh-CN.md"],
   ["docs/how-to/direct-transport.md", "docs/how-to/direct-transport.zh-CN.md"],
   ["docs/reference/files.md", "docs/reference/files.zh-CN.md"],
+  ["docs/explanation/threat-model.md", "docs/explanation/threat-model.zh-CN.md"],
 ] as const;
 
 /** Code without its comments, which are words and get translated. */
