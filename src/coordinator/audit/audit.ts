@@ -7,7 +7,7 @@ import type { Handlers } from "../http/contract-routes.ts";
 import { type AuditPruning, createAuditPruning, defaultMaxAuditEntries } from "./audit-pruning.ts";
 import type { AuditedAct } from "./audit-trail.ts";
 import { noteNodeEvents } from "./node-acts.ts";
-import { createRefusalCounts } from "./refusal-counts.ts";
+import { createRepeatCounts } from "./repeat-counts.ts";
 import { createRouteAudit, onlyAudited } from "./route-audit.ts";
 import { createStoreTrail, type StoreTrail } from "./store-trail.ts";
 
@@ -51,8 +51,8 @@ export async function createAudit(options: AuditOptions): Promise<Audit> {
     clock,
     log,
   });
-  const refusals = createRefusalCounts({ trail, clock });
-  noteNodeEvents({ events, refusals, trail });
+  const repeats = createRepeatCounts({ trail, clock });
+  noteNodeEvents({ events, repeats, trail });
   const ownAct = (action: string): AuditedAct => ({
     subject: "coordinator",
     address: null,
@@ -65,11 +65,11 @@ export async function createAudit(options: AuditOptions): Promise<Audit> {
   return {
     trail,
     pruning,
-    recordCall: createRouteAudit({ trail, refusals }),
+    recordCall: createRouteAudit({ trail, repeats }),
     onlyAudited: (handlers) => onlyAudited(handlers, trail),
     start: () => trail.note(ownAct("coordinator.start")),
     stop: async () => {
-      refusals.flush();
+      repeats.flush();
       trail.note(ownAct("coordinator.stop"));
       await pruning.stop();
       await trail.close();

@@ -1,19 +1,23 @@
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { AuditTrail } from "./audit-trail.ts";
-import type { RefusalCounts } from "./refusal-counts.ts";
+import type { RepeatCounts } from "./repeat-counts.ts";
 
 interface NodeActOptions {
   readonly events: MeshEventEmitter;
   readonly trail: Pick<AuditTrail, "note">;
-  readonly refusals: RefusalCounts;
+  readonly repeats: RepeatCounts;
 }
 
 /** Nodes that go, by themselves or because somebody removed them, in whatever way the coordinator learned of it. */
-export function noteNodeEvents({ events, trail, refusals }: NodeActOptions): void {
+export function noteNodeEvents({ events, trail, repeats }: NodeActOptions): void {
   events.on("node.left", ({ nodeId, name, isRemoved, address }) => {
     const act = { target: nodeId, result: "ok", details: { name } };
-    if (isRemoved) trail.note({ ...act, subject: "coordinator", address: null, action: "node.removed" });
+    if (isRemoved) {
+      trail.note({ ...act, subject: "coordinator", address: null, action: "node.removed" });
+      return;
+    }
+    const left = { ...act, subject: nodeId, address, action: "node.leave" };
     // A node may leave and come back as often as it likes.
-    else refusals.note({ ...act, subject: nodeId, address, action: "node.leave" });
+    if (repeats.admit(left, 1)) trail.note(left);
   });
 }

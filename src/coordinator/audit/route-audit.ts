@@ -3,27 +3,47 @@ import { contract } from "../../protocol/http/contract.ts";
 import type { AuditedCall, RouteAudit } from "../http/call.ts";
 import type { Handlers } from "../http/contract-routes.ts";
 import type { AuditedAct, AuditTrail } from "./audit-trail.ts";
-import type { RefusalCounts } from "./refusal-counts.ts";
+import type { RepeatCounts } from "./repeat-counts.ts";
 import { type CallFacts, detailsOf, type Facts, targetOf } from "./route-acts.ts";
 
 interface RouteAuditOptions {
   readonly trail: AuditTrail;
-  readonly refusals: RefusalCounts;
+  readonly repeats: RepeatCounts;
 }
+
+/**
+ * How many calls of one kind, by one token without the scope admin, are written one by one in a minute; the others are
+ * counted. Without it, who may cancel his own tasks could push everything else out of the audit. What was done to a task
+ * is in its own record as well.
+ */
+export const freeCallsPerMinute = 20;
+export const freeNodeChangesPerMinute = 120;
+
+/** Of calls that were refused, and of those that need no token. */
+const freeRefusalsPerMinute = 1;
 
 /**
  * Records the calls of routes that have `audits`: resolves when what was done is stored, and at once for what was refused.
  * It never rejects: a change that was made must be answered as made. What the disk did not take is tried again by the
  * trail, and {@link onlyAudited} lets nothing more be done until then.
  */
-export function createRouteAudit({ trail, refusals }: RouteAuditOptions): RouteAudit {
+export function createRouteAudit({ trail, repeats }: RouteAuditOptions): RouteAudit {
+  // The trail has logged what it could not store.
+  const recordDone = (act: AuditedAct) => trail.record(act).catch(() => undefined);
+
   return async (call) => {
     const act = auditOf(call);
-    // Anybody may do what needs no token, as often as he likes.
-    if (act.result !== "ok" || act.subject === "anonymous") return refusals.note(act);
-    // The trail has logged it.
-    await trail.record(act).catch(() => undefined);
+    const isDone = act.result === "ok" && act.subject !== "anonymous";
+    if (isDone && call.principal.scopes.has("admin")) await recordDone(act);
+    else if (!repeats.admit(act, freeCallsOf(act, isDone))) return;
+    else if (isDone) await recordDone(act);
+    else trail.note(act);
   };
+}
+
+function freeCallsOf({ action }: AuditedAct, isDone: boolean): number {
+  if (!isDone) return freeRefusalsPerMinute;
+  return action === "node.change" || action === "node.remove" ? freeNodeChangesPerMinute : freeCallsPerMinute;
 }
 
 /** Takes rights away, and needs no disk. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { AuditEntry } from "../../../src/protocol/audit.ts";
 import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
+import { until } from "../../support/until.ts";
 
 let mesh: TestCoordinator;
 
@@ -116,7 +117,12 @@ describe("a call that is refused", () => {
     await mesh.call("DELETE", "/api/v1/nodes/mac-mini", { token: null });
     await mesh.call("DELETE", "/api/v1/nodes/mac-mini", { token: "wrong" });
     await mesh.call("DELETE", "/api/v1/nodes/mac-mini");
-    expect(await list({ action: "node.remove" })).toMatchObject(
+    // Who is refused does not wait for the disk.
+    const refusals = await until("they are written", async () => {
+      const entries = await list({ action: "node.remove" });
+      return entries.length === 4 ? entries : null;
+    });
+    expect(refusals).toMatchObject(
       [
         ["admin", "NODE_NOT_FOUND"],
         ["anonymous", "TOKEN_INVALID"],
@@ -130,6 +136,7 @@ describe("a call that is refused", () => {
     for (let times = 0; times < 50; times += 1) {
       await mesh.call("POST", "/api/v1/rules", { token: null, body: rule });
     }
+    await until("it is written", async () => (await list({ action: "rule.add" })).length > 0);
     expect(await list({ action: "rule.add" })).toHaveLength(1);
     await mesh.restart();
     expect(await list({ action: "rule.add" })).toMatchObject([

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { freeCallsPerMinute } from "../../../src/coordinator/audit/route-audit.ts";
 import type { AuditEntry } from "../../../src/protocol/audit.ts";
 import { contract } from "../../../src/protocol/http/contract.ts";
 import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
@@ -75,10 +76,41 @@ test("thousands of calls without a token write a bounded number of entries", asy
       ),
     );
   }
+  await until("it is written", async () => (await list("&action=group.")).length > 0);
   expect((await list("&action=group.")).length).toBe(1);
   await mesh.restart();
   expect((await list("&action=group."))[0]).toMatchObject({
     result: "TOKEN_MISSING",
     details: { count: 999 },
   });
+});
+
+test("thousands of calls by a token without the scope admin write a bounded number of entries, and count the rest", async () => {
+  const { id, token } = (
+    await mesh.call("POST", "/api/v1/tokens", { body: { name: "app", scopes: ["send"] } })
+  ).body;
+  const body = { ids: [`task_${"0".repeat(32)}`] };
+  for (let round = 0; round < 20; round += 1) {
+    const calls = Array.from({ length: 50 }, () =>
+      mesh.call("POST", "/api/v1/tasks/cancel", { token, body }),
+    );
+    expect((await Promise.all(calls)).every(({ status }) => status === 200)).toBe(true);
+  }
+  expect((await list(`&subject=${id}`)).length).toBe(freeCallsPerMinute);
+  await mesh.restart();
+  const entries = await list(`&subject=${id}`);
+  expect(entries).toHaveLength(freeCallsPerMinute + 1);
+  expect(entries[0]).toMatchObject({
+    action: "task.cancel_many",
+    details: { count: 1_000 - freeCallsPerMinute },
+  });
+});
+
+test("every change of an admin is written, however many", async () => {
+  await Promise.all(
+    Array.from({ length: 300 }, (_, at) =>
+      mesh.call("PUT", `/api/v1/groups/group-${at}`, { body: { nodes: ["x"] } }),
+    ),
+  );
+  expect(await list("&action=group.put")).toHaveLength(300);
 });

@@ -72,10 +72,10 @@ export const auditClaims: readonly Claim[] = [
   {
     id: "audit.bounded",
     claim:
-      "Calls that are refused cannot fill the audit or push other entries out of it; old entries are deleted only by an entry that says so.",
+      "Neither calls that are refused nor what a token without the scope admin does again and again push other entries out of the audit; old entries are deleted only after an entry that says so.",
     shownBy: [
-      { file: entries, tests: "thousands of calls without a token" },
-      { file: "src/coordinator/audit/refusal-counts.test.ts" },
+      { file: entries, tests: "thousands of calls" },
+      { file: "src/coordinator/audit/repeat-counts.test.ts" },
       { file: trail, tests: "pruning" },
     ],
   },
