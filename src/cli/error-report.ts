@@ -8,7 +8,7 @@ import { redactText, redactValue } from "../protocol/redact-text.ts";
 import { toJsonText } from "./print.ts";
 import { renderDecision } from "./render/decision.ts";
 import { createPaint } from "./render/paint.ts";
-import { toSafeText } from "./render/safe-text.ts";
+import { toPrintable, toSafeText } from "./render/safe-text.ts";
 
 /** What the coordinator says about a message that came to no answer. */
 const MessageDetails = z.object({
@@ -70,7 +70,7 @@ function toErrorText(error: MeshError, { texts, output }: ReportOptions): string
   if (hint !== "" && !isTold) lines.push(`${paint("dim", texts.errors.hint)} ${toSafeText(hint)}`);
   if (error.code === "INTERNAL" && typeof requestId === "string")
     lines.push(texts.errors.requestId(requestId));
-  return lines.join("\n");
+  return toPrintable(lines.join("\n"), output.hasColour);
 }
 
 /** null: it reached none. */
