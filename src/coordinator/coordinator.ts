@@ -28,6 +28,7 @@ import { createAuditRoutes } from "./audit/routes.ts";
 import { createAccess } from "./auth/access.ts";
 import { loadAdminToken } from "./auth/admin-token.ts";
 import type { Principal } from "./auth/principal.ts";
+import { createAccessRoutes } from "./auth/routes.ts";
 import { createDirectNodes } from "./direct/direct-nodes.ts";
 import { createDirectRoutes } from "./direct/routes.ts";
 import { createSealedNodeStore } from "./direct/sealed-tokens.ts";
@@ -316,7 +317,7 @@ async function assemble(
         isReady: () => !isStopping,
         storeTrouble: store.trouble,
       }),
-      ...access.handlers,
+      ...createAccessRoutes({ access, nodeNameOf: (id) => registry.findKnown(id)?.name ?? null }),
       ...createPageRoutes(),
       ...createTaskRoutes({
         engine,

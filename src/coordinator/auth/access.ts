@@ -10,9 +10,8 @@ import type { Groups } from "../routing/groups.ts";
 import { type Authenticator, createAuthenticator } from "./authenticator.ts";
 import { createGuessGuard } from "./guess-guard.ts";
 import { createInvites, type Invites } from "./invites.ts";
-import { createAccessRoutes } from "./routes.ts";
-import { createSessions } from "./sessions.ts";
-import { createTokens } from "./tokens.ts";
+import { createSessions, type Sessions } from "./sessions.ts";
+import { createTokens, type Tokens } from "./tokens.ts";
 
 export interface AccessOptions {
   readonly adminToken: Secret;
@@ -34,10 +33,11 @@ export interface AccessOptions {
 /** Who may do what: tokens, logins and invites. */
 export interface Access {
   readonly authenticator: Authenticator;
+  readonly tokens: Tokens;
+  readonly sessions: Sessions;
   readonly invites: Invites;
   /** A node was given its token there: whoever guesses at the same address does not keep it from coming back. */
   readonly expectNode: (token: Secret, address: string) => void;
-  readonly handlers: ReturnType<typeof createAccessRoutes>;
   readonly start: () => void;
   readonly stop: () => Promise<void>;
 }
@@ -76,15 +76,10 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
   });
   return {
     authenticator,
+    tokens,
+    sessions,
     invites,
     expectNode: (token, address) => guard.expect(sha256Hex(token.reveal()), address),
-    handlers: createAccessRoutes({
-      tokens,
-      invites,
-      sessions,
-      authenticator,
-      nodeNameOf: (id) => registry.findKnown(id)?.name ?? null,
-    }),
     start: tokens.start,
     stop: tokens.stop,
   };

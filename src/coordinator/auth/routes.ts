@@ -2,17 +2,11 @@ import { toIsoTime } from "../../platform/clock.ts";
 import type { SessionInfo } from "../../protocol/access.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import type { Handlers } from "../http/http-server.ts";
-import type { Authenticator } from "./authenticator.ts";
-import type { Invites } from "./invites.ts";
+import type { Access } from "./access.ts";
 import type { Principal } from "./principal.ts";
-import type { Sessions } from "./sessions.ts";
-import type { Tokens } from "./tokens.ts";
 
 interface AccessRouteOptions {
-  readonly tokens: Tokens;
-  readonly invites: Invites;
-  readonly sessions: Sessions;
-  readonly authenticator: Authenticator;
+  readonly access: Pick<Access, "tokens" | "invites" | "sessions" | "authenticator">;
   /** null: the node is not there any more. */
   readonly nodeNameOf: (id: NodeId) => string | null;
 }
@@ -33,7 +27,7 @@ type AccessHandlers = Pick<
 
 /** What the HTTP API says about who may do what. */
 export function createAccessRoutes(options: AccessRouteOptions): AccessHandlers {
-  const { tokens, invites, sessions, authenticator } = options;
+  const { tokens, invites, sessions, authenticator } = options.access;
 
   function toSessionInfo(principal: Principal): SessionInfo {
     const token = tokens.findById(principal.subject);
