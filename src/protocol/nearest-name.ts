@@ -5,8 +5,11 @@ const maxEdits = 2;
 export function nearestName(word: string, names: readonly string[]): string | null {
   let best: string | null = null;
   let bestEdits = Math.min(maxEdits, Math.ceil(word.length / 2)) + 1;
+  const typed = word.toLowerCase();
   for (const name of names) {
-    const edits = editDistance(word.toLowerCase(), name.toLowerCase());
+    // Every letter that one has more is an edit; so a word of any length costs next to nothing.
+    if (Math.abs(typed.length - name.length) > maxEdits) continue;
+    const edits = editDistance(typed, name.toLowerCase());
     if (edits < bestEdits) {
       best = name;
       bestEdits = edits;

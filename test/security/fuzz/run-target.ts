@@ -51,5 +51,5 @@ async function keepCrasher(name: string, input: unknown): Promise<string> {
 }
 
 function shorten(text: string): string {
-  return text.length > 1_000 ? `${text.slice(0, 1_000)} … (${text.length} characters)` : text;
+  return text.length > 1_000 ? `${text.slice(0, 300)} … (${text.length} characters)` : text;
 }
