@@ -72,7 +72,7 @@ describe("what the text of a message hints at", () => {
   test("is never a word of everyday language that only a node calls its skill; a rule may ask for it", () => {
     const greedy = meshOf([
       nodeOf({ name: "greedy", skills: ["please", "would", "问题", "docker"] }),
-      nodeOf({}),
+      nodeOf({ name: "modest" }),
     ]);
     const inferWith = (words: typeof noRuleWords) =>
       inferRequirements(
