@@ -102,7 +102,7 @@ export const tokenTexts = {
     `Token ${name} has a new text; the old one is void. This is the only time it is shown:`,
   sends: "It may send messages: whoever has it can make the agents on your nodes run code.",
   mayAll: "It may do everything, and make further tokens.",
-  revoked: (token: string) => `Token ${token} is void; what was open with it has ended.`,
+  revoked: (idOrName: string) => `Token ${idOrName} is void; what was open with it has ended.`,
   none: "No tokens were made; the admin token is the only one.",
   badTtl: "--ttl: a token is good for 10s at least and 10 years at most",
   badRate: "--rate: a token may make 1 call a minute at least and 1000000 at most",

@@ -89,6 +89,18 @@ async function playOnHub(
     }),
     await joinMesh(stage, hub, { name: "old", args: ["--no-gateway", "--listen", "127.0.0.1:0"] }),
   ];
+  // Its way leads through the proxy of the environment, where nobody answers.
+  const lost = await mesh.createMachine("node-lost", stage.env);
+  const away = lost.start([
+    "join",
+    "http://mesh.example.com:9180",
+    "--no-gateway",
+    "--token",
+    get(stage, "an invite code"),
+  ]);
+  await away.waitForLine(/coordinator not reached/, 20_000);
+  await away.stop("SIGTERM");
+  keepProgram(stage, away, "output of the nodes, at level debug");
   stage.secrets.set("a node token", await nodeToken(nodes[0]?.machine));
   stage.secrets.set("a direct node's token", await nodeToken(nodes[2]?.machine));
   const key = await readFile(join(machine.home, ".claw-mesh", "direct.key"), "utf8");
