@@ -1,0 +1,28 @@
+import { expect, test } from "bun:test";
+import { systemIds } from "../../platform/ids.ts";
+import { nodePrincipal } from "../auth/principal.ts";
+import { createLinkHolds, holdMs } from "./link-holds.ts";
+
+const flooder = nodePrincipal(systemIds.node());
+const other = nodePrincipal(systemIds.node());
+
+test("who flooded is held for its time, and is told how long; others and other addresses are free", () => {
+  let nowMs = 1_000;
+  const holds = createLinkHolds({ monotonicMs: () => nowMs });
+  holds.hold(flooder, "192.0.2.1");
+  nowMs += 1;
+  expect(() => holds.assertFree(flooder, "192.0.2.1")).toThrow(
+    expect.objectContaining({ code: "TOO_MANY_REQUESTS", details: { retry_after_s: holdMs / 1_000 } }),
+  );
+  holds.assertFree(other, "192.0.2.1");
+  holds.assertFree(flooder, "192.0.2.2");
+  nowMs += holdMs;
+  holds.assertFree(flooder, "192.0.2.1");
+});
+
+test("not more than ten thousand are remembered; the oldest goes", () => {
+  const holds = createLinkHolds({ monotonicMs: () => 1_000 });
+  for (let at = 0; at <= 10_000; at += 1) holds.hold(flooder, `address ${at}`);
+  holds.assertFree(flooder, "address 0");
+  expect(() => holds.assertFree(flooder, "address 1")).toThrow();
+});
