@@ -345,7 +345,6 @@ async function assemble(
       ...createAuditRoutes({ store: store.audit, ...audit }),
     }),
   });
-  audit.start();
   certificate?.start(server.renew);
   access.start();
   links.start();
@@ -359,6 +358,7 @@ async function assemble(
     log,
   });
   retention.start();
+  await audit.start();
   log.info(`coordinator listening on :${server.port}`, { version, mesh: store.meshId });
 
   function urls(): readonly string[] {

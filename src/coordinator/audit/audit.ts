@@ -18,8 +18,8 @@ export interface Audit {
   readonly recordCall: RouteAudit;
   /** See {@link onlyAudited}. */
   readonly onlyAudited: (handlers: Handlers) => Handlers;
-  /** Says that the coordinator runs. */
-  readonly start: () => void;
+  /** Says that the coordinator runs; resolves when that is stored, or the disk has refused it. */
+  readonly start: () => Promise<void>;
   /** Says that it stops, in order; resolves when all is written that can be. */
   readonly stop: () => Promise<void>;
 }
@@ -67,7 +67,8 @@ export async function createAudit(options: AuditOptions): Promise<Audit> {
     pruning,
     recordCall: createRouteAudit({ trail, repeats }),
     onlyAudited: (handlers) => onlyAudited(handlers, trail),
-    start: () => trail.note(ownAct("coordinator.start")),
+    // The trail has logged what it could not store.
+    start: () => trail.record(ownAct("coordinator.start")).catch(() => undefined),
     stop: async () => {
       repeats.flush();
       trail.note(ownAct("coordinator.stop"));
