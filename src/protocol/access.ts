@@ -9,8 +9,13 @@ import { InviteId, NodeId, TokenId } from "./ids.ts";
 export const TokenScope = z.enum(["admin", "operate", "read", "send", "metrics"]);
 export type TokenScope = z.infer<typeof TokenScope>;
 
+/** Who acts without a token that was made: the audit shows the names of tokens beside these. */
+const otherSubjects: readonly string[] = ["admin", "anonymous", "coordinator", "invite"];
+
 /** What a token is for, in its owner's words; told apart without case. */
-export const TokenName = Name;
+export const TokenName = Name.refine((name) => !otherSubjects.includes(name.toLowerCase()), {
+  error: `may not be one of ${otherSubjects.join(", ")}: the audit has other meanings for them`,
+});
 
 /** Names of groups; a token or an invite names at most so many. */
 const GroupNames = z.array(Name).min(1).max(32);

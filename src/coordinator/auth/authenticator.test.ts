@@ -12,7 +12,7 @@ import type { AuditedAct } from "../audit/audit-trail.ts";
 import { type Authenticator, createAuthenticator } from "./authenticator.ts";
 import { createGuessGuard, maxNotesPerMinute } from "./guess-guard.ts";
 import { firstLockMs, maxFailures } from "./guess-lockout.ts";
-import type { Principal } from "./principal.ts";
+import { adminPrincipal, type Principal } from "./principal.ts";
 import { createSessions, maxSessionsPerToken, type Sessions, sessionMs } from "./sessions.ts";
 import { createTokens, keepEndedMs, type Tokens } from "./tokens.ts";
 
@@ -102,7 +102,8 @@ function codeOf(call: () => unknown): string {
 
 const make = (
   input: { readonly name?: string } & Omit<Partial<TokenInput>, "name"> = {},
-): Promise<NewToken> => tokens.create({ name: "ci", scopes: ["send"], ...input } as TokenInput, "admin");
+): Promise<NewToken> =>
+  tokens.create({ name: "ci", scopes: ["send"], ...input } as TokenInput, adminPrincipal);
 
 const guess = (times: number, address: string, toToken = (at: number) => `guess-${at}-${"x".repeat(20)}`) => {
   for (let at = 0; at < times; at += 1) codeOf(() => bearer(toToken(at), address));
@@ -129,26 +130,26 @@ describe("a token", () => {
     await expect(make({ name: "CI" })).rejects.toMatchObject({ code: "NAME_TAKEN" });
     const both = await Promise.allSettled([make({ name: "twin" }), make({ name: "Twin" })]);
     expect(both.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
-    await tokens.revoke("ci");
+    await tokens.revoke("ci", adminPrincipal);
     expect((await make({ name: "CI" })).name).toBe("CI");
   });
 
   test("is void at once when it is revoked, and says so to whoever has it", async () => {
     const { token } = await make();
     const { revoked } = bearer(token);
-    await tokens.revoke("CI");
+    await tokens.revoke("CI", adminPrincipal);
     expect(revoked.aborted).toBeTrue();
     expect(revoked.reason).toMatchObject({ code: "TOKEN_INVALID" });
     expect(ended).toBe(1);
     expect(codeOf(() => bearer(token))).toBe("TOKEN_INVALID");
-    await expect(tokens.revoke("ci")).rejects.toMatchObject({ code: "TOKEN_NOT_FOUND" });
-    await expect(tokens.rotate("ci")).rejects.toMatchObject({ code: "TOKEN_NOT_FOUND" });
+    await expect(tokens.revoke("ci", adminPrincipal)).rejects.toMatchObject({ code: "TOKEN_NOT_FOUND" });
+    await expect(tokens.rotate("ci", adminPrincipal)).rejects.toMatchObject({ code: "TOKEN_NOT_FOUND" });
   });
 
   test("keeps id, scopes and limits when it is rotated, and its old text is void at once", async () => {
     const before = await make({ rate_per_minute: 2 });
     const { revoked } = bearer(before.token);
-    const after = await tokens.rotate(before.id);
+    const after = await tokens.rotate(before.id, adminPrincipal);
     expect(after).toMatchObject({ id: before.id, scopes: ["send"], rate_per_minute: 2 });
     expect(after.token).not.toBe(before.token);
     expect(revoked.aborted).toBeTrue();
@@ -158,10 +159,26 @@ describe("a token", () => {
     expect(codeOf(() => bearer(after.token))).toBe("RATE_LIMITED");
   });
 
+  test("that is revoked while others of its changes wait makes none of them", async () => {
+    const { token } = await make({ name: "root", scopes: ["admin"] });
+    const by = bearer(token);
+    const ending = tokens.revoke("root", adminPrincipal);
+    const changes = [
+      tokens.create({ name: "late", scopes: ["admin"] } as TokenInput, by),
+      tokens.rotate("root", by),
+      tokens.revoke("root", by),
+    ];
+    await ending;
+    for (const change of await Promise.allSettled(changes)) {
+      expect(change).toMatchObject({ status: "rejected", reason: { code: "TOKEN_INVALID" } });
+    }
+    expect(tokens.list().map(({ name }) => name)).toEqual(["root"]);
+  });
+
   test("is as it was after a restart", async () => {
     const kept = await make({ name: "kept" });
     const gone = await make({ name: "gone" });
-    await tokens.revoke("gone");
+    await tokens.revoke("gone", adminPrincipal);
     await assemble();
     expect(bearer(kept.token).subject).toBe(kept.id);
     expect(codeOf(() => bearer(gone.token))).toBe("TOKEN_INVALID");
@@ -225,7 +242,7 @@ describe("the last use of a token", () => {
   test("is written down at a stop, and not lost by a rotation", async () => {
     const { id, token } = await make();
     bearer(token, away);
-    await tokens.rotate(id);
+    await tokens.rotate(id, adminPrincipal);
     expect(tokens.list()[0]?.last_used_from).toBe(away);
     await tokens.stop();
     expect(store.records.get(id)?.lastUsedFrom).toBe(away);
@@ -328,7 +345,7 @@ describe("guessing", () => {
   test("is not what somebody does whose token was revoked or has expired", async () => {
     const { token } = await make();
     const short = await make({ name: "short", ttl_s: 10 });
-    await tokens.revoke("ci");
+    await tokens.revoke("ci", adminPrincipal);
     clock.advance(10_000);
     guess(50, away, () => token);
     guess(50, away, () => short.token);
@@ -380,10 +397,10 @@ describe("a login", () => {
   test("ends when its token is revoked or rotated, and when it logs out", async () => {
     await make({ name: "a" });
     const b = await make({ name: "b" });
-    const a = await tokens.rotate("a");
+    const a = await tokens.rotate("a", adminPrincipal);
     const [first, second, third] = [logIn(a.token), logIn(b.token), logIn(admin)];
-    await tokens.rotate("a");
-    await tokens.revoke("b");
+    await tokens.rotate("a", adminPrincipal);
+    await tokens.revoke("b", adminPrincipal);
     sessions.close(third);
     for (const cookie of [first, second, third])
       expect(codeOf(() => asBrowser(cookie))).toBe("TOKEN_INVALID");

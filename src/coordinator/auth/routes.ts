@@ -51,13 +51,13 @@ export function createAccessRoutes(options: AccessRouteOptions): AccessHandlers 
       await invites.revoke(params.id);
       return undefined;
     },
-    createToken: ({ body, principal }) => tokens.create(body, principal.subject),
+    createToken: ({ body, principal }) => tokens.create(body, principal),
     listTokens: () => ({ tokens: [...tokens.list()] }),
-    revokeToken: async ({ params }) => {
-      await tokens.revoke(params.id);
+    revokeToken: async ({ params, principal }) => {
+      await tokens.revoke(params.id, principal);
       return undefined;
     },
-    rotateToken: ({ params }) => tokens.rotate(params.id),
+    rotateToken: ({ params, principal }) => tokens.rotate(params.id, principal),
     createSession: ({ body, address, setCookie }) => {
       const opened = sessions.open(authenticator.identify(body.token, address()));
       setCookie(opened.cookie);

@@ -9,7 +9,7 @@ import { apiTokenPrefix, shownTokenLength } from "../../protocol/token-prefix.ts
 import type { TokenRecord, TokenStore } from "../../store/tokens.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
 import { type CallRate, createCallRate } from "./call-rate.ts";
-import { type Principal, tokenPrincipal } from "./principal.ts";
+import { assertNotRevoked, type Principal, tokenPrincipal } from "./principal.ts";
 import { toTokenInfo } from "./token-info.ts";
 import { createTokenUses } from "./token-uses.ts";
 
@@ -43,11 +43,11 @@ export interface Tokens {
   /** Newest first. */
   readonly list: () => readonly TokenInfo[];
   /** Throws NAME_TAKEN, GROUP_NOT_FOUND or BODY_INVALID. */
-  readonly create: (input: TokenInput, createdBy: string) => Promise<NewToken>;
+  readonly create: (input: TokenInput, by: Principal) => Promise<NewToken>;
   /** Makes it void, by id or name; what is open with it ends. Throws TOKEN_NOT_FOUND. */
-  readonly revoke: (idOrName: string) => Promise<void>;
+  readonly revoke: (idOrName: string, by: Principal) => Promise<void>;
   /** A new text for the same token. Throws TOKEN_NOT_FOUND. */
-  readonly rotate: (idOrName: string) => Promise<NewToken>;
+  readonly rotate: (idOrName: string, by: Principal) => Promise<NewToken>;
   readonly start: () => void;
   /** Writes down the last uses. */
   readonly stop: () => Promise<void>;
@@ -137,9 +137,17 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
     return record.revokedAtMs !== null || isExpired(record);
   }
 
+  /** As {@link inTurn}; whoever has become void while he waited for his turn changes nothing any more. */
+  function inTurnOf<Result>(by: Principal, change: () => Promise<Result>): Promise<Result> {
+    return inTurn(() => {
+      assertNotRevoked(by);
+      return change();
+    });
+  }
+
   /** Changes follow one another: two of the same token would undo each other, two new ones could share a name. */
   function inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
-    const done = changing.then(change, change);
+    const done = changing.then(change);
     changing = done.catch(() => undefined);
     return done;
   }
@@ -229,8 +237,8 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
         .map((record) => ({ ...record, ...uses.lastOf(record) }))
         .toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? 1 : -1))
         .map(toTokenInfo),
-    create: (input, createdBy) =>
-      inTurn(async () => {
+    create: (input, by) =>
+      inTurnOf(by, async () => {
         assertCreatable(input);
         const token = newToken();
         const nowMs = clock.nowMs();
@@ -243,7 +251,7 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
           ratePerMinute: input.rate_per_minute ?? null,
           isUntrusted: input.untrusted === true,
           createdAtMs: nowMs,
-          createdBy,
+          createdBy: by.subject,
           rotatedAtMs: null,
           expiresAtMs: input.ttl_s === undefined ? null : nowMs + input.ttl_s * 1000,
           lastUsedAtMs: null,
@@ -254,14 +262,14 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
         hold(record);
         return { ...toTokenInfo(record), token };
       }),
-    revoke: (idOrName) =>
-      inTurn(async () => {
+    revoke: (idOrName, by) =>
+      inTurnOf(by, async () => {
         const record = present(idOrName);
         await keep({ ...record, revokedAtMs: clock.nowMs() });
         endHeld(record.tokenHash, revoked());
       }),
-    rotate: (idOrName) =>
-      inTurn(async () => {
+    rotate: (idOrName, by) =>
+      inTurnOf(by, async () => {
         const before = present(idOrName);
         if (isExpired(before)) {
           throw new MeshError("TOKEN_NOT_FOUND", `Token ${before.name} has expired.`, {

@@ -11,6 +11,7 @@ import type { Instance } from "../../protocol/ids.ts";
 import { closeCodes, type HelloFrame, linkVersion } from "../../protocol/link/v1/frames.ts";
 import type { Access } from "../auth/access.ts";
 import type { Invites } from "../auth/invites.ts";
+import { assertNotRevoked } from "../auth/principal.ts";
 import type { Call } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
@@ -101,6 +102,8 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
       const holder = await holderFor(call, instance);
       // Refused before the invite is used up: it stays good for another name.
       if (holder === null) registry.assertNameFree(body.name, null, principal.scopes.has("admin"));
+      // Looking up a name, and asking another whether it lives, takes time.
+      assertNotRevoked(principal);
       const grants = await invites.redeem({ principal, name: body.name, instance, address: call.address() });
       const told = fromHeaderJson(DirectNode, headers.get(directNodeHeader));
       const hello = toHello(call, instance, told);

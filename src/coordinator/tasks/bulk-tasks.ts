@@ -5,7 +5,7 @@ import type { BulkAnswer, BulkInput } from "../../protocol/http/contract.ts";
 import type { TaskId } from "../../protocol/ids.ts";
 import { maxBulkTasks, maxTaskPage, type TaskState } from "../../protocol/task.ts";
 import type { TaskOutline, TaskQuery, TaskStore } from "../../store/tasks.ts";
-import type { Principal } from "../auth/principal.ts";
+import { assertNotRevoked, type Principal } from "../auth/principal.ts";
 import { toErrorBody } from "../http/answers.ts";
 import { changesAll } from "./task-access.ts";
 import type { TaskFilters } from "./task-filter.ts";
@@ -43,6 +43,7 @@ export function createBulkTasks({ store, filters, log }: BulkOptions) {
     const found: TaskId[] = [];
     let after: TaskId | null = null;
     do {
+      assertNotRevoked(principal);
       const page = await store.list(action.narrow(query), { after, limit: maxTaskPage, order: "oldest" });
       const concerned = page.tasks.filter((task: TaskOutline) => fits(task) && action.concerns(task));
       found.push(...concerned.map(({ id }: TaskOutline) => id));
@@ -72,6 +73,7 @@ export function createBulkTasks({ store, filters, log }: BulkOptions) {
     }
 
     for (let at = 0; at < ids.length; at += bulkWidth) {
+      assertNotRevoked(call.principal);
       await Promise.all(ids.slice(at, at + bulkWidth).map(work));
     }
     const place = new Map(ids.map((id, index) => [id, index]));

@@ -111,7 +111,7 @@ beforeAll(async () => {
   mesh = await createTestCoordinator();
   tokens.set("the admin token", mesh.token);
   for (const scope of ["admin", "operate", "read", "send", "metrics"] as const) {
-    tokens.set(`scope ${scope}`, await makeToken(scope, scope));
+    tokens.set(`scope ${scope}`, await makeToken(`only-${scope}`, scope));
   }
   tokens.set("a revoked token", await makeToken("revoked", "admin"));
   expect((await mesh.call("DELETE", "/api/v1/tokens/revoked")).status).toBe(204);

@@ -69,6 +69,10 @@ describe("a token", () => {
     // It could make one without the limit.
     [{ name: "x", scopes: ["admin"], groups: ["nobody"] }, 400, "BODY_INVALID"],
     [{ name: "x", scopes: ["read"], id: "admin" }, 400, "BODY_INVALID"],
+    // The audit would show it as somebody else.
+    [{ name: "Admin", scopes: ["read"] }, 400, "BODY_INVALID"],
+    [{ name: "coordinator", scopes: ["read"] }, 400, "BODY_INVALID"],
+    [{ name: `token_${"0".repeat(32)}`, scopes: ["read"] }, 400, "BODY_INVALID"],
   ])("%j is refused with %i %s", async (body, status, code) => {
     const answer = await create(body);
     expect([answer.status, answer.body.code]).toEqual([status, code]);
