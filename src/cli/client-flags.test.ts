@@ -17,6 +17,7 @@ interface Start {
   readonly flags?: readonly ConfigFlag[];
   readonly env?: Readonly<Record<string, string>>;
   readonly port?: number;
+  readonly names?: readonly string[];
 }
 
 const otherPort = "coordinator:\n  port: 9555\n";
@@ -28,6 +29,7 @@ describe("the commands of another terminal", () => {
     flags = [],
     env = {},
     port = 9180,
+    names = [],
   }: Start): Promise<string> {
     const home = join(directory, "home");
     const path = file === undefined ? null : join(directory, file);
@@ -36,7 +38,7 @@ describe("the commands of another terminal", () => {
     const configPath = file?.startsWith("home") === true ? null : path;
     const systemDir = join(directory, "etc");
     const config = await loadConfig({ flags, env, cwd: home, home, configPath, systemDir });
-    return clientFlags({ config, port, home }).replaceAll(directory, "");
+    return clientFlags({ config, port, names, home }).replaceAll(directory, "");
   }
   const flag = (path: string, value: unknown) => ({ path, flag: "--x", value });
 
@@ -82,6 +84,33 @@ describe("the commands of another terminal", () => {
       "read the token where only this run looks",
       { flags: [flag("coordinator.data_dir", "/srv/mesh")] },
       ' --token "$(cat /srv/mesh/token)"',
+    ],
+    [
+      "name the address of TLS that only this run asks for",
+      { flags: [flag("tls.enabled", true)] },
+      " --coordinator https://127.0.0.1:9180",
+    ],
+    [
+      "name nothing of TLS that the file asks for",
+      { file: "home/.claw-mesh/claw-mesh.yaml", yaml: "tls:\n  enabled: true\n" },
+      "",
+    ],
+    [
+      "name the authority where only this run looks",
+      {
+        file: "home/.claw-mesh/claw-mesh.yaml",
+        yaml: "tls:\n  enabled: true\n",
+        flags: [flag("coordinator.data_dir", "/srv/mesh")],
+      },
+      ' --ca /srv/mesh/tls/ca.pem --token "$(cat /srv/mesh/token)"',
+    ],
+    [
+      "call a certificate of a flag by its name",
+      {
+        flags: [flag("tls.cert_file", "c.pem"), flag("tls.key_file", "k.pem")],
+        names: ["mesh.example.com"],
+      },
+      " --coordinator https://mesh.example.com:9180",
     ],
     ["never show a token", { flags: [flag("coordinator.token", "s3cret")] }, " --token <token>"],
   ])("%s", async (_, start, flags) => {

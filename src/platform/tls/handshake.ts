@@ -90,7 +90,7 @@ async function openTunnel(
     if (!answer.includes("\r\n\r\n")) return;
     socket.off("data", read);
     if (/^HTTP\/1\.[01] 200\b/.test(answer)) return answered.resolve();
-    const status = /^HTTP\/1\.[01] (\d{3}[^\r\n]{0,80})/.exec(answer)?.[1] ?? "something else";
+    const status = /^HTTP\/1\.[01] (\d{3}[ -~]{0,80})/.exec(answer)?.[1] ?? "something else";
     fail(
       new MeshError("PROXY_IN_THE_WAY", `the proxy ${proxy.host} answered ${status} instead of ${target}`),
     );
