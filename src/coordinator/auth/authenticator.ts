@@ -7,6 +7,7 @@ import { invitePrefix } from "../../protocol/token-prefix.ts";
 import type { GuessGuard } from "./guess-guard.ts";
 import { adminPrincipal, anonymous, invitePrincipal, nodePrincipal, type Principal } from "./principal.ts";
 import type { SessionOwner, Sessions } from "./sessions.ts";
+import { toDigest } from "./token-digest.ts";
 import type { Tokens } from "./tokens.ts";
 
 /** What a request shows. */
@@ -52,7 +53,7 @@ const tokenText = /^[\x21-\x7e]+$/;
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { tokens, sessions, guard } = options;
-  const adminHash = sha256Hex(options.adminToken.reveal());
+  const adminDigest = toDigest(sha256Hex(options.adminToken.reveal()));
   const adminOwner: SessionOwner = {
     principal: adminPrincipal,
     expiresAtMs: null,
@@ -62,9 +63,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 
   /** The admin token, or one that was made; null: neither. */
   function ownerOf(tokenHash: string): SessionOwner | null {
-    if (isSameHash(tokenHash, adminHash)) return adminOwner;
+    const digest = toDigest(tokenHash);
+    if (timingSafeEqual(digest, adminDigest)) return adminOwner;
     const token = tokens.find(tokenHash);
-    if (token === null || !isSameHash(tokenHash, token.tokenHash)) return null;
+    if (token === null || !timingSafeEqual(digest, token.digest)) return null;
     const { id, principal, expiresAtMs, rate } = token;
     return { principal, expiresAtMs, rate, noteUse: (address) => tokens.noteUse(id, address) };
   }
@@ -124,10 +126,6 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       return owner;
     },
   };
-}
-
-function isSameHash(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a, "latin1"), Buffer.from(b, "latin1"));
 }
 
 /** One token, once: what two headers, or two tokens in one, come to is refused. */

@@ -10,6 +10,7 @@ import type { TokenRecord, TokenStore } from "../../store/tokens.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
 import { type CallRate, createCallRate } from "./call-rate.ts";
 import { assertNotRevoked, type Principal, tokenPrincipal } from "./principal.ts";
+import { toDigest } from "./token-digest.ts";
 import { toTokenInfo } from "./token-info.ts";
 import { createTokenUses } from "./token-uses.ts";
 
@@ -25,6 +26,7 @@ export interface GoodToken {
   readonly id: TokenId;
   readonly name: string;
   readonly tokenHash: string;
+  readonly digest: Uint8Array;
   readonly expiresAtMs: number | null;
   readonly principal: Principal;
   /** null: it may call as often as it likes. */
@@ -82,7 +84,8 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
     const end = new AbortController();
     const { id, name, tokenHash, expiresAtMs } = record;
     const principal = tokenPrincipal(record, end.signal);
-    good.set(tokenHash, { id, name, tokenHash, expiresAtMs, principal, rate, end });
+    const digest = toDigest(tokenHash);
+    good.set(tokenHash, { id, name, tokenHash, digest, expiresAtMs, principal, rate, end });
     armExpiry();
   }
 
