@@ -188,7 +188,7 @@ describe.each(Object.entries(hostileStrings))("%s", (_, text) => {
     // Half of a surrogate pair is no character: nothing that is kept holds it.
     expect(ok.body).toMatchObject({ response: text.toWellFormed(), content: `say ${text.toWellFormed()}` });
     const failed = await coordinator.call("GET", `/api/v1/tasks/${stage.failed}`);
-    expect(failed.body.failure.message).toBe(text.toWellFormed());
+    expect(failed.body.failure.message.toWellFormed()).toBe(text.toWellFormed());
   });
 
   test("never arrives in a header", async () => {
