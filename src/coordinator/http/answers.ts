@@ -30,9 +30,18 @@ export function toErrorBody(
       code: known.code,
       hint: known.hint,
       request_id: requestId,
-      ...(known.details === undefined ? {} : { details: redactValue(known.details) as ErrorBody["details"] }),
+      ...(known.details === undefined ? {} : { details: toCleanDetails(known.details) }),
     },
   };
+}
+
+/** A decision is large, and made of names and of reasons that nodes have cleaned: it stays as it is. */
+function toCleanDetails({
+  decision,
+  ...details
+}: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const clean = redactValue(details) as Record<string, unknown>;
+  return decision === undefined ? clean : { ...clean, decision };
 }
 
 export function errorAnswer(
