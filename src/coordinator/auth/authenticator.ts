@@ -98,7 +98,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       guard.passed(shown);
       return use(owner, address);
     }
-    if (token.startsWith(invitePrefix)) return invitePrincipal(shown.tokenHash);
+    if (token.startsWith(invitePrefix)) return invitePrincipal(sha256Hex(withoutPin(token)));
     const nodeId = options.findNodeByTokenHash(shown.tokenHash);
     if (nodeId === null) return refuse(shown);
     guard.passed(shown);
@@ -126,6 +126,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       return owner;
     },
   };
+}
+
+/** Nodes keep the pin to themselves; whoever copies a whole code into another client sends it along. */
+function withoutPin(code: string): string {
+  return code.split(".", 1)[0] ?? code;
 }
 
 /** One token, once: what two headers, or two tokens in one, come to is refused. */

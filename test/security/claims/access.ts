@@ -54,6 +54,7 @@ export const accessClaims: readonly Claim[] = [
       "The cookie of a login is out of reach of scripts and other sites, and never opens more than its token.",
     shownBy: [
       { file: `${auth}/session-cookie.test.ts` },
+      { file: `${access}/login-over-tls.test.ts` },
       { file: `${auth}/authenticator.test.ts`, tests: "a login" },
       { file: `${access}/tokens.test.ts`, tests: "a login" },
     ],
