@@ -72,7 +72,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
         Bun.serve({
           hostname,
           port,
-          ...(tls === null ? {} : { tls: { cert: tls.cert, key: tls.key } }),
+          ...(tls === null ? {} : { tls: { cert: tls.cert, key: tls.key.reveal() } }),
           idleTimeout: idleTimeoutS,
           // Longer bodies are refused by readBody, with a code; Bun's own refusal has no body.
           maxRequestBodySize: Number.MAX_SAFE_INTEGER,

@@ -2,6 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { MeshError } from "../../protocol/errors.ts";
+import { Secret } from "../../protocol/secret.ts";
 import { errorCodeOf } from "../atomic-file.ts";
 import { type Clock, toIsoTime } from "../clock.ts";
 import type { Log } from "../log.ts";
@@ -62,7 +63,7 @@ export async function loadGivenCertificates(
   checkDates(leaf, files.certFile, deps);
   await warnOfMode(files.keyFile, deps.log);
   return {
-    served: { cert, key },
+    served: { cert, key: new Secret(key) },
     pin: pinOf(leaf),
     trust: trustOfServed(cert),
     names: namesOf(leaf).filter((name) => isIP(name) === 0 && !name.startsWith("*")),

@@ -3,6 +3,7 @@ import { chmod, mkdir, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { MeshError } from "../../protocol/errors.ts";
+import { Secret } from "../../protocol/secret.ts";
 import { errorCodeOf, readTextIfExists, writeFileAtomic } from "../atomic-file.ts";
 import { type Clock, toIsoTime } from "../clock.ts";
 import type { Log } from "../log.ts";
@@ -21,7 +22,7 @@ import { coordinatorName, type Trust } from "./trust.ts";
 /** What a server shows, as PEM: its certificate with those above it, and its key. */
 export interface ServedCertificate {
   readonly cert: string;
-  readonly key: string;
+  readonly key: Secret;
 }
 
 /** The certificate of a coordinator with an authority of its own, as its files are now. */
@@ -64,7 +65,7 @@ export async function loadOwnCertificates(options: OwnCertificatesOptions): Prom
     const authority = await loadAuthority(folder, options);
     const { leaf, made } = await loadCertificate(folder, authority, options);
     return {
-      served: { cert: made.certificate + authority.certificate, key: made.key },
+      served: { cert: made.certificate + authority.certificate, key: new Secret(made.key) },
       pin: pinOf(authority.parsed),
       trust: { ca: authority.certificate, serverName: coordinatorName },
       endsAtMs: leaf.validToDate.getTime(),

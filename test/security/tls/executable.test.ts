@@ -116,6 +116,10 @@ describe("commands", () => {
     const ask = ["status", "--coordinator", url, "--token", token];
     const ca = join(home.home, ".claw-mesh", "tls", "ca.pem");
     expect((await far.cli([...ask, "--ca", ca])).exitCode).toBe(0);
+    const words = ["join", url, "--ca", ca, "--token", token, "--name", "far", "--no-gateway"];
+    const node = far.start(words);
+    await node.waitForLine(/registered as node node_/);
+    await node.stop();
     expect((await far.cli(ask, { env: { CLAW_MESH_TLS_CA_FILE: ca } })).exitCode).toBe(0);
     const without = await far.cli([...ask, "--json"]);
     expect(without.exitCode).toBe(3);
