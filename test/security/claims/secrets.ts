@@ -50,6 +50,10 @@ export const secretsClaims: readonly Claim[] = [
     id: "secrets.argv",
     claim:
       "A token can be given in a file, and the program starts nothing with a secret among its arguments.",
-    shownBy: [{ file: "src/cli/token-flags.test.ts" }],
+    shownBy: [
+      { file: "src/cli/token-flags.test.ts" },
+      { file: "test/security/secrets/reveals.test.ts" },
+      { file: canary },
+    ],
   },
 ];
