@@ -33,7 +33,7 @@ export async function startHttp(): Promise<FuzzTarget> {
     feed: async (input) => {
       const { params, query, body } = putIds(input, known) as HttpInput;
       const route = routes.find(({ operationId }) => operationId === input.operation);
-      if (route === undefined) return;
+      if (route === undefined) throw new Error(`the contract has no ${input.operation}`);
       const path = route.path.replace(/\{(\w+)\}/g, (_, name: string) =>
         encodeURIComponent(toText(params[name])),
       );
