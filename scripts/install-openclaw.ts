@@ -22,7 +22,17 @@ async function npmInstall(packageSpec: string, pathPrefix: string | null): Promi
   const directory = openclawCache(root);
   const path = pathPrefix === null ? process.env.PATH : `${pathPrefix}${delimiter}${process.env.PATH ?? ""}`;
   const npm = Bun.spawn(
-    ["npm", "install", "--prefix", directory, "--no-audit", "--no-fund", "--loglevel=error", packageSpec],
+    [
+      "npm",
+      "install",
+      "--save-exact",
+      "--prefix",
+      directory,
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+      packageSpec,
+    ],
     {
       cwd: directory,
       env: { ...process.env, PATH: path ?? "" },
