@@ -39,9 +39,12 @@ export const TokenInput = z
     /** Whatever it sends carries the untrusted label. */
     untrusted: z.literal(true).optional(),
   })
-  .refine(({ scopes, groups }) => groups === undefined || !scopes.includes("admin"), {
-    error: "a token with the scope admin cannot be limited to groups: it could make one without the limit",
-  });
+  .refine(
+    ({ scopes, groups, untrusted }) => !scopes.includes("admin") || (groups ?? untrusted) === undefined,
+    {
+      error: "a token with the scope admin has neither groups nor the label: it could make one without them",
+    },
+  );
 export type TokenInput = z.infer<typeof TokenInput>;
 
 /** A token as lists show it. */

@@ -46,6 +46,7 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
   const { engine, store, access, events, clock, deadlines, ids } = options;
 
   async function retry(id: TaskId, edit: RetryEdit, principal: Principal): Promise<Task> {
+    assertMayEdit(edit, principal);
     const original = await access.change(id, principal);
     if (!isTerminal(original.state)) throw notEnded(id);
     if (original.retriedAs !== null) throw alreadyRetried(id, original.retriedAs);
@@ -91,6 +92,14 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
       return discarded;
     },
   };
+}
+
+/** Other words, or another conversation, are a message that the caller sends himself. */
+function assertMayEdit({ content, session }: RetryEdit, { scopes }: Principal): void {
+  if ((content === undefined && session === undefined) || scopes.has("send")) return;
+  throw new MeshError("SCOPE_MISSING", "Another content or session takes a token with the scope send, too.", {
+    hint: "Run the task again as it is, or use a token with the scopes operate and send.",
+  });
 }
 
 function notStored(id: TaskId): MeshError {

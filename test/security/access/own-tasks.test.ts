@@ -122,6 +122,19 @@ test("a token that reads sees all tasks and changes none but its own", async () 
   expect([cancelled.status, cancelled.body.code]).toEqual([403, "SCOPE_MISSING"]);
 });
 
+test("a token that operates runs what failed again as it is, and sends nothing of its own that way", async () => {
+  const operator = (await makeToken(mesh, { scopes: ["operate"] })).token;
+  const id = await failTask(others, "as it is");
+  const retry = (body: unknown, token = operator) =>
+    mesh.call("POST", `/api/v1/tasks/${id}/retry`, { token, body });
+  for (const edit of [{ content: "rm -rf ~" }, { session: "theirs" }, { session: null }]) {
+    const refused = await retry(edit);
+    expect([refused.status, refused.body.code]).toEqual([403, "SCOPE_MISSING"]);
+  }
+  expect((await mesh.call("GET", `/api/v1/tasks/${id}`)).body.retried_as).toBeNull();
+  expect((await retry({ priority: 9 })).body.content).toBe("as it is");
+});
+
 test("the same Idempotency-Key of two tokens makes two tasks", async () => {
   const submit = (token: string, content: string) =>
     mesh.call("POST", "/api/v1/tasks", { token, body: { content }, headers: { "idempotency-key": "key-1" } });

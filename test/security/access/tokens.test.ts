@@ -68,6 +68,7 @@ describe("a token", () => {
     [{ name: "x", scopes: ["send"], groups: ["nobody"] }, 404, "GROUP_NOT_FOUND"],
     // It could make one without the limit.
     [{ name: "x", scopes: ["admin"], groups: ["nobody"] }, 400, "BODY_INVALID"],
+    [{ name: "x", scopes: ["admin"], untrusted: true }, 400, "BODY_INVALID"],
     [{ name: "x", scopes: ["read"], id: "admin" }, 400, "BODY_INVALID"],
     // The audit would show it as somebody else.
     [{ name: "Admin", scopes: ["read"] }, 400, "BODY_INVALID"],
