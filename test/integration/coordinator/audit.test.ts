@@ -85,6 +85,30 @@ describe("the audit says", () => {
     ]);
   });
 
+  test("who logged in and out, and who tried", async () => {
+    const reader = await createToken("dashboard", ["read"]);
+    const headers = { "content-type": "application/json" };
+    const logIn = (token: string) =>
+      mesh.call("POST", "/api/v1/session", { token: null, headers, body: { token } });
+    const { status, headers: answered } = await logIn(reader.token);
+    expect(status).toBe(200);
+    await logIn(`${reader.token}x`);
+    const cookie = answered.get("set-cookie")?.split(";")[0] ?? "";
+    const origin = `http://127.0.0.1:${mesh.port()}`;
+    const out = await mesh.call("DELETE", "/api/v1/session", { token: null, headers: { cookie, origin } });
+    expect(out.status).toBe(204);
+    const entries = await until("they are written", async () => {
+      const found = await list({ action: "session." });
+      return found.length === 3 ? found : null;
+    });
+    expect(entries.map((entry) => [entry.subject, entry.action, entry.result])).toEqual([
+      // Logging out needs no token.
+      ["anonymous", "session.delete", "ok"],
+      ["anonymous", "session.create", "TOKEN_INVALID"],
+      [reader.id, "session.create", "ok"],
+    ]);
+  });
+
   test("when the coordinator started and stopped, in one chain over restarts", async () => {
     await mesh.restart();
     const entries = await list({ from: "0" });
