@@ -13,7 +13,7 @@ export const maxKnownMeshes = 100;
 /** @throws MeshError DATA_DIR_UNUSABLE when this mesh would be one too many */
 export async function assertRoomForMesh(dataDir: string, meshId: MeshId): Promise<void> {
   const folder = join(dataDir, "nodes");
-  const known = await readdir(folder).catch((error: unknown) => {
+  const known: readonly string[] = await readdir(folder).catch((error: unknown): readonly string[] => {
     if (errorCodeOf(error) === "ENOENT") return [];
     throw new MeshError("DATA_DIR_UNUSABLE", `cannot use ${folder}`, { cause: error });
   });
