@@ -57,7 +57,7 @@ run-node: build ## Join this machine to a coordinator (URL=http://127.0.0.1:9180
 
 .PHONY: test
 test: build ## All tests that need no network, end to end and faults on bin/claw-mesh among them
-	@$(BUN) test --path-ignore-patterns 'test/openclaw/**' $(TEST_FLAGS)
+	@$(BUN) test --path-ignore-patterns 'test/openclaw/**' --path-ignore-patterns 'test/browser/**' $(TEST_FLAGS)
 
 .PHONY: test-tools
 test-tools: ## Get what the fault tests need of the machine, where that can be had (strace)
@@ -70,6 +70,11 @@ UNSHARE := $(shell if [ "$$(uname -s)" = Linux ] && unshare --user --map-root-us
 .PHONY: test-fault
 test-fault: build test-tools ## Faults on bin/claw-mesh: power loss order, crash images, slow, full and damaged disks
 	@$(UNSHARE) $(BUN) test $(TEST_FLAGS) ./test/fault
+
+.PHONY: test-browser
+test-browser: check-bun node_modules/.installed ## What pages of strangers can do to a browser that is logged in, in real Chromium
+	@scripts/install-test-tools.sh chromium
+	@$(BUN) test $(TEST_FLAGS) ./test/browser
 
 .PHONY: test-openclaw
 test-openclaw: build ## Get the real OpenClaw through npm and test against its gateway
