@@ -73,6 +73,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     sessions,
     guard,
     findNodeByTokenHash: registry.findByTokenHash,
+    isTokenOfRemoved: registry.isTokenOfRemoved,
   });
   return {
     authenticator,

@@ -39,6 +39,7 @@ function createMemoryTokens(): TokenStore & { readonly records: Map<string, Toke
 
 const admin = "the-admin-token-of-this-test";
 const nodeToken = `cmn_${"1".repeat(32)}`;
+const removedToken = `cmn_${"2".repeat(32)}`;
 const nodeId = `node_${"1".repeat(32)}` as NodeId;
 const home = "192.0.2.1";
 const away = "198.51.100.7";
@@ -79,6 +80,7 @@ async function assemble(): Promise<void> {
     sessions,
     guard: createGuessGuard({ clock, audit }),
     findNodeByTokenHash: (hash) => (hash === sha256Hex(nodeToken) ? nodeId : null),
+    isTokenOfRemoved: (hash) => hash === sha256Hex(removedToken),
   });
   tokens.start();
 }
@@ -340,6 +342,12 @@ describe("guessing", () => {
       codeOf(() => authenticator.identify(`guess-${at}-xxxxxxxxxxx`, away));
     expect(codeOf(() => authenticator.identify("another", away))).toBe("TOO_MANY_TRIES");
     expect(codeOf(() => bearer("another", away))).toBe("TOO_MANY_TRIES");
+  });
+
+  test("is not what the agent of a removed node does", () => {
+    guess(50, away, () => removedToken);
+    expect(codeOf(() => bearer(removedToken, away))).toBe("TOKEN_INVALID");
+    expect(codeOf(() => bearer(admin, away))).toBe("passed");
   });
 
   test("is not what somebody does whose token was revoked or has expired", async () => {

@@ -41,6 +41,8 @@ interface AuthenticatorOptions {
   readonly guard: GuessGuard;
   /** The node whose token has this SHA-256, unless it was removed. */
   readonly findNodeByTokenHash: (tokenHash: string) => NodeId | null;
+  /** It was the token of a node that was removed. */
+  readonly isTokenOfRemoved: (tokenHash: string) => boolean;
 }
 
 /** What an Authorization header can carry as one token. */
@@ -82,9 +84,14 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     readonly tokenHash: string;
     readonly address: string;
   }): never {
-    const ended = tokens.whyEnded(shown.tokenHash);
     // Who has a token that was good once does not guess.
+    const ended = tokens.whyEnded(shown.tokenHash);
     if (ended !== null) throw ended;
+    if (options.isTokenOfRemoved(shown.tokenHash)) {
+      throw new MeshError("TOKEN_INVALID", "The node of this token was removed from the mesh.", {
+        hint: "Join again with a new invite: claw-mesh invite",
+      });
+    }
     guard.failed(shown);
     throw new MeshError("TOKEN_INVALID", "This token opens nothing here.");
   }

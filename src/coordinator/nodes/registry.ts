@@ -54,6 +54,8 @@ export interface NodeRegistry {
   /** Also one that has left, so that its token can be made void. Removed ones are not found. */
   readonly findKnown: (idOrName: string) => MeshNode | null;
   readonly findByTokenHash: (tokenHash: string) => NodeId | null;
+  /** It was the token of a node that an operator removed: whoever shows it does not guess. */
+  readonly isTokenOfRemoved: (tokenHash: string) => boolean;
   readonly isNameTaken: (name: string) => boolean;
   /** The coordinator has only just started, and this node, which it knows, is probably on its way back. */
   readonly isExpected: (nodeId: NodeId) => boolean;
@@ -121,6 +123,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
   const byId = new Map<NodeId, MeshNode>();
   const byName = new Map<string, MeshNode>();
   const byTokenHash = new Map<string, NodeId>();
+  const removedTokens = new Set<string>();
   const maxNodes = options.maxNodes ?? maxKnownNodes;
   /** Those that have said goodbye and may come back, by their names. */
   const leftByName = new Map<string, MeshNode>();
@@ -209,8 +212,10 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     forgetLeft(node, nameKey);
     node.setRecord(record);
     if (tokenHash !== record.tokenHash) byTokenHash.delete(tokenHash);
-    if (record.isRemoved) byTokenHash.delete(record.tokenHash);
-    else byTokenHash.set(record.tokenHash, record.id);
+    if (record.isRemoved) {
+      byTokenHash.delete(record.tokenHash);
+      removedTokens.add(record.tokenHash);
+    } else byTokenHash.set(record.tokenHash, record.id);
     if (record.hiddenAtMs === null) show(node);
     else unshow(node);
     revision += 1;
@@ -221,7 +226,8 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
     // Nobody watched it while the coordinator was down: the time that it may be away for begins now.
     node.missedSinceMs = clock.nowMs();
     byId.set(node.id, node);
-    if (!record.isRemoved) byTokenHash.set(record.tokenHash, record.id);
+    if (record.isRemoved) removedTokens.add(record.tokenHash);
+    else byTokenHash.set(record.tokenHash, record.id);
     if (record.hiddenAtMs !== null) {
       if (!record.isRemoved) leftByName.set(node.nameKey, node);
       continue;
@@ -352,6 +358,7 @@ export async function createNodeRegistry(options: RegistryOptions): Promise<Node
       return find(idOrName) ?? left.find(({ id, nameKey }) => id === idOrName || nameKey === key) ?? null;
     },
     findByTokenHash: (tokenHash) => byTokenHash.get(tokenHash) ?? null,
+    isTokenOfRemoved: (tokenHash) => removedTokens.has(tokenHash),
     holderOf,
     isExpected: (nodeId) => expected.has(nodeId) && clock.monotonicMs() < gatheredAtMs,
     isNameTaken: (name) => byName.has(name.toLowerCase()),
