@@ -6,7 +6,7 @@ import { createLog, type Log } from "../../platform/log.ts";
 import { tokenPath } from "../../platform/paths.ts";
 import { readPrivateText } from "../../platform/private-files.ts";
 import { plainHttpRisk } from "../../platform/tls/plain-http-risk.ts";
-import { MeshError } from "../../protocol/errors.ts";
+import { errorCatalogue, MeshError } from "../../protocol/errors.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import { Secret } from "../../protocol/secret.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
@@ -96,10 +96,10 @@ function createStatusLog(log: Log): (status: NodeAgentStatus) => void {
     if (status.state === "linked") isReached = true;
     if (status.state !== "unreachable" || !isReached) return;
     isReached = false;
-    log.warn("coordinator not reached; trying again", {
-      code: status.error.code,
-      reason: status.error.message,
-    });
+    const { code, message: reason, hint } = status.error;
+    // What the catalogue says of the code is too general to help somebody who waits.
+    const isExact = hint !== errorCatalogue[code].hint;
+    log.warn("coordinator not reached; trying again", { code, reason, ...(isExact ? { hint } : {}) });
   };
 }
 

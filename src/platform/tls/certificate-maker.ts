@@ -9,7 +9,7 @@ export interface MadeCertificate {
 }
 
 const dayMs = 24 * 3600 * 1000;
-export const authorityLifeMs = 3650 * dayMs;
+const authorityLifeMs = 3650 * dayMs;
 export const certificateLifeMs = 90 * dayMs;
 
 /** Certificates begin so much earlier: the clocks of a mesh are not quite the same. */

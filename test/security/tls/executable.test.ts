@@ -1,6 +1,6 @@
 /** TLS as a user meets it: the compiled executable, machines with a home of their own, the join line as it is printed. */
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createTestMesh, e2eTimeoutMs, type Machine, type TestMesh } from "../../support/mesh-process.ts";
 import { createAuthority, createLeaf, startHostileServer } from "./tls-world.ts";
@@ -76,6 +76,18 @@ describe("a mesh over TLS of real processes", () => {
     const files = await readdir(folder);
     expect(files.sort()).toEqual(["ca.key", "ca.pem", "cert.key", "cert.pem"]);
     for (const file of files) expect((await stat(join(folder, file))).mode & 0o777).toBe(0o600);
+  });
+
+  test("a link in the place of a key is refused", async () => {
+    const home = await mesh.createMachine("home");
+    const { program } = await up(home, "--tls");
+    await program.stop();
+    const key = join(home.home, ".claw-mesh", "tls", "ca.key");
+    await rename(key, join(home.home, "ca.key"));
+    await symlink(join(home.home, "ca.key"), key);
+    const started = await home.cli(["up", "--tls", "--port", "0", "--no-local", "--json"]);
+    expect(started.exitCode).toBe(1);
+    expect(started.stderr).toContain("FILE_UNSAFE");
   });
 
   test("without the key of its authority the coordinator does not start, and makes no other", async () => {
@@ -193,6 +205,14 @@ describe("plain HTTP", () => {
     const node = far.start(["join", `http://127.0.0.1:${port}`, "--token", token, "--no-gateway"]);
     await node.waitForLine(/registered as node/);
     expect(program.stderr() + node.stderr()).not.toContain("plain HTTP");
+  });
+
+  test("to a port with TLS is explained to whoever joins", async () => {
+    const home = await mesh.createMachine("home");
+    const far = await mesh.createMachine("far");
+    const { port } = await up(home, "--tls");
+    const node = far.start(["join", `http://127.0.0.1:${port}`, "--token", "t", "--no-gateway"]);
+    await node.waitForLine(/not reached.*https:\/\//);
   });
 
   test("to another machine is warned of by join", async () => {
