@@ -18,6 +18,9 @@ interface HttpInput {
 /** Routes with which the test would harm itself: the link is a WebSocket, and audited separately. */
 const routes = Object.values<RouteContract>(contract).filter(({ operationId }) => operationId !== "openLink");
 
+/** They wait for a node, or for a name to be resolved. */
+const waitingOperations: readonly string[] = ["retryTask", "registerNode"];
+
 /** An answer that waits for a node is cut off by us; any other has to be there by then. */
 const patienceMs = 300;
 const latencyLimitMs = 5_000;
@@ -40,7 +43,7 @@ export async function startHttp(): Promise<FuzzTarget> {
       const search = Object.entries(query)
         .map(([name, value]) => `${encodeText(name)}=${encodeText(toText(value))}`)
         .join("&");
-      const isWaiting = route.streams === true || route.operationId === "retryTask";
+      const isWaiting = route.streams === true || waitingOperations.includes(route.operationId);
       const limitMs = isWaiting ? patienceMs : latencyLimitMs;
       const answer = await coordinator
         .call(route.method, `${path}${search === "" ? "" : `?${search}`}`, {
