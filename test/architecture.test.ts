@@ -118,7 +118,7 @@ function folderOf(path: string): string {
 }
 
 function isOurs(specifier: string): boolean {
-  return specifier.endsWith(".ts") || specifier.endsWith(".tsx") || specifier.endsWith(".sql");
+  return /\.(?:tsx?|sql|html|css|js)$/.test(specifier);
 }
 
 /** Lines `a.ts imports b.ts` for the imports that the rule refuses. */
