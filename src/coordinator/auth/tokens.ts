@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from "../../platform/clock.ts";
+import type { CancelTimer } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import { createSecret, type Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
@@ -7,31 +7,20 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { TokenId } from "../../protocol/ids.ts";
 import { apiTokenPrefix, shownTokenLength } from "../../protocol/token-prefix.ts";
 import type { TokenRecord, TokenStore } from "../../store/tokens.ts";
-import type { AuditTrail } from "../audit/audit-trail.ts";
-import { type CallRate, createCallRate } from "./call-rate.ts";
-import { assertNotRevoked, type Principal, tokenPrincipal } from "./principal.ts";
-import { toDigest } from "./token-digest.ts";
+import {
+  createGoodTokens,
+  expired,
+  type GoodToken,
+  type GoodTokensOptions,
+  hasPassed,
+} from "./good-tokens.ts";
+import { assertNotRevoked, type Principal } from "./principal.ts";
 import { toTokenInfo } from "./token-info.ts";
 import { createTokenUses } from "./token-uses.ts";
 
 /** How long a token that was revoked, or has expired, is still listed. */
 export const keepEndedMs = 30 * 24 * 3600 * 1000;
 const pruneEveryMs = 3600 * 1000;
-
-/** The expiry of what is open is looked at this often at least: the clock on the wall may be set, or a machine may sleep. */
-export const expiryLookMs = 5_000;
-
-/** A token that is good now. */
-export interface GoodToken {
-  readonly id: TokenId;
-  readonly name: string;
-  readonly tokenHash: string;
-  readonly digest: Uint8Array;
-  readonly expiresAtMs: number | null;
-  readonly principal: Principal;
-  /** null: it may call as often as it likes. */
-  readonly rate: CallRate | null;
-}
 
 /** The tokens made with `token create`. All are in memory, by the hash of their text; the text itself is nowhere. */
 export interface Tokens {
@@ -55,85 +44,23 @@ export interface Tokens {
   readonly stop: () => Promise<void>;
 }
 
-export interface TokensOptions {
+export interface TokensOptions extends GoodTokensOptions {
   readonly store: TokenStore;
   readonly isGroup: (name: string) => boolean;
-  /** Something became void: its principal's signal has been aborted. */
-  readonly onEnded: () => void;
-  readonly audit: Pick<AuditTrail, "note">;
-  readonly clock: Clock;
   readonly ids: Pick<Ids, "token">;
   readonly log: Pick<Log, "warn">;
 }
 
-interface Held extends GoodToken {
-  readonly end: AbortController;
-}
-
 export async function createTokens(options: TokensOptions): Promise<Tokens> {
-  const { store, clock, audit, log } = options;
+  const { store, clock, log } = options;
   const records = new Map<TokenId, TokenRecord>();
-  const good = new Map<string, Held>();
+  const good = createGoodTokens(options);
   const uses = createTokenUses({ store, clock, log });
   let changing: Promise<unknown> = Promise.resolve();
-  let cancelExpiry: CancelTimer | null = null;
   let cancelPrune: CancelTimer | null = null;
-  let isStarted = false;
 
-  function hold(record: TokenRecord, rate = rateOf(record)): void {
-    const end = new AbortController();
-    const { id, name, tokenHash, expiresAtMs } = record;
-    const principal = tokenPrincipal(record, end.signal);
-    const digest = toDigest(tokenHash);
-    good.set(tokenHash, { id, name, tokenHash, digest, expiresAtMs, principal, rate, end });
-    armExpiry();
-  }
-
-  function rateOf({ ratePerMinute }: TokenRecord): CallRate | null {
-    return ratePerMinute === null ? null : createCallRate(ratePerMinute, clock);
-  }
-
-  function endHeld(tokenHash: string, why: MeshError): Held | null {
-    const held = good.get(tokenHash);
-    if (held === undefined) return null;
-    good.delete(tokenHash);
-    held.end.abort(why);
-    options.onEnded();
-    return held;
-  }
-
-  function isExpired({ expiresAtMs }: Pick<TokenRecord, "expiresAtMs">): boolean {
-    return expiresAtMs !== null && expiresAtMs <= clock.nowMs();
-  }
-
-  function expire(held: Held): void {
-    endHeld(held.tokenHash, expired());
-    audit.note({
-      subject: "coordinator",
-      address: null,
-      action: "token.expire",
-      target: held.id,
-      result: "ok",
-      details: { name: held.name },
-    });
-  }
-
-  /** One timer for all: far moments are looked at again and again, so that none is beyond what a timer can take. */
-  function armExpiry(): void {
-    cancelExpiry?.();
-    cancelExpiry = null;
-    if (!isStarted) return;
-    const moments = [...good.values()].flatMap(({ expiresAtMs }) => expiresAtMs ?? []);
-    if (moments.length === 0) return;
-    const waitMs = moments.reduce((first, atMs) => Math.min(first, atMs)) - clock.nowMs();
-    cancelExpiry = clock.after(
-      Math.min(Math.max(0, waitMs), expiryLookMs),
-      () => {
-        for (const held of [...good.values()]) if (isExpired(held)) expire(held);
-        armExpiry();
-      },
-      { unref: true },
-    );
+  function isExpired({ expiresAtMs }: TokenRecord): boolean {
+    return hasPassed(expiresAtMs, clock.nowMs());
   }
 
   function isEnded(record: TokenRecord): boolean {
@@ -180,7 +107,7 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
     }
     const missing = input.groups?.find((name) => !options.isGroup(name));
     if (missing !== undefined) throw new MeshError("GROUP_NOT_FOUND", `There is no group "${missing}".`);
-    if (good.size >= maxTokens) {
+    if (good.count() >= maxTokens) {
       throw new MeshError("BODY_INVALID", `There are ${maxTokens} tokens already.`, {
         hint: "Revoke some that are not used any more: claw-mesh token list",
       });
@@ -217,18 +144,12 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
 
   for (const record of await store.list()) {
     records.set(record.id, record);
-    if (!isEnded(record)) hold(record);
+    if (!isEnded(record)) good.add(record);
   }
 
   return {
-    find: (tokenHash) => {
-      const held = good.get(tokenHash);
-      if (held === undefined) return null;
-      if (!isExpired(held)) return held;
-      expire(held);
-      return null;
-    },
-    findById: (id) => [...good.values()].find((held) => held.id === id) ?? null,
+    find: good.find,
+    findById: good.findById,
     whyEnded: (tokenHash) => {
       const record = [...records.values()].find((other) => other.tokenHash === tokenHash);
       if (record === undefined || !isEnded(record)) return null;
@@ -262,14 +183,14 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
           revokedAtMs: null,
         };
         await keep(record);
-        hold(record);
+        good.add(record);
         return { ...toTokenInfo(record), token };
       }),
     revoke: (idOrName, by) =>
       inTurnOf(by, async () => {
         const record = present(idOrName);
         await keep({ ...record, revokedAtMs: clock.nowMs() });
-        endHeld(record.tokenHash, revoked());
+        good.end(record.tokenHash, revoked());
       }),
     rotate: (idOrName, by) =>
       inTurnOf(by, async () => {
@@ -282,19 +203,18 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
         const token = newToken();
         const record = { ...before, ...partsOf(token), rotatedAtMs: clock.nowMs() };
         await keep(record);
-        const ended = endHeld(before.tokenHash, rotated());
-        hold(record, ended?.rate ?? rateOf(record));
+        const ended = good.end(before.tokenHash, rotated());
+        // A new text is no new minute.
+        good.add(record, ended?.rate);
         return { ...toTokenInfo(record), token };
       }),
     start: () => {
-      isStarted = true;
-      armExpiry();
+      good.start();
       void inTurn(prune);
       schedulePrune();
     },
     stop: async () => {
-      isStarted = false;
-      cancelExpiry?.();
+      good.stop();
       cancelPrune?.();
       await changing;
       await uses.flush();
@@ -316,8 +236,4 @@ function revoked(): MeshError {
 
 function rotated(): MeshError {
   return new MeshError("TOKEN_INVALID", "This token was given a new text.");
-}
-
-function expired(): MeshError {
-  return new MeshError("TOKEN_INVALID", "This token has expired.");
 }
