@@ -54,6 +54,15 @@ export const tlsClaims: readonly Claim[] = [
     shownBy: [{ file: versions }],
   },
   {
+    id: "tls.slow",
+    claim:
+      "A connection that does not come to the end of its handshake is cut off, also one that sends it byte by byte.",
+    shownBy: [
+      { file: "test/security/tls/slow-handshake.test.ts" },
+      { file: "test/security/tls/handshake.test.ts" },
+    ],
+  },
+  {
     id: "tls.renewal",
     claim: "Certificates renew themselves while links and answers go on, and the pin stays.",
     shownBy: [{ file: renewal }, { file: ownFiles, tests: "a later start" }],
