@@ -32,6 +32,7 @@ export const httpClaims: readonly Claim[] = [
       { file: browsers, tests: "a reading with a cookie" },
       { file: browsers, tests: "a login or its end" },
       { file: browsers, tests: "behind a proxy that speaks TLS for an allowed name" },
+      { file: "test/security/http/browsers-tls.test.ts" },
     ],
   },
   {
