@@ -182,21 +182,6 @@ describe.each(Object.entries(hostileStrings))("%s", (_, text) => {
     logs.text.length = 0;
     logs.json.length = 0;
   });
-
-  test("is told by the API exactly, as an answer, a failure and a message", async () => {
-    const ok = await coordinator.call("GET", `/api/v1/tasks/${stage.succeeded}`);
-    // Half of a surrogate pair is no character: nothing that is kept holds it.
-    expect(ok.body).toMatchObject({ response: text.toWellFormed(), content: `say ${text.toWellFormed()}` });
-    const failed = await coordinator.call("GET", `/api/v1/tasks/${stage.failed}`);
-    expect(failed.body.failure.message.toWellFormed()).toBe(text.toWellFormed());
-  });
-
-  test("never arrives in a header", async () => {
-    const { headers, body } = await coordinator.send("say", { to: "loud" });
-    expect(body.response).toBe(text);
-    for (const [name, value] of headers) expect(`${name}: ${value}`).toMatch(/^[\x20-\x7e]*$/);
-    expect(headers.get("x-claw-mesh-node")).toBe(node.nodeId);
-  });
 });
 
 test("what is looked for is in the hostile texts: none but those that are plain characters pass as they are", () => {
