@@ -19,9 +19,12 @@ const crasherFolder = join(import.meta.dir, "..", "..", "..", ".cache", "fuzz");
  */
 export async function fuzz(target: FuzzTarget, run: FuzzRun): Promise<number> {
   let fed = 0;
+  let last: { readonly input: unknown; readonly end: Promise<void> } | null = null;
   const property = fc.asyncProperty(target.inputs, async (input) => {
     fed += 1;
-    await target.feed(input);
+    const end = (async () => target.feed(input))();
+    last = { input, end };
+    await end;
   });
   const details = await fc.check(property, {
     seed: run.seed,
@@ -29,16 +32,33 @@ export async function fuzz(target: FuzzTarget, run: FuzzRun): Promise<number> {
     interruptAfterTimeLimit: run.timeMs,
     markInterruptAsFailure: false,
   });
-  if (!details.failed || details.counterexample === null) return fed;
-  const [input] = details.counterexample;
+  if (details.failed && details.counterexample !== null)
+    throw await toCrash(run, details.counterexample[0], details.errorInstance);
+  await finish(run, last);
+  return fed;
+}
+
+/** The end of the time leaves an input in the middle; what it needs must not be taken away from it. */
+async function finish(
+  run: FuzzRun,
+  last: { readonly input: unknown; readonly end: Promise<void> } | null,
+): Promise<void> {
+  try {
+    await last?.end;
+  } catch (error) {
+    throw await toCrash(run, last?.input, error);
+  }
+}
+
+async function toCrash(run: FuzzRun, input: unknown, cause: unknown): Promise<Error> {
   const file = await keepCrasher(run.name, input);
-  throw new Error(
+  return new Error(
     [
       `${run.name} breaks on ${shorten(JSON.stringify(input))}`,
       `kept in ${file}; again: FUZZ_SEED=${run.seed} make fuzz ARGS=${run.name}`,
       `when it is mended, move the file to test/security/fuzz/corpus/${run.name}/`,
     ].join("\n"),
-    { cause: details.errorInstance },
+    { cause },
   );
 }
 
