@@ -21,28 +21,35 @@ async function refuse(one: LiveTask): Promise<void> {
   await rig.settle();
 }
 
+/** Days of the mesh pass in seconds here; a busy machine takes longer than a test usually may. */
+const daysLimitMs = 30_000;
+
 describe("a queued task that a node goes on refusing", () => {
-  test("asks less and less often, and at last ends with the reason", async () => {
-    await rig.join("one");
-    const one = await submit("x");
-    const beganAtMs = rig.clock.nowMs();
-    let inFirstHour = 0;
-    while (one.task.state !== "failed" && one.task.attempts.length <= maxOffers) {
-      await refuse(one);
-      if (rig.clock.nowMs() - beganAtMs < 3_600_000) inFirstHour += 1;
-      for (let waitedMs = 0; one.task.state === "queued" && waitedMs <= refusalPauses.maxDelayMs; ) {
-        await rig.elapse(30_000);
-        waitedMs += 30_000;
+  test(
+    "asks less and less often, and at last ends with the reason",
+    async () => {
+      await rig.join("one");
+      const one = await submit("x");
+      const beganAtMs = rig.clock.nowMs();
+      let inFirstHour = 0;
+      while (one.task.state !== "failed" && one.task.attempts.length <= maxOffers) {
+        await refuse(one);
+        if (rig.clock.nowMs() - beganAtMs < 3_600_000) inFirstHour += 1;
+        for (let waitedMs = 0; one.task.state === "queued" && waitedMs <= refusalPauses.maxDelayMs; ) {
+          await rig.elapse(30_000);
+          waitedMs += 30_000;
+        }
       }
-    }
-    expect(inFirstHour).toBeLessThan(20);
-    expect(one.task).toMatchObject({
-      state: "failed",
-      failure: { class: "refused", message: expect.stringContaining(`${maxOffers} times`) },
-    });
-    expect((await rig.stored(one.id))?.attempts).toHaveLength(maxOffers);
-    expect(rig.clock.nowMs() - beganAtMs).toBeGreaterThan(4 * 24 * 3_600_000);
-  });
+      expect(inFirstHour).toBeLessThan(20);
+      expect(one.task).toMatchObject({
+        state: "failed",
+        failure: { class: "refused", message: expect.stringContaining(`${maxOffers} times`) },
+      });
+      expect((await rig.stored(one.id))?.attempts).toHaveLength(maxOffers);
+      expect(rig.clock.nowMs() - beganAtMs).toBeGreaterThan(4 * 24 * 3_600_000);
+    },
+    daysLimitMs,
+  );
 
   test("is woken by a run that ends there, but not as soon as it was refused", async () => {
     const node = await rig.join("one", { slots: 3 });
