@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { clientKey } from "./client-key.ts";
+import { clientKey, isOwnAddress } from "./client-key.ts";
 
 test.each([
   ["192.0.2.7", "192.0.2.7"],
@@ -19,3 +19,13 @@ test.each(["127.0.0.1", "127.9.8.7", "::1", "::ffff:127.0.0.1", "0:0:0:0:0:0:0:1
     expect(clientKey(address)).toBeNull();
   },
 );
+
+test.each([
+  ["127.0.0.1", true],
+  ["::1", true],
+  ["192.0.2.7", false],
+  ["2001:db8::1", false],
+  ["unknown", false],
+])("whether %s is this machine is %j", (address, isOwn) => {
+  expect(isOwnAddress(address)).toBe(isOwn);
+});

@@ -1,5 +1,10 @@
 import { isIPv4, isIPv6 } from "node:net";
 
+/** A client on this machine. On the way of every message: a list of networks would cost more than all else about it. */
+export function isOwnAddress(address: string): boolean {
+  return address !== "unknown" && clientKey(address) === null;
+}
+
 /**
  * What tells clients apart: the address; of IPv6 the first 64 bits, because one client has as many addresses in its
  * network as it likes. null: this machine itself, or a client that has left, which have no limits of one client.

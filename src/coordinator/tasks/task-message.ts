@@ -3,7 +3,6 @@ import { toRetryPolicy } from "../../domain/tasks/retry-policy.ts";
 import type { TaskMessage } from "../../domain/tasks/task.ts";
 import { fromIsoTime, toIsoTime } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
-import { isLoopbackHost } from "../../platform/http-fetch.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { TaskId } from "../../protocol/ids.ts";
 import {
@@ -14,6 +13,7 @@ import {
   type TaskInput,
 } from "../../protocol/message.ts";
 import type { Principal } from "../auth/principal.ts";
+import { isOwnAddress } from "../http/client-key.ts";
 
 /** Characters of an Idempotency-Key. */
 const maxKeyLength = 256;
@@ -44,7 +44,7 @@ export function toSender({ subject, groups, isUntrusted }: Principal, address: s
     subject,
     groups,
     isUntrusted,
-    address: address !== null && isLoopbackHost(address) ? null : address,
+    address: address !== null && isOwnAddress(address) ? null : address,
   };
 }
 
