@@ -50,7 +50,11 @@ export const errorCatalogue = {
     exit: 1,
     hint: "Have fewer requests open at once, or raise coordinator.limits.",
   },
-  HOST_INVALID: { status: 400, exit: 2, hint: "Send one Host header: a name or address, and perhaps a port." },
+  HOST_INVALID: {
+    status: 400,
+    exit: 2,
+    hint: "Send one Host header: a name or address, and perhaps a port.",
+  },
   HOST_NOT_ALLOWED: {
     status: 421,
     exit: 4,
