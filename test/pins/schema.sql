@@ -1,4 +1,36 @@
-pragma user_version = 2;
+pragma user_version = 3;
+
+CREATE TRIGGER audit_grows_at_its_end before insert on audit
+when new.seq is not 1 + coalesce((select max(seq) from audit), 0)
+  or (new.seq > 1 and new.previous_hash is not (select hash from audit where seq = new.seq - 1))
+begin
+  select raise(abort, 'the audit is append-only');
+end;
+
+CREATE TRIGGER audit_is_deleted_from_its_start before delete on audit
+when old.seq is not (select min(seq) from audit) or old.seq is (select max(seq) from audit)
+begin
+  select raise(abort, 'the audit is append-only');
+end;
+
+CREATE TRIGGER audit_is_never_changed before update on audit
+begin
+  select raise(abort, 'the audit is append-only');
+end;
+
+CREATE TABLE audit (
+  seq integer not null primary key,
+  at text not null,
+  subject text not null,
+  address text,
+  action text not null,
+  target text,
+  result text not null,
+  -- JSON.
+  details text not null,
+  previous_hash text not null,
+  hash text not null
+) strict;
 
 CREATE TABLE groups (
   name_key text not null primary key,
@@ -6,12 +38,24 @@ CREATE TABLE groups (
   definition text not null
 ) strict, without rowid;
 
+CREATE TABLE invite_uses (
+  invite_id text not null,
+  instance text not null,
+  used_at_ms integer not null,
+  primary key (invite_id, instance)
+) strict, without rowid;
+
 CREATE TABLE invites (
   id text not null primary key,
   code_hash text not null unique,
   created_at_ms integer not null,
+  created_by text not null,
   expires_at_ms integer not null,
-  redeemed_by text
+  uses integer not null,
+  name text,
+  -- JSON lists.
+  tags text not null,
+  groups text not null
 ) strict, without rowid;
 
 CREATE TABLE meta (
@@ -103,3 +147,26 @@ CREATE INDEX tasks_dead_letters on tasks (id)
 CREATE UNIQUE INDEX tasks_idempotency on tasks (subject, idempotency_key) where idempotency_key is not null;
 
 CREATE INDEX tasks_unfinished on tasks (id) where state in ('queued', 'running');
+
+CREATE TABLE tokens (
+  id text not null primary key,
+  name text not null,
+  -- The name as it is compared: folded.
+  name_key text not null,
+  token_hash text not null unique,
+  shown text not null,
+  -- JSON: lists of words; groups null: all nodes.
+  scopes text not null,
+  groups text,
+  rate_per_minute integer,
+  is_untrusted integer not null,
+  created_at_ms integer not null,
+  created_by text not null,
+  rotated_at_ms integer,
+  expires_at_ms integer,
+  last_used_at_ms integer,
+  last_used_from text,
+  revoked_at_ms integer
+) strict, without rowid;
+
+CREATE UNIQUE INDEX tokens_name on tokens (name_key) where revoked_at_ms is null;
