@@ -8,7 +8,8 @@ import type { NodeRecord } from "../../store/nodes.ts";
 import { adminPrincipal, nodePrincipal } from "../auth/principal.ts";
 import type { MeshEvents } from "../events/mesh-events.ts";
 import type { MeshNode } from "./mesh-node.ts";
-import { createNodeRegistry, keepSeenEveryMs, type NodeRegistry } from "./registry.ts";
+import { keepSeenEveryMs } from "./record-keeping.ts";
+import { createNodeRegistry, type NodeRegistry } from "./registry.ts";
 
 /** A disk whose writes end when the test says so, in the order they came. */
 function createHeldStore() {

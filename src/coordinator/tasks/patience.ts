@@ -3,7 +3,8 @@ import { defaultRetryPolicy, isCounted, retryDelayMs } from "../../domain/tasks/
 import type { Task } from "../../domain/tasks/task.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
-import { gatheringMs, type NodeRegistry } from "../nodes/registry.ts";
+import { gatheringMs } from "../nodes/node-presence.ts";
+import type { NodeRegistry } from "../nodes/registry.ts";
 import type { LiveTask } from "./live-task.ts";
 
 /** How often one that was refused looks for a slot beside the times when a run ends. */

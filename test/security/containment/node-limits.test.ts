@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { adminPrincipal, invitePrincipal } from "../../../src/coordinator/auth/principal.ts";
 import type { MeshEvents } from "../../../src/coordinator/events/mesh-events.ts";
-import { capabilityGapMs, createNodeRegistry } from "../../../src/coordinator/nodes/registry.ts";
+import { capabilityGapMs } from "../../../src/coordinator/nodes/capability-changes.ts";
+import { createNodeRegistry } from "../../../src/coordinator/nodes/registry.ts";
 import { createPreviewText } from "../../../src/coordinator/tasks/preview-text.ts";
 import { createEventEmitter } from "../../../src/platform/event-emitter.ts";
 import { systemIds } from "../../../src/platform/ids.ts";

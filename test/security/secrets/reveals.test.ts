@@ -19,7 +19,7 @@ const reasons: Readonly<Record<string, string>> = {
   "src/coordinator/direct/sealed-tokens.ts": "tells what is sealed from what is not",
   "src/coordinator/dispatch/node-links.ts": "the welcome, which shows it once",
   "src/coordinator/http/http-server.ts": "the key of the listener",
-  "src/coordinator/nodes/registry.ts": "its hash",
+  "src/coordinator/nodes/node-admission.ts": "its hash",
   "src/lab/lab-mesh.ts": "the environment of the laboratory's own processes",
   "src/link/dial-socket.ts": "the Authorization header",
   "src/link/node-link.ts": "whether it is still the same one",
