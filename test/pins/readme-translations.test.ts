@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { markdownHeadings, markdownLinks, withoutCode } from "../support/markdown.ts";
 
 const root = join(import.meta.dir, "..", "..");
@@ -8,11 +8,16 @@ const pairs = [
   ["README.md", "README.zh-CN.md"],
   ["docs/how-to/troubleshooting.md", "docs/how-to/troubleshooting.zh-CN.md"],
   ["docs/how-to/tasks.md", "docs/how-to/tasks.zh-CN.md"],
+  ["docs/how-to/access.md", "docs/how-to/access.zh-CN.md"],
   ["docs/how-to/audit.md", "docs/how-to/audit.zh-CN.md"],
+  ["docs/how-to/tls.md", "docs/how-to/tls.zh-CN.md"],
   ["docs/how-to/direct-transport.md", "docs/how-to/direct-transport.zh-CN.md"],
   ["docs/reference/files.md", "docs/reference/files.zh-CN.md"],
   ["docs/explanation/threat-model.md", "docs/explanation/threat-model.zh-CN.md"],
+  ["docs/explanation/trust.md", "docs/explanation/trust.zh-CN.md"],
 ] as const;
+
+const translated: ReadonlySet<string> = new Set(pairs.map(([english]) => basename(english)));
 
 /** Code without its comments, which are words and get translated. */
 function codeBlocks(text: string): readonly string[] {
@@ -21,11 +26,17 @@ function codeBlocks(text: string): readonly string[] {
   );
 }
 
-/** Links to a translated page lead to the page of the same language; one to the other language is no content. */
+/**
+ * Links to a translated page lead to the page of the same language, where headings have other names; one to the other
+ * language is no content.
+ */
 function comparableLinks(text: string, own: readonly string[]): readonly string[] {
   return markdownLinks(text)
     .filter((target) => !own.includes(target))
-    .map((target) => target.replace(".zh-CN.md", ".md"));
+    .map((target) => target.replace(/^#.*/, "#").replace(/\.zh-CN\.md(#.*)?$/, ".md"))
+    .map((target) =>
+      translated.has(basename(target.replace(/#.*/, ""))) ? target.replace(/#.*/, "") : target,
+    );
 }
 
 /** How many items, table rows and paragraphs stand under each heading. */
