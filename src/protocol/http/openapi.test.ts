@@ -45,7 +45,7 @@ describe("the OpenAPI document", () => {
 
   test("names every error that a route may answer, with its status", () => {
     const { responses } = operation("/api/v1/nodes/{id}", "patch");
-    expect(responses["400"]?.description).toBe("BODY_INVALID, BODY_NOT_JSON");
+    expect(responses["400"]?.description).toBe("BODY_INVALID, BODY_NOT_JSON, HOST_INVALID");
     expect(responses["401"]?.description).toBe("TOKEN_INVALID, TOKEN_MISSING");
     expect(responses["404"]?.description).toBe("NODE_NOT_FOUND");
     expect(responses["413"]?.description).toBe("BODY_TOO_LARGE");
