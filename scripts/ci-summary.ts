@@ -78,7 +78,12 @@ async function main(folder: string): Promise<void> {
   const root = join(import.meta.dir, "..");
   const files = [...new Bun.Glob("{src,test,scripts}/**/*.test.ts").scanSync({ cwd: root })].sort();
   /** Steps that run one folder; `tests` runs all others. */
-  const folders = { fault: "test/fault/", security: "test/security/", openclaw: "test/openclaw/" };
+  const folders = {
+    fault: "test/fault/",
+    security: "test/security/",
+    browser: "test/browser/",
+    openclaw: "test/openclaw/",
+  };
   const isApart = (file: string) => Object.values(folders).some((folder) => file.startsWith(folder));
   const loadReport = (name: string) =>
     Bun.file(join(folder, `${name}.xml`))
