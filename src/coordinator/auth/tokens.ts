@@ -2,6 +2,7 @@ import type { CancelTimer } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import { createSecret, type Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
+import { createTurns } from "../../platform/turns.ts";
 import { maxTokens, type NewToken, type TokenInfo, type TokenInput } from "../../protocol/access.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { TokenId } from "../../protocol/ids.ts";
@@ -56,7 +57,8 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
   const records = new Map<TokenId, TokenRecord>();
   const good = createGoodTokens(options);
   const uses = createTokenUses({ store, clock, log });
-  let changing: Promise<unknown> = Promise.resolve();
+  /** Two changes of the same token would undo each other, two new ones could share a name. */
+  const { inTurn, over } = createTurns();
   let cancelPrune: CancelTimer | null = null;
 
   function isExpired({ expiresAtMs }: TokenRecord): boolean {
@@ -67,19 +69,12 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
     return record.revokedAtMs !== null || isExpired(record);
   }
 
-  /** As {@link inTurn}; whoever has become void while he waited for his turn changes nothing any more. */
+  /** Whoever has become void while he waited for his turn changes nothing any more. */
   function inTurnOf<Result>(by: Principal, change: () => Promise<Result>): Promise<Result> {
     return inTurn(() => {
       assertNotRevoked(by);
       return change();
     });
-  }
-
-  /** Changes follow one another: two of the same token would undo each other, two new ones could share a name. */
-  function inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
-    const done = changing.then(change);
-    changing = done.catch(() => undefined);
-    return done;
   }
 
   async function keep(record: TokenRecord): Promise<void> {
@@ -216,7 +211,7 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
     stop: async () => {
       good.stop();
       cancelPrune?.();
-      await changing;
+      await over();
       await uses.flush();
     },
   };

@@ -1,4 +1,5 @@
 import { groupNamesOf, type NodeView } from "../../domain/routing/index.ts";
+import { createTurns } from "../../platform/turns.ts";
 import type { Name } from "../../protocol/capability.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId } from "../../protocol/ids.ts";
@@ -61,13 +62,8 @@ export async function createGroups({
     }
   }
 
-  /** Changes follow one another: nodes that join at the same moment would else undo each other's entry. */
-  let changing: Promise<unknown> = Promise.resolve();
-  function inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
-    const done = changing.then(change);
-    changing = done.catch(() => undefined);
-    return done;
-  }
+  /** Nodes that join at the same moment would else undo each other's entry. */
+  const { inTurn } = createTurns();
 
   async function keep(name: string, group: GroupInput): Promise<Group> {
     await store.put(name, group);
