@@ -1,8 +1,9 @@
 import { InviteInput } from "../../protocol/access.ts";
-import { issueLines, MeshError } from "../../protocol/errors.ts";
+import { MeshError } from "../../protocol/errors.ts";
 import { contract } from "../../protocol/http/contract.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
+import { parseInput } from "../parse-input.ts";
 import { printResult } from "../print.ts";
 import { renderInvites } from "../render/access.ts";
 import { toSafeLine } from "../render/safe-text.ts";
@@ -44,9 +45,7 @@ function toInput({ texts }: CliContext, flags: InviteFlags): InviteInput {
   if (!ttl_s.safeParse(input.ttl_s).success) throw new MeshError("USAGE", texts.invite.badTtl);
   if (!uses.safeParse(input.uses).success) throw new MeshError("USAGE", texts.invite.badUses);
   if (input.name !== undefined && (input.uses ?? 1) > 1) throw new MeshError("USAGE", texts.invite.nameOnce);
-  const parsed = InviteInput.safeParse(input);
-  if (parsed.success) return parsed.data;
-  throw new MeshError("USAGE", issueLines(parsed.error).join("; "));
+  return parseInput(InviteInput, input);
 }
 
 export async function listInvites(this: CliContext): Promise<void> {

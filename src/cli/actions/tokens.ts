@@ -1,9 +1,10 @@
 import type { NewToken, TokenScope } from "../../protocol/access.ts";
 import { TokenInput } from "../../protocol/access.ts";
-import { issueLines, MeshError } from "../../protocol/errors.ts";
+import { MeshError } from "../../protocol/errors.ts";
 import { contract } from "../../protocol/http/contract.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
+import { parseInput } from "../parse-input.ts";
 import { printNote, printResult } from "../print.ts";
 import { renderTokens } from "../render/access.ts";
 import { toSafeLine } from "../render/safe-text.ts";
@@ -37,9 +38,7 @@ function toInput({ texts }: CliContext, flags: CreateTokenFlags, name: string): 
   if (!rate_per_minute.safeParse(input.rate_per_minute).success) {
     throw new MeshError("USAGE", texts.token.badRate);
   }
-  const parsed = TokenInput.safeParse(input);
-  if (parsed.success) return parsed.data;
-  throw new MeshError("USAGE", issueLines(parsed.error).join("; "));
+  return parseInput(TokenInput, input);
 }
 
 function printNew(context: CliContext, made: NewToken, intro: (name: string) => string): void {
