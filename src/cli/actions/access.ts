@@ -6,6 +6,7 @@ import { expandPath } from "../../platform/paths.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { Secret } from "../../protocol/secret.ts";
 import type { CliContext } from "../context.ts";
+import { toFileProblem } from "../file-problem.ts";
 import { printResult } from "../print.ts";
 
 export interface InitFlags {
@@ -25,13 +26,9 @@ export async function writeConfig(this: CliContext, flags: InitFlags): Promise<v
   try {
     await writeFileAtomic(expandPath(file, this), text, { mode: 0o600, overwrite: flags.force === true });
   } catch (error) {
-    const code = errorCodeOf(error);
-    if (code === "EEXIST") throw new MeshError("FILE_EXISTS", this.texts.init.exists(file));
-    if (code === null) throw error;
-    throw new MeshError("DATA_DIR_UNUSABLE", this.texts.init.cannotWrite(file, code), {
-      hint: this.texts.init.cannotWriteHint,
-      cause: error,
-    });
+    const { exists, cannotWrite, cannotWriteHint: hint } = this.texts.init;
+    if (errorCodeOf(error) === "EEXIST") throw new MeshError("FILE_EXISTS", exists(file));
+    throw toFileProblem(error, { message: (code) => cannotWrite(file, code), hint });
   }
   printResult(this, { file: expandPath(file, this) }, () => this.texts.init.written(file));
 }

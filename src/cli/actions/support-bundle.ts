@@ -1,6 +1,6 @@
 import type { LoadedConfig, Origin } from "../../config/load-config.ts";
 import { listConfigLeaves } from "../../config/schema.ts";
-import { errorCodeOf, writeFileAtomic } from "../../platform/atomic-file.ts";
+import { writeFileAtomic } from "../../platform/atomic-file.ts";
 import { toIsoTime } from "../../platform/clock.ts";
 import { readFileTail } from "../../platform/file-tail.ts";
 import { machineArch, machinePlatform } from "../../platform/machine.ts";
@@ -12,6 +12,7 @@ import { Secret } from "../../protocol/secret.ts";
 import type { TaskSummary } from "../../protocol/task.ts";
 import { type Connection, connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
+import { toFileProblem } from "../file-problem.ts";
 import { toJsonText } from "../print.ts";
 
 /** Bytes of a log that go into a bundle; the newest. */
@@ -188,12 +189,8 @@ async function readLog(context: CliContext, logFile: string): Promise<readonly s
   try {
     return (await readFileTail(path, maxLogBytes)).split("\n").filter((line) => line !== "");
   } catch (error) {
-    const code = errorCodeOf(error);
-    if (code === null) throw error;
-    throw new MeshError("DATA_DIR_UNUSABLE", context.texts.support.noLog(logFile, code), {
-      hint: context.texts.support.noLogHint,
-      cause: error,
-    });
+    const { noLog, noLogHint: hint } = context.texts.support;
+    throw toFileProblem(error, { message: (code) => noLog(logFile, code), hint });
   }
 }
 
@@ -201,11 +198,7 @@ async function save(context: CliContext, file: string, text: string): Promise<vo
   try {
     await writeFileAtomic(expandPath(file, context), text, { mode: 0o600, overwrite: true });
   } catch (error) {
-    const code = errorCodeOf(error);
-    if (code === null) throw error;
-    throw new MeshError("DATA_DIR_UNUSABLE", context.texts.support.cannotWrite(file, code), {
-      hint: context.texts.tasks.fileHint,
-      cause: error,
-    });
+    const { support, tasks } = context.texts;
+    throw toFileProblem(error, { message: (code) => support.cannotWrite(file, code), hint: tasks.fileHint });
   }
 }

@@ -1,5 +1,4 @@
 import type { MeshClient } from "../../client/index.ts";
-import { errorCodeOf } from "../../platform/atomic-file.ts";
 import { expandPath } from "../../platform/paths.ts";
 import { createTextFileWriter } from "../../platform/text-file-writer.ts";
 import { MeshError } from "../../protocol/errors.ts";
@@ -8,6 +7,7 @@ import type { TaskId } from "../../protocol/ids.ts";
 import type { TaskFilter, TaskInfo } from "../../protocol/task.ts";
 import { connect } from "../connection.ts";
 import type { CliContext } from "../context.ts";
+import { toFileProblem } from "../file-problem.ts";
 import { inOrder } from "../in-order.ts";
 import { printNote, toJsonLine } from "../print.ts";
 import { type ChoiceFlags, toTaskFilter } from "../task-choice.ts";
@@ -52,12 +52,7 @@ async function writeToFile(context: CliContext, filter: TaskFilter, output: stri
       await file.abandon();
     }
   } catch (error) {
-    const code = errorCodeOf(error);
-    if (error instanceof MeshError || code === null) throw error;
-    throw new MeshError("DATA_DIR_UNUSABLE", tasks.cannotWrite(output, code), {
-      hint: tasks.fileHint,
-      cause: error,
-    });
+    throw toFileProblem(error, { message: (code) => tasks.cannotWrite(output, code), hint: tasks.fileHint });
   }
 }
 
