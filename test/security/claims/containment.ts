@@ -87,7 +87,7 @@ export const containmentClaims: readonly Claim[] = [
   {
     id: "containment.exact",
     claim: "The API and --json tell every text exactly as it came; no header carries any of it.",
-    shownBy: [{ file: terminal }],
+    shownBy: [{ file: "test/security/containment/exact-text.test.ts" }, { file: terminal }],
   },
   {
     id: "containment.folder",
