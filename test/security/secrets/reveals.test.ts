@@ -17,7 +17,7 @@ const reasons: Readonly<Record<string, string>> = {
   "src/coordinator/direct/direct-link.ts": "the Authorization header",
   "src/coordinator/direct/routes.ts": "the answer to the registration, which shows it once",
   "src/coordinator/direct/sealed-tokens.ts": "tells what is sealed from what is not",
-  "src/coordinator/dispatch/node-links.ts": "the welcome, which shows it once",
+  "src/coordinator/dispatch/node-greeting.ts": "the welcome, which shows it once",
   "src/coordinator/http/http-server.ts": "the key of the listener",
   "src/coordinator/nodes/node-admission.ts": "its hash",
   "src/lab/lab-mesh.ts": "the environment of the laboratory's own processes",
