@@ -32,6 +32,8 @@ describe("typing", () => {
     [["route", "move", "1"], "See: claw-mesh route move --help"],
     [["route", "ad"], "See: claw-mesh route --help"],
     [["invite", "--ttl", "100d"], "30d at most"],
+    [["invite", "--ttl", "100d"], "See: claw-mesh invite create --help"],
+    [["audit", "verify", "--head", "00"], "See: claw-mesh audit verify --help"],
     [["status", "--coordinator"], "--coordinator needs a value"],
     [["status", "--coordinator", "ftp://x"], "is not an address"],
     [["up", "--local", "magic"], '"magic" is not one of'],

@@ -68,12 +68,23 @@ function toInputs(args: readonly string[]): readonly string[] {
   return first === "--version" || first === "-v" ? ["version", ...rest] : args;
 }
 
+const commandsWithWords: ReadonlySet<string> = new Set([
+  "route",
+  "group",
+  "node",
+  "task",
+  "dead-letter",
+  "token",
+  "invite",
+  "audit",
+]);
+
 /** The command that was meant, as its help is asked for: `claw-mesh route add`. */
 function usageOf(args: readonly string[]): string {
   const [first = "", second = ""] = args;
-  const words = ["route", "group", "node", "task", "dead-letter", "token", "invite"].includes(first)
-    ? [first, second]
-    : [first];
+  const words = commandsWithWords.has(first) ? [first, second] : [first];
+  // Alone or with flags it makes an invite; the help of `invite` itself does not tell those flags.
+  if (first === "invite" && second.startsWith("-")) words[1] = "create";
   return ["claw-mesh", ...words.filter((word) => /^[a-z][a-z-]*$/.test(word))].join(" ");
 }
 
