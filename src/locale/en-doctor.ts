@@ -32,6 +32,7 @@ export const doctorTexts = {
       : "Is it running there, does a firewall let the port in, and is --coordinator right?",
   tokenFrom: (origin: string) => `accepted, from ${origin}`,
   tokenRefused: (origin: string) => `refused, from ${origin}`,
+  mayNotList: "this token may not list the nodes; that takes the scope read",
   noToken: "none found",
   noTokenRemedy: "Give --token, set CLAW_MESH_TOKEN, or run this on the coordinator's machine.",
   clockSkew: (seconds: number) => `${seconds} s apart from the coordinator's`,

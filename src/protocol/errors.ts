@@ -34,7 +34,11 @@ export const errorCatalogue = {
     exit: 4,
     hint: "Check the token; on the coordinator's machine it is in <data dir>/token.",
   },
-  SCOPE_MISSING: { status: 403, exit: 4, hint: "Use a token with the scope this route requires." },
+  SCOPE_MISSING: {
+    status: 403,
+    exit: 4,
+    hint: "Use a token with that scope; who has the scope admin makes one with: claw-mesh token create",
+  },
   TOO_MANY_TRIES: {
     status: 429,
     exit: 4,

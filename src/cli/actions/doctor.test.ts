@@ -30,6 +30,17 @@ describe("doctor", () => {
     });
   });
 
+  test("takes a token that may not list the nodes for what it is: a good one", async () => {
+    bench.handle((request, reply) => {
+      if (request.path === "/healthz") reply.json(health);
+      else reply.json({ error: "no", code: "SCOPE_MISSING", hint: "h", request_id: "r" }, 403);
+    });
+    const { exitCode, stdout } = await bench.run(["doctor", "--token", "cmt_sender"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^token +ok +accepted, from --token$/m);
+    expect(stdout).toMatch(/^runtime +skipped +this token may not list the nodes/m);
+  });
+
   test("is content with a healthy mesh", async () => {
     bench.handle((request, reply) => reply.json(request.path === "/healthz" ? health : [nodeInfo()]));
     const { exitCode, stdout } = await bench.run(["doctor"]);

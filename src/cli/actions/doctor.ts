@@ -66,7 +66,9 @@ async function runChecks(context: CliContext): Promise<readonly Check[]> {
     access?.check ?? skipped(context, "token"),
     reach.clock ?? skipped(context, "clock"),
     checkVersion(context, reach.health),
-    ...(access?.nodes === undefined ? [skipped(context, "runtime")] : checkRuntimes(context, access.nodes)),
+    ...(access?.nodes === undefined
+      ? [skipped(context, "runtime", access?.skipReason)]
+      : checkRuntimes(context, access.nodes)),
   ];
 }
 
@@ -126,16 +128,23 @@ function checkClock({ texts, clock }: CliContext, date: string | null, elapsedMs
   return skewS > maxClockSkewS ? warning("clock", message, texts.doctor.clockRemedy) : ok("clock", message);
 }
 
-async function checkAccess(
-  { texts }: CliContext,
-  { client, token }: Connection,
-): Promise<{ readonly check: Check; readonly nodes?: readonly NodeInfo[] }> {
+interface Access {
+  readonly check: Check;
+  readonly nodes?: readonly NodeInfo[];
+  /** Why there are no nodes, where it is not that nobody answered. */
+  readonly skipReason?: string;
+}
+
+async function checkAccess({ texts }: CliContext, { client, token }: Connection): Promise<Access> {
   const { doctor } = texts;
   try {
     const nodes = await client.listNodes({ timeoutMs });
     return { check: ok("token", token === null ? doctor.noToken : doctor.tokenFrom(token.origin)), nodes };
   } catch (error) {
     if (!(error instanceof MeshError) || error.exitCode !== 4) return { check: failed("token", error) };
+    // A good token, for something else: one that only sends, for instance.
+    if (error.code === "SCOPE_MISSING" && token !== null)
+      return { check: ok("token", doctor.tokenFrom(token.origin)), skipReason: doctor.mayNotList };
     if (token === null)
       return { check: { ...failed("token", error), message: doctor.noToken, remedy: doctor.noTokenRemedy } };
     return { check: { ...failed("token", error), message: doctor.tokenRefused(token.origin) } };
@@ -211,8 +220,8 @@ function warning(check: CheckName, message: string, remedy: string): Check {
   return { check, status: "warning", message, remedy };
 }
 
-function skipped({ texts }: CliContext, check: CheckName): Check {
-  return { check, status: "skipped", message: texts.doctor.notReached, remedy: null };
+function skipped({ texts }: CliContext, check: CheckName, reason = texts.doctor.notReached): Check {
+  return { check, status: "skipped", message: reason, remedy: null };
 }
 
 /** @throws the error when it is a fault of this program */
