@@ -69,6 +69,7 @@ export function testCoordinatorOptions(dataDir: string): CoordinatorOptions {
     allowPrivate: true,
     rules: [],
     groups: {},
+    tls: null,
     retention: { days: 30, maxTasks: 200_000 },
     allowedHosts: [],
     limits: {
