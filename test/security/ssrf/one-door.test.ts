@@ -57,8 +57,8 @@ describe("outgoing calls", () => {
     const makers = modules.filter((path) =>
       /\bcreateSafeFetch\(/.test(readFileSync(join(sourceRoot, path), "utf8")),
     );
-    expect(makers).toEqual(["coordinator/coordinator.ts"]);
-    const assembly = readFileSync(join(sourceRoot, "coordinator/coordinator.ts"), "utf8");
+    expect(makers).toEqual(["coordinator/assembly/entrance-parts.ts"]);
+    const assembly = readFileSync(join(sourceRoot, "coordinator/assembly/entrance-parts.ts"), "utf8");
     expect(assembly).toMatch(/createSafeFetch\(\{[^}]*allowPrivate: options\.allowPrivate/);
   });
 });
