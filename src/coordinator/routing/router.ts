@@ -44,8 +44,8 @@ export interface Router {
   /** The message that put its conversation on this node never ran there: the conversation has no node again. */
   readonly unbind: (message: TaskMessage, nodeId: NodeId) => void;
   readonly setRules: (rules: readonly Rule[]) => void;
-  /** What looks wrong about a rule in the mesh as it is now. */
-  readonly warningsFor: (rule: RuleInput) => readonly string[];
+  /** What looks wrong about a rule, behind those that come before it, in the mesh as it is now. */
+  readonly warningsFor: (rule: RuleInput, earlier: readonly RuleInput[]) => readonly string[];
   /** The decision as it is stored and shown, in the turn in which it was made; with a target that has left the mesh. */
   readonly explain: (decided: RouteDecision) => Decision;
   /**
@@ -177,7 +177,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     setRules: (next) => {
       rules = compileRules(next);
     },
-    warningsFor: (rule) => ruleWarnings(rule, meshNow()),
+    warningsFor: (rule, earlier) => ruleWarnings(rule, meshNow(), earlier),
     assertTarget: (target, allowedGroups) => {
       const node = findTarget(target, allowedGroups);
       if (node === null) return;

@@ -25,7 +25,12 @@ type RoutingHandlers = Pick<
 
 export function createRoutingRoutes({ router, rules, groups }: RoutingRouteOptions): RoutingHandlers {
   function withWarnings(rule: Rule): Rule {
-    const warnings = router.warningsFor(rule);
+    const all = rules.list();
+    const earlier = all.slice(
+      0,
+      all.findIndex(({ id }) => id === rule.id),
+    );
+    const warnings = router.warningsFor(rule, earlier);
     return warnings.length === 0 ? rule : { ...rule, warnings: [...warnings] };
   }
 

@@ -50,6 +50,25 @@ test.each<RuleInput>([
   expect(() => validateRule(rule)).not.toThrow();
 });
 
+test("warns of a rule that shall keep messages away and stands behind one that takes all of them", () => {
+  const gpu: RuleInput = { match: { requires_gpu: true }, target: "a" };
+  const all: RuleInput = { match: { wildcard: true }, strategy: "random" };
+  const refusing: RuleInput = { match: { untrusted: true }, refuse: true };
+  const leading: RuleInput = { match: { untrusted: true }, target: "a" };
+  const warnings = (rule: RuleInput, earlier: readonly RuleInput[]) =>
+    ruleWarnings(rule, meshOf([nodeOf({ name: "a" })], []), earlier);
+  for (const guard of [refusing, leading]) {
+    expect(warnings(guard, [gpu, all])).toEqual([
+      "rule 2 (*) takes every message before this one; move this one up: claw-mesh route move 3 --first",
+    ]);
+    expect(warnings(guard, [gpu])).toEqual([]);
+    // One that leads to some nodes leaves what they cannot take; one that refuses all needs no other.
+    expect(warnings(guard, [{ ...all, target: "a" }])).toEqual([]);
+    expect(warnings(guard, [{ match: { wildcard: true }, refuse: true }])).toEqual([]);
+  }
+  expect(warnings(gpu, [all])).toEqual([]);
+});
+
 test("warns of targets and groups that nobody is called, and says what may have been meant", () => {
   const mesh = meshOf([nodeOf({ name: "linux-gpu" })], [groupOf("macs", { nodes: ["mac"] })]);
   const warnings = ruleWarnings(

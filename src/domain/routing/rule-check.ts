@@ -32,8 +32,15 @@ export function validateRule(rule: RuleInput): void {
   validateContent(rule.match.content);
 }
 
-/** What is odd about a rule and may become right later: targets and groups that are not there (yet). */
-export function ruleWarnings(rule: RuleInput, mesh: MeshSnapshot): readonly string[] {
+/**
+ * What is odd about a rule and may become right later: targets and groups that are not there (yet), and a guard behind a
+ * rule that takes all. `earlier`: the rules before it, in their order.
+ */
+export function ruleWarnings(
+  rule: RuleInput,
+  mesh: MeshSnapshot,
+  earlier: readonly RuleInput[] = [],
+): readonly string[] {
   const groups = mesh.groups.map((group) => group.name);
   const names = [...mesh.nodes.map((node) => node.name), ...groups];
   const ids = mesh.nodes.map((node) => node.id);
@@ -46,7 +53,23 @@ export function ruleWarnings(rule: RuleInput, mesh: MeshSnapshot): readonly stri
   if (group !== undefined && !includesName(groups, group)) {
     warnings.push(`no group is called "${group}" yet${meant(group, groups)}`);
   }
+  const index = isGuard(rule) ? earlier.findIndex(takesAll) : -1;
+  if (index >= 0) {
+    warnings.push(
+      `rule ${index + 1} (*) takes every message before this one; move this one up: claw-mesh route move ${earlier.length + 1} --first`,
+    );
+  }
   return warnings;
+}
+
+/** Its author counts on it for safety. */
+function isGuard(rule: RuleInput): boolean {
+  return rule.refuse === true || rule.match.untrusted === true;
+}
+
+function takesAll(rule: RuleInput): boolean {
+  const leads = rule.target !== undefined || rule.targets !== undefined;
+  return rule.match.wildcard === true && rule.refuse !== true && !leads;
 }
 
 /** `requires_gpu: false` asks for nothing and does not count. */
