@@ -3,9 +3,7 @@ import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
 import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Decision } from "../../protocol/decision.ts";
-import { type Failure, maxFailureLength } from "../../protocol/failure.ts";
 import type { NodeId, TaskId } from "../../protocol/ids.ts";
-import { unblockText } from "../../protocol/unblock-text.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Router } from "../routing/router.ts";
@@ -15,7 +13,7 @@ import { createLaneReview } from "./lane-review.ts";
 import type { LiveTask } from "./live-task.ts";
 import { serveNode, watchMesh } from "./mesh-watch.ts";
 import { createPatience, type Patience } from "./patience.ts";
-import { refusalText, refusedByRule } from "./task-outcome.ts";
+import { refusedByRule, unroutableFailure } from "./task-outcome.ts";
 import type { TasksByNode } from "./tasks-by-node.ts";
 import { createWaitingAllowance } from "./waiting-allowance.ts";
 import { createWaitingRoom, type Lane } from "./waiting-room.ts";
@@ -208,7 +206,8 @@ export function createPlacement(options: PlacementOptions): Placement {
       const decision = router.explain(decided);
       const best = decided.order[0];
       if (decided.outcome !== "assigned" || best === undefined) {
-        return { kind: "unroutable", failure: unroutableFailure(one, decision, clock.nowMs()), decision };
+        const failure = unroutableFailure(one.task, decision, clock.nowMs());
+        return { kind: "unroutable", failure, decision };
       }
       return { kind: "offered", nodeId: best.id, nodeName: best.name, decision };
     },
@@ -289,19 +288,4 @@ function awaitedNodes(one: LiveTask, { waitFor, session, outcome }: RouteDecisio
   const holder = outcome === "unroutable" ? (session?.nodeId ?? null) : null;
   if (holder !== null) ids.add(holder);
   return [...ids];
-}
-
-function unroutableFailure(one: LiveTask, decision: Decision, nowMs: number): Failure {
-  if (decision.outcome === "refused") return { class: "refused", message: refusalText(decision) };
-  const tries = one.task.attempts.length;
-  if (tries > 0) {
-    const last = one.task.attempts.at(-1)?.failure?.message ?? "";
-    const message = `No other node fits after ${tries} ${tries === 1 ? "try" : "tries"}. ${last}`;
-    return { class: "refused", message: message.trimEnd().slice(0, maxFailureLength) };
-  }
-  const needs = unblockText(decision, nowMs);
-  return {
-    class: "unroutable",
-    message: needs === null ? "No node fits this message." : `It needs ${needs}.`,
-  };
 }

@@ -2,8 +2,9 @@ import { countedAttempts } from "../../domain/tasks/retry-policy.ts";
 import type { Task, TaskMessage } from "../../domain/tasks/task.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import { type ErrorCode, MeshError } from "../../protocol/errors.ts";
-import type { FailureClass } from "../../protocol/failure.ts";
+import { type Failure, type FailureClass, maxFailureLength } from "../../protocol/failure.ts";
 import type { RouteAnswer } from "../../protocol/http/contract.ts";
+import { unblockText } from "../../protocol/unblock-text.ts";
 import { toSendersView } from "./decision-view.ts";
 
 const codeOfClass: Readonly<Record<FailureClass, ErrorCode>> = {
@@ -59,7 +60,7 @@ export function refusedByRule(decision: Decision, message: TaskMessage): MeshErr
 }
 
 /** Of a decision with the outcome `refused`. */
-export function refusalText({ rule }: Decision): string {
+function refusalText({ rule }: Decision): string {
   return rule === null
     ? "A rule refuses this message."
     : `Rule ${rule.position} (${rule.text}) refuses this message.`;
@@ -68,4 +69,20 @@ export function refusalText({ rule }: Decision): string {
 function expiryText(tries: number): string {
   if (tries === 0) return "No node took the message before it expired.";
   return `The message expired before it was tried again, after ${tries} ${tries === 1 ? "try" : "tries"}.`;
+}
+
+/** Why no node takes it, or no other one does. */
+export function unroutableFailure(task: Task, decision: Decision, nowMs: number): Failure {
+  if (decision.outcome === "refused") return { class: "refused", message: refusalText(decision) };
+  const tries = task.attempts.length;
+  if (tries > 0) {
+    const last = task.attempts.at(-1)?.failure?.message ?? "";
+    const message = `No other node fits after ${tries} ${tries === 1 ? "try" : "tries"}. ${last}`;
+    return { class: "refused", message: message.trimEnd().slice(0, maxFailureLength) };
+  }
+  const needs = unblockText(decision, nowMs);
+  return {
+    class: "unroutable",
+    message: needs === null ? "No node fits this message." : `It needs ${needs}.`,
+  };
 }
