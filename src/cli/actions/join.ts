@@ -5,7 +5,6 @@ import { isLoopbackHost } from "../../platform/http-fetch.ts";
 import { createLog, type Log } from "../../platform/log.ts";
 import { tokenPath } from "../../platform/paths.ts";
 import { readPrivateText } from "../../platform/private-files.ts";
-import { plainHttpRisk } from "../../platform/tls/plain-http-risk.ts";
 import { errorCatalogue, MeshError } from "../../protocol/errors.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import { Secret } from "../../protocol/secret.ts";
@@ -14,10 +13,10 @@ import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { findTrust } from "../find-trust.ts";
 import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
-import { warnOfOpenConfig } from "../open-config.ts";
 import { printNote, printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { toSafeLine } from "../render/safe-text.ts";
+import { warnOfOpenConfig, warnOfPlainHttp } from "../run-warnings.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 export interface JoinFlags {
@@ -48,10 +47,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
   const isInvite = secret?.reveal().startsWith(invitePrefix) === true;
   const name = node.name ?? toNodeName(this.hostName);
   const { protocol, hostname } = new URL(url);
-  if (protocol === "http:" && !isLoopbackHost(hostname)) {
-    const { message, remedy } = plainHttpRisk.node;
-    log.warn(message, { remedy });
-  }
+  if (protocol === "http:") warnOfPlainHttp(hostname, "node", log);
 
   const { startNodeAgent } = await import("../../node/index.ts");
   let agent: RunningNodeAgent;

@@ -5,9 +5,7 @@ import type { RuntimeChoice } from "../../config/schema.ts";
 import type { RunningCoordinator } from "../../coordinator/index.ts";
 import type { RunningNodeAgent } from "../../node/index.ts";
 import { waitAtMost } from "../../platform/bounded-wait.ts";
-import { isLoopbackHost } from "../../platform/http-fetch.ts";
 import { createLog, type Log } from "../../platform/log.ts";
-import { plainHttpRisk } from "../../platform/tls/plain-http-risk.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeInfo } from "../../protocol/node.ts";
 import { clientFlags, localUrl } from "../client-flags.ts";
@@ -15,10 +13,10 @@ import { loadCliConfig } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { findTrust } from "../find-trust.ts";
 import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
-import { warnOfOpenConfig } from "../open-config.ts";
 import { printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { createPaint } from "../render/paint.ts";
+import { warnOfOpenConfig, warnOfPlainHttp } from "../run-warnings.ts";
 import { toTlsSettings, usesTls } from "../tls-settings.ts";
 import { untilAborted } from "../until-aborted.ts";
 
@@ -44,7 +42,7 @@ const leaveDeadlineMs = 1000;
 export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
   const localChoices = readLocalChoices(this, flags);
   const config = await loadCliConfig(this, configFlags(flags));
-  const { coordinator: settings, rules, groups } = config.value;
+  const { host } = config.value.coordinator;
   const tls = toTlsSettings(this, config);
   const log = createLog({
     write: this.stderr.write,
@@ -56,30 +54,12 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
 
   const { startCoordinator } = await import("../../coordinator/index.ts");
   const coordinator = await startCoordinator({
-    host: settings.host,
-    port: settings.port,
-    token: settings.token,
-    dataDir: config.dataDir,
-    allowPrivate: settings.allow_private,
-    rules: [...rules],
-    groups: { ...groups },
-    retention: { days: settings.retention.days, maxTasks: settings.retention.max_tasks },
-    allowedHosts: [...settings.allowed_hosts],
-    limits: {
-      bodyBytes: settings.limits.body_bytes,
-      requestsPerClient: settings.limits.requests_per_client,
-      streams: settings.limits.streams,
-      streamsPerClient: settings.limits.streams_per_client,
-      linksPerClient: settings.limits.links_per_client,
-    },
+    ...toCoordinatorSettings(config),
     tls,
     version: this.version,
     log,
   });
-  if (tls === null && !isLoopbackHost(settings.host)) {
-    const { message, remedy } = plainHttpRisk.coordinator;
-    log.warn(message, { remedy });
-  }
+  if (tls === null) warnOfPlainHttp(host, "coordinator", log);
   let local: RunningNodeAgent | null = null;
   try {
     local = await startLocalNode(this, { config, coordinator, log, choices: localChoices });
@@ -92,6 +72,28 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
     await waitAtMost(leaving, { clock: this.clock, limitMs: leaveDeadlineMs, otherwise: undefined });
     await coordinator.stop();
   }
+}
+
+function toCoordinatorSettings({ value, dataDir }: LoadedConfig) {
+  const { host, port, token, allow_private, retention, allowed_hosts, limits } = value.coordinator;
+  return {
+    host,
+    port,
+    token,
+    dataDir,
+    allowPrivate: allow_private,
+    rules: [...value.rules],
+    groups: { ...value.groups },
+    retention: { days: retention.days, maxTasks: retention.max_tasks },
+    allowedHosts: [...allowed_hosts],
+    limits: {
+      bodyBytes: limits.body_bytes,
+      requestsPerClient: limits.requests_per_client,
+      streams: limits.streams,
+      streamsPerClient: limits.streams_per_client,
+      linksPerClient: limits.links_per_client,
+    },
+  };
 }
 
 function configFlags(flags: UpFlags): readonly ConfigFlag[] {
