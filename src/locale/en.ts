@@ -201,6 +201,8 @@ export const en = {
   init: {
     written: (file: string) => `Config written to ${file}`,
     exists: (file: string) => `${file} already exists (use --force to overwrite)`,
+    existsTlsHint:
+      "To keep it, with its token, rules and groups, write into it yourself: tls: { enabled: true }",
     cannotWrite: (file: string, code: string) => `cannot write ${file} (${code})`,
     cannotWriteHint: "Write it somewhere else with --config <file>.",
   },

@@ -26,8 +26,10 @@ export async function writeConfig(this: CliContext, flags: InitFlags): Promise<v
   try {
     await writeFileAtomic(expandPath(file, this), text, { mode: 0o600, overwrite: flags.force === true });
   } catch (error) {
-    const { exists, cannotWrite, cannotWriteHint: hint } = this.texts.init;
-    if (errorCodeOf(error) === "EEXIST") throw new MeshError("FILE_EXISTS", exists(file));
+    const { exists, existsTlsHint, cannotWrite, cannotWriteHint: hint } = this.texts.init;
+    if (errorCodeOf(error) === "EEXIST") {
+      throw new MeshError("FILE_EXISTS", exists(file), flags.tls === true ? { hint: existsTlsHint } : {});
+    }
     throw toFileProblem(error, { message: (code) => cannotWrite(file, code), hint });
   }
   printResult(this, { file: expandPath(file, this) }, () => this.texts.init.written(file));

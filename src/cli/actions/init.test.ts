@@ -20,6 +20,8 @@ describe("init", () => {
     const second = await bench.run(["init"]);
     expect(second.exitCode).toBe(1);
     expect(second.stderr).toStartWith("Error: claw-mesh.yaml already exists (use --force to overwrite)\n");
+    // Whoever only wants TLS would lose his token and rules by that.
+    expect((await bench.run(["init", "--tls"])).stderr).toContain("tls: { enabled: true }");
     expect((await bench.run(["init", "--force"])).exitCode).toBe(0);
   });
 });
