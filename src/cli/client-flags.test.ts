@@ -83,7 +83,7 @@ describe("the commands of another terminal", () => {
     [
       "read the token where only this run looks",
       { flags: [flag("coordinator.data_dir", "/srv/mesh")] },
-      ' --token "$(cat /srv/mesh/token)"',
+      " --token-file /srv/mesh/token",
     ],
     [
       "name the address of TLS that only this run asks for",
@@ -102,7 +102,7 @@ describe("the commands of another terminal", () => {
         yaml: "tls:\n  enabled: true\n",
         flags: [flag("coordinator.data_dir", "/srv/mesh")],
       },
-      ' --ca /srv/mesh/tls/ca.pem --token "$(cat /srv/mesh/token)"',
+      " --ca /srv/mesh/tls/ca.pem --token-file /srv/mesh/token",
     ],
     [
       "call a certificate of a flag by its name",

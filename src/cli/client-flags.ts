@@ -48,7 +48,7 @@ export function clientFlags({ config, port, names = [], home }: ClientFlagsOptio
       : []),
     ...(originOf("token") === "flag" ? [" --token <token>"] : []),
     ...(coordinator.token === null && isOfThisRun("data_dir")
-      ? [` --token "$(cat ${shellWord(tokenPath(config.dataDir))})"`]
+      ? [` --token-file ${shellWord(tokenPath(config.dataDir))}`]
       : []),
   ].join("");
 }
