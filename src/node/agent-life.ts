@@ -191,6 +191,12 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
       if (ending !== null) return;
       const identity = await openIdentity({ dataDir, meshId: welcome.mesh_id, name });
       if (ending !== null) return identity.release();
+      try {
+        parts.address.trust.assertKnows(identity.current());
+      } catch (error) {
+        identity.release();
+        throw error;
+      }
       const token = toSecret(welcome.token ?? null) ?? identity.current()?.token ?? null;
       wasKnownAtMove = welcome.returning;
       open(identity, token === null ? null : { node_id: welcome.node_id, token });

@@ -25,7 +25,7 @@ export function findCoordinator(options: FindOptions): Promise<CoordinatorAddres
         url,
         pin: options.pin ?? null,
         given: options.trust ?? null,
-        kept: known.flatMap(({ file: { tls } }) => (tls === undefined ? [] : [tls])),
+        kept: known.map(({ file: { tls } }) => tls ?? null),
         proxyUrl,
         clock,
       });

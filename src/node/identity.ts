@@ -21,6 +21,8 @@ export const NodeFile = z.object({
     .transform((text) => new Secret(text)),
   coordinator_url: z.string(),
   name: Name,
+  /** When it last linked after a start (epoch ms); files of before this field have none. */
+  joined_at_ms: z.int().nonnegative().optional(),
   /** Whom this node takes for its coordinator; without it: whoever the system trusts, or what is named at each start. */
   tls: KeptTrust.optional(),
 });
@@ -76,7 +78,7 @@ export interface KnownMesh {
   readonly file: NodeFile;
 }
 
-/** Meshes in which this machine has joined as `name` through this coordinator. */
+/** Meshes in which this machine has joined as `name` through this coordinator, the last one first. */
 export async function findKnownMeshes(
   dataDir: string,
   name: string,
@@ -90,7 +92,7 @@ export async function findKnownMeshes(
     const file = await readNodeFile(join(folder, "node.json"));
     if (file?.coordinator_url === coordinatorUrl) found.push({ meshId: meshId.data, file });
   }
-  return found;
+  return found.sort((one, other) => (other.file.joined_at_ms ?? 0) - (one.file.joined_at_ms ?? 0));
 }
 
 /** Names are one word whatever their case, also where file names are not. */

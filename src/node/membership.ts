@@ -108,6 +108,7 @@ export function openMembership(deps: MembershipDeps): Membership {
     coordinatorUrl: deps.coordinatorUrl,
     name: deps.name,
     keptTrust: deps.trust.toKeep,
+    nowMs: clock.nowMs,
     log,
   });
   const wait = createConditionWait(clock);

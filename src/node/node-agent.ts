@@ -28,7 +28,7 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<RunningNo
       watch.probe(),
     ]);
     const identity = await openIdentity({ dataDir: options.dataDir, meshId, name: options.name });
-    assertCredential(identity, options);
+    assertUsable(identity, { options, address });
     return await startAgent({ options, address, watch, capabilities }, identity);
   } catch (error) {
     await closeRuntimes(options);
@@ -36,12 +36,23 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<RunningNo
   }
 }
 
-function assertCredential(identity: Identity, options: NodeAgentOptions): void {
-  if (identity.current() !== null || options.token !== null || options.invite !== null) return;
-  identity.release();
-  throw new MeshError("TOKEN_MISSING", `nothing was given to join the mesh with as "${options.name}"`, {
-    hint: "Print a join line on the coordinator's machine with: claw-mesh invite",
-  });
+interface Joining {
+  readonly options: NodeAgentOptions;
+  readonly address: CoordinatorAddress;
+}
+
+/** Lets the identity go when it cannot be used here. */
+function assertUsable(identity: Identity, { options, address }: Joining): void {
+  try {
+    address.trust.assertKnows(identity.current());
+    if (identity.current() !== null || options.token !== null || options.invite !== null) return;
+    throw new MeshError("TOKEN_MISSING", `nothing was given to join the mesh with as "${options.name}"`, {
+      hint: "Print a join line on the coordinator's machine with: claw-mesh invite",
+    });
+  } catch (error) {
+    identity.release();
+    throw error;
+  }
 }
 
 /** The mesh that answers at the address; while nothing answers, one that was joined there before. */

@@ -18,6 +18,7 @@ async function setUp() {
       granted: null,
       coordinatorUrl: "http://127.0.0.1:9180",
       name: "heron",
+      nowMs: () => 1_000,
       log: silentLog,
     });
   const welcome: WelcomeFrame = {

@@ -12,6 +12,7 @@ export interface NodeRecordDeps {
   readonly name: string;
   /** What is kept to know the coordinator by; default null: nothing. */
   readonly keptTrust?: () => KeptTrust | null;
+  readonly nowMs: () => number;
   readonly log: Log;
 }
 
@@ -27,9 +28,16 @@ export interface NodeRecord {
 
 export function createNodeRecord(deps: NodeRecordDeps): NodeRecord {
   const { identity, granted } = deps;
+  const joinedAtMs = deps.nowMs();
   const toFile = ({ node_id, token }: Pick<NodeFile, "node_id" | "token">): NodeFile => {
     const tls = deps.keptTrust?.() ?? null;
-    const file = { node_id, token, coordinator_url: deps.coordinatorUrl, name: deps.name };
+    const file = {
+      node_id,
+      token,
+      coordinator_url: deps.coordinatorUrl,
+      name: deps.name,
+      joined_at_ms: joinedAtMs,
+    };
     return tls === null ? file : { ...file, tls };
   };
   let current = granted === null ? identity.current() : toFile(granted);

@@ -54,6 +54,7 @@ export async function runDirectAgent(options: DirectAgentOptions): Promise<Runni
     // A classic coordinator has no mesh to be a member of for good: everything is forgotten with it.
     identity =
       meshId === null ? null : await openIdentity({ dataDir: options.dataDir, meshId, name: options.name });
+    address.trust.assertKnows(identity?.current() ?? null);
     return await startDirect({ options, address, watch, capabilities, identity });
   } catch (error) {
     identity?.release();
@@ -280,6 +281,7 @@ async function savePlace({ identity, options, address }: Parts, place: Place): P
     token: place.token,
     coordinator_url: address.url,
     name: options.name,
+    joined_at_ms: options.clock.nowMs(),
     ...(tls === null ? {} : { tls }),
   });
 }

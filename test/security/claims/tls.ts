@@ -1,6 +1,7 @@
 import type { Claim } from "../claim.ts";
 
 const pin = "test/security/tls/pin.test.ts";
+const keptTrust = "test/security/tls/kept-trust.test.ts";
 const mesh = "test/security/tls/mesh.test.ts";
 const renewal = "test/security/tls/renewal.test.ts";
 const versions = "test/security/tls/versions.test.ts";
@@ -27,8 +28,9 @@ export const tlsClaims: readonly Claim[] = [
   },
   {
     id: "tls.kept",
-    claim: "A node that has joined by a pin keeps to that key at every later start, without its invite.",
-    shownBy: [{ file: pin, tests: "a node that has joined" }],
+    claim:
+      "A node that has joined by a pin keeps to that key at every later start, without its invite, and at every address; one that has joined over TLS sends nothing over plain HTTP.",
+    shownBy: [{ file: pin, tests: "a node that has joined" }, { file: keptTrust }],
   },
   {
     id: "tls.trust",
