@@ -5,6 +5,7 @@ import type { AuditEntry } from "../../protocol/audit.ts";
 import type { AuditStore } from "../../store/audit.ts";
 import { StoreClosedError } from "../../store/store-closed.ts";
 import type { AuditTrail } from "./audit-trail.ts";
+import { ownAct } from "./own-act.ts";
 
 /** Entries that are kept; about 250 MB. */
 export const defaultMaxAuditEntries = 500_000;
@@ -47,18 +48,13 @@ export async function createAuditPruning(options: AuditPruningOptions): Promise<
     const nextFirstSeq = newestSeq - maxEntries + 1;
     const [first] = await store.read(nextFirstSeq, 1);
     if (first === undefined) return;
-    await trail.record({
-      subject: "coordinator",
-      address: null,
-      action: pruneAction,
-      target: null,
-      result: "ok",
-      details: {
+    await trail.record(
+      ownAct(pruneAction, null, {
         first_seq: nextFirstSeq,
         previous_hash: first.previous_hash,
         removed: nextFirstSeq - firstSeq,
-      },
-    });
+      }),
+    );
     while ((await store.prune(nextFirstSeq)) > 0) {
       if ((await delay(clock, stepPauseMs, stopping.signal)) === "aborted") return;
     }

@@ -5,8 +5,8 @@ import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { RouteAudit } from "../http/call.ts";
 import type { Handlers } from "../http/contract-routes.ts";
 import { type AuditPruning, createAuditPruning, defaultMaxAuditEntries } from "./audit-pruning.ts";
-import type { AuditedAct } from "./audit-trail.ts";
 import { noteNodeEvents } from "./node-acts.ts";
+import { ownAct } from "./own-act.ts";
 import { createRepeatCounts } from "./repeat-counts.ts";
 import { createRouteAudit, onlyAudited } from "./route-audit.ts";
 import { createStoreTrail, type StoreTrail } from "./store-trail.ts";
@@ -53,25 +53,16 @@ export async function createAudit(options: AuditOptions): Promise<Audit> {
   });
   const repeats = createRepeatCounts({ trail, clock });
   noteNodeEvents({ events, repeats, trail });
-  const ownAct = (action: string): AuditedAct => ({
-    subject: "coordinator",
-    address: null,
-    action,
-    target: null,
-    result: "ok",
-    details: { version },
-  });
-
   return {
     trail,
     pruning,
     recordCall: createRouteAudit({ trail, repeats }),
     onlyAudited: (handlers) => onlyAudited(handlers, trail),
     // The trail has logged what it could not store.
-    start: () => trail.record(ownAct("coordinator.start")).catch(() => undefined),
+    start: () => trail.record(ownAct("coordinator.start", null, { version })).catch(() => undefined),
     stop: async () => {
       repeats.flush();
-      trail.note(ownAct("coordinator.stop"));
+      trail.note(ownAct("coordinator.stop", null, { version }));
       await pruning.stop();
       await trail.close();
     },

@@ -1,5 +1,6 @@
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { AuditTrail } from "./audit-trail.ts";
+import { ownAct } from "./own-act.ts";
 import type { RepeatCounts } from "./repeat-counts.ts";
 
 interface NodeActOptions {
@@ -11,12 +12,12 @@ interface NodeActOptions {
 /** Nodes that go, by themselves or because somebody removed them, in whatever way the coordinator learned of it. */
 export function noteNodeEvents({ events, trail, repeats }: NodeActOptions): void {
   events.on("node.left", ({ nodeId, name, isRemoved, address }) => {
-    const act = { target: nodeId, result: "ok", details: { name } };
+    const details = { name };
     if (isRemoved) {
-      trail.note({ ...act, subject: "coordinator", address: null, action: "node.removed" });
+      trail.note(ownAct("node.removed", nodeId, details));
       return;
     }
-    const left = { ...act, subject: nodeId, address, action: "node.leave" };
+    const left = { subject: nodeId, address, action: "node.leave", target: nodeId, result: "ok", details };
     // A node may leave and come back as often as it likes.
     if (repeats.admit(left, 1)) trail.note(left);
   });

@@ -1,5 +1,6 @@
 import type { CancelTimer, Clock } from "../../platform/clock.ts";
 import type { AuditedAct, AuditTrail } from "./audit-trail.ts";
+import { ownAct } from "./own-act.ts";
 
 /** Acts of one kind within so long: some are written one by one, the rest as one entry with their `count`. */
 export const repeatWindowMs = 60_000;
@@ -62,14 +63,7 @@ export function createRepeatCounts({ trail, clock }: RepeatCountsOptions): Repea
     cancelCrowded?.();
     cancelCrowded = null;
     if (crowded === 0) return;
-    trail.note({
-      subject: "coordinator",
-      address: null,
-      action: "audit.crowded",
-      target: null,
-      result: "ok",
-      details: { count: crowded, within_s: repeatWindowMs / 1000 },
-    });
+    trail.note(ownAct("audit.crowded", null, { count: crowded, within_s: repeatWindowMs / 1000 }));
     crowded = 0;
   }
 

@@ -3,6 +3,7 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { TokenId } from "../../protocol/ids.ts";
 import type { TokenRecord } from "../../store/tokens.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
+import { ownAct } from "../audit/own-act.ts";
 import { type CallRate, createCallRate } from "./call-rate.ts";
 import { type Principal, tokenPrincipal } from "./principal.ts";
 import { toDigest } from "./token-digest.ts";
@@ -64,15 +65,7 @@ export function createGoodTokens({ onEnded, audit, clock }: GoodTokensOptions): 
 
   function expire({ id, name, tokenHash }: Held): void {
     end(tokenHash, expired());
-    const details = { name };
-    audit.note({
-      subject: "coordinator",
-      address: null,
-      action: "token.expire",
-      target: id,
-      result: "ok",
-      details,
-    });
+    audit.note(ownAct("token.expire", id, { name }));
   }
 
   /** One timer for all: far moments are looked at again and again, so that none is beyond what a timer can take. */
