@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ErrorCode, MeshError } from "../protocol/errors.ts";
+import { parseJsonText } from "../protocol/json-text.ts";
 import { hintOfSchemes, toTlsError } from "./tls-problem.ts";
 
 /** What is known of an exchange when its answer has to be explained. */
@@ -81,7 +82,7 @@ export function toUnreachableError(cause: unknown, exchange: Exchange): MeshErro
 
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

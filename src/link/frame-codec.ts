@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { issueLines } from "../protocol/errors.ts";
+import { parseJsonText } from "../protocol/json-text.ts";
 import { CoordinatorFrame, maxLinkMessageBytes, NodeFrame } from "../protocol/link/v1/frames.ts";
 
 /** What a message held, or why it breaks the protocol. */
@@ -60,7 +61,7 @@ function createDecoder<Frame>(union: FrameUnion<Frame>): DecodeFrames<Frame> {
 function parseArray(text: string): readonly unknown[] | null {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJsonText(text);
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Failure } from "./failure.ts";
+import { parseJsonText } from "./json-text.ts";
 import { Effects } from "./message.ts";
 import { RuntimeStatus } from "./node.ts";
 
@@ -74,7 +75,7 @@ export function fromHeaderJson<Schema extends z.ZodType>(
 ): z.output<Schema> | null {
   if (text === null) return null;
   try {
-    const parsed = schema.safeParse(JSON.parse(text));
+    const parsed = schema.safeParse(parseJsonText(text));
     return parsed.success ? parsed.data : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;

@@ -1,3 +1,5 @@
+import { parseJsonText } from "../protocol/json-text.ts";
+
 /**
  * The body as text, or null when it is longer than the limit; the rest is not read then.
  * Rejects when the connection is lost or the request was aborted.
@@ -24,7 +26,7 @@ export async function readBoundedBody(response: Response, maxBytes: number): Pro
 export function readJson(text: string | null): unknown {
   if (text === null) return undefined;
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch {
     // Whatever it is, it is not JSON, which is all that the caller asks.
     return undefined;

@@ -9,6 +9,7 @@ import {
   fromHeaderJson,
 } from "../../protocol/direct.ts";
 import type { Failure } from "../../protocol/failure.ts";
+import { parseJsonText } from "../../protocol/json-text.ts";
 import type { AttemptRef } from "../../protocol/link/v1/frames.ts";
 import { maxAnswerBytes } from "../../protocol/task.ts";
 import type { AttemptFrame } from "../dispatch/attempt-reports.ts";
@@ -144,7 +145,7 @@ function errorText(body: string): string {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -1,4 +1,5 @@
 import { MeshError } from "../../protocol/errors.ts";
+import { parseJsonText } from "../../protocol/json-text.ts";
 
 /** Reads the body as text, refusing it as soon as it is known to be longer than the limit. */
 export async function readBody(request: Request, maxBytes: number): Promise<string> {
@@ -31,7 +32,7 @@ function tooLarge(maxBytes: number): MeshError {
 export function parseJson(text: string): unknown {
   if (text === "") throw new MeshError("BODY_NOT_JSON", "The request has no body.");
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (cause) {
     throw new MeshError("BODY_NOT_JSON", "The body is not valid JSON.", { cause });
   }

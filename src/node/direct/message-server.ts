@@ -16,6 +16,7 @@ import {
   toHeaderJson,
 } from "../../protocol/direct.ts";
 import { issueLines, MeshError } from "../../protocol/errors.ts";
+import { parseJsonText } from "../../protocol/json-text.ts";
 import type { Secret } from "../../protocol/secret.ts";
 import type { AttemptEnd, DirectAttempts } from "./attempts.ts";
 import type { ListenAddress } from "./listen-address.ts";
@@ -149,7 +150,7 @@ function json(status: number, value: unknown, headers: Readonly<Record<string, s
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
