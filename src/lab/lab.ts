@@ -5,7 +5,6 @@ import type { MeshFetch } from "../client/index.ts";
 import { type Children, createChildren, peakMemoryBytes } from "../platform/child-processes.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 import { createSeededRandom } from "../platform/random.ts";
-import { MeshError } from "../protocol/errors.ts";
 import { Secret } from "../protocol/secret.ts";
 import { type Collector, createCollector } from "./collector.ts";
 import { createExecutionLog, type ExecutionLog } from "./executions.ts";
@@ -16,6 +15,7 @@ import { type LabMesh, startLabMesh } from "./lab-mesh.ts";
 import type { LabSettings } from "./lab-settings.ts";
 import { keepLedger, type LedgerLine, type ListedTask } from "./ledger.ts";
 import { type LoadPlan, planTask } from "./load-plan.ts";
+import { assertMemory, diskBytesFor } from "./memory-needs.ts";
 import { type ModelServer, startModelServer } from "./model-server.ts";
 import { loadRecords } from "./records.ts";
 import type { LabReport } from "./report.ts";
@@ -53,12 +53,6 @@ const openShare = 0.15;
 const minOpenTasks = 60;
 const concurrency = 64;
 const progressMs = 1000;
-/** What a node agent, and the coordinator with this process, take. */
-const nodeBytes = 70 * 1024 * 1024;
-const baseBytes = 500 * 1024 * 1024;
-/** Of the disk that can be made full. */
-const diskBaseBytes = 128 * 1024 * 1024;
-const diskBytesPerTask = 12 * 1024;
 const overReason = new DOMException("over", "AbortError");
 const noDiskReason = "a small file system of its own cannot be made here: that needs unshare and tmpfs";
 
@@ -67,7 +61,7 @@ const noDiskReason = "a small file system of its own cannot be made here: that n
  * @throws MeshError USAGE when the machine is too small, INTERNAL when a part does not start; the reason of the signal
  */
 export async function runLab(settings: LabSettings, deps: LabDeps): Promise<LabReport> {
-  checkMemory(settings, deps);
+  assertMemory(settings, deps.availableMemoryBytes);
   const directory = await mkdtemp(join(tmpdir(), "claw-mesh-lab-"));
   deps.onProgress({ kind: "starting", directory });
   const children = createChildren();
@@ -83,18 +77,6 @@ export async function runLab(settings: LabSettings, deps: LabDeps): Promise<LabR
     await children.stop();
     if (!isKept) await rm(directory, { recursive: true, force: true });
   }
-}
-
-function checkMemory({ nodes, tasks, plan }: LabSettings, { availableMemoryBytes }: LabDeps): void {
-  const disk = plan.some(({ kind }) => kind === "fill-disk") ? diskBaseBytes + tasks * diskBytesPerTask : 0;
-  const needed = baseBytes + nodes * nodeBytes + disk;
-  if (needed <= availableMemoryBytes) return;
-  const toMib = (bytes: number) => Math.round(bytes / 1024 / 1024);
-  throw new MeshError(
-    "USAGE",
-    `${nodes} nodes and ${tasks} tasks need about ${toMib(needed)} MiB of memory, and ${toMib(availableMemoryBytes)} MiB are free`,
-    { hint: "Take fewer with --nodes or --tasks." },
-  );
 }
 
 /** All the parts of a run. */
@@ -123,13 +105,12 @@ async function runIn(
   let onAnswered: (index: number) => void = () => undefined;
   const models = startModelServer({ load, executions, clock, onAnswered: (index) => onAnswered(index) });
   const token = new Secret(deps.createSecret());
-  const wantsDisk = settings.plan.some(({ kind }) => kind === "fill-disk");
   const mesh = await startLabMesh({
     ...{ children, clock, fetch: deps.fetch, command: deps.command, directory, token, models, signal },
     env: { PATH: deps.path, HOME: directory, TMPDIR: directory, LANG: "C.UTF-8" },
     nodes: settings.nodes,
     slots: settings.slots,
-    diskBytes: wantsDisk ? diskBaseBytes + settings.tasks * diskBytesPerTask : null,
+    diskBytes: diskBytesFor(settings),
   });
   try {
     const parts = assemble({ settings, deps, load, mesh, models, executions, token });
