@@ -23,6 +23,9 @@ export interface OpenInvite extends InviteRecord {
   readonly usesLeft: number;
 }
 
+/** How long one that has expired is still known, so that whoever has it is not taken for somebody who guesses. */
+export const keepExpiredMs = 30 * 24 * 3600 * 1000;
+
 export interface InviteStore {
   readonly add: (invite: InviteRecord) => Promise<void>;
   /** An invite that is neither used up nor expired, or was redeemed by this very instance; does not use it. null: none. */
@@ -35,6 +38,8 @@ export interface InviteStore {
   readonly redeem: (codeHash: string, instance: Instance, nowMs: number) => Promise<InviteRecord | null>;
   /** Those with uses left that have not expired, newest first. */
   readonly list: (nowMs: number) => Promise<readonly OpenInvite[]>;
-  /** @returns whether there was one */
-  readonly remove: (id: InviteId) => Promise<boolean>;
+  /** Whether there is one with this code, or was less than {@link keepExpiredMs} after it expired, used up or not. */
+  readonly isKnown: (codeHash: string) => Promise<boolean>;
+  /** @returns the hash of its code; null: there was none */
+  readonly remove: (id: InviteId) => Promise<string | null>;
 }

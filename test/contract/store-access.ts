@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { systemIds } from "../../src/platform/ids.ts";
-import type { InviteRecord } from "../../src/store/invites.ts";
-import type { TokenRecord } from "../../src/store/tokens.ts";
+import { type InviteRecord, keepExpiredMs } from "../../src/store/invites.ts";
+import { maxFormerTexts, type TokenRecord } from "../../src/store/tokens.ts";
 import { sampleTimeMs } from "../support/store/sample-tasks.ts";
 import type { StoreUnderTest } from "./store.ts";
 
@@ -65,6 +65,38 @@ export function describeAccess(subject: StoreUnderTest): void {
       };
       await tokens().save(rotated);
       expect(await tokens().list()).toEqual([rotated]);
+    });
+
+    test("keep the texts that they had, oldest first, for as long as they are told to", async () => {
+      const first = createSampleToken("ci", { ...unlimited, rotatedAtMs: null });
+      await tokens().save(first);
+      const second = { ...first, tokenHash: nextHash(), rotatedAtMs: sampleTimeMs + 1 };
+      const third = { ...first, tokenHash: nextHash(), rotatedAtMs: sampleTimeMs + 2 };
+      await tokens().rotate(second, first.tokenHash);
+      await tokens().rotate(third, second.tokenHash);
+      await subject.reopen();
+      expect(await tokens().list()).toEqual([third]);
+      expect(await tokens().formerTexts()).toEqual([
+        { tokenHash: first.tokenHash, rotatedAtMs: sampleTimeMs + 1 },
+        { tokenHash: second.tokenHash, rotatedAtMs: sampleTimeMs + 2 },
+      ]);
+      await tokens().deleteEnded(sampleTimeMs + 2);
+      expect((await tokens().formerTexts()).map(({ tokenHash }) => tokenHash)).toEqual([second.tokenHash]);
+    });
+
+    test("keep only so many texts that they had, the newest", async () => {
+      let token = createSampleToken("ci", unlimited);
+      await tokens().save(token);
+      const rotations: Promise<void>[] = [];
+      for (let at = 0; at <= maxFormerTexts; at += 1) {
+        const { tokenHash: formerHash } = token;
+        token = { ...token, tokenHash: nextHash(), rotatedAtMs: sampleTimeMs + at };
+        rotations.push(tokens().rotate(token, formerHash));
+      }
+      await Promise.all(rotations);
+      const former = await tokens().formerTexts();
+      expect(former).toHaveLength(maxFormerTexts);
+      expect(former[0]?.rotatedAtMs).toBe(sampleTimeMs + 1);
     });
 
     for (const [taken, wanted] of [
@@ -229,22 +261,35 @@ export function describeAccess(subject: StoreUnderTest): void {
       const instance = systemIds.instance();
       await invites().add(invite);
       await redeem(invite, instance);
-      expect(await invites().remove(invite.id)).toBe(true);
-      expect(await invites().remove(invite.id)).toBe(false);
+      expect(await invites().remove(invite.id)).toBe(invite.codeHash);
+      expect(await invites().remove(invite.id)).toBeNull();
+      expect(await invites().isKnown(invite.codeHash)).toBeFalse();
       expect(await redeem(invite, instance)).toBeNull();
       // Whoever gets the same id again begins with none.
       await invites().add(invite);
       expect(await invites().list(1_500)).toEqual([{ ...invite, usesLeft: 2 }]);
     });
 
-    test("go with their uses when they have expired and another is made", async () => {
+    test("are known, used up or expired, until thirty days after their end; one that never was is not", async () => {
       const invite = createInvite();
       await invites().add(invite);
       await redeem(invite);
-      await invites().add(createInvite({ createdAtMs: 2_000, expiresAtMs: 9_000 }));
-      expect(await invites().remove(invite.id)).toBe(false);
-      await invites().add({ ...invite, createdAtMs: 2_000, expiresAtMs: 9_000 });
-      expect(await invites().find(invite.codeHash, 2_500, null)).toMatchObject({ usesLeft: 1 });
+      await invites().add(createInvite({ createdAtMs: 2_000 + keepExpiredMs - 1, expiresAtMs: 9e12 }));
+      await subject.reopen();
+      expect(await invites().isKnown(invite.codeHash)).toBeTrue();
+      expect(await invites().isKnown(nextHash())).toBeFalse();
+    });
+
+    test("go with their uses when they have expired long ago and another is made", async () => {
+      const laterMs = 2_000 + keepExpiredMs;
+      const invite = createInvite();
+      await invites().add(invite);
+      await redeem(invite);
+      await invites().add(createInvite({ createdAtMs: laterMs, expiresAtMs: laterMs + 9_000 }));
+      expect(await invites().isKnown(invite.codeHash)).toBeFalse();
+      expect(await invites().remove(invite.id)).toBeNull();
+      await invites().add({ ...invite, createdAtMs: laterMs, expiresAtMs: laterMs + 9_000 });
+      expect(await invites().find(invite.codeHash, laterMs, null)).toMatchObject({ usesLeft: 1 });
     });
   });
 }

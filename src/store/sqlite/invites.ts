@@ -19,6 +19,7 @@ export function createInviteStore(database: Database, committer: Committer): Inv
       return redemption?.invite ?? null;
     },
     list: (nowMs) => committer.read(() => invites.list(nowMs)),
+    isKnown: (codeHash) => committer.read(() => invites.isKnown(codeHash)),
     remove: (id) => committer.write("full", () => invites.remove(id)),
   };
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../../../platform/sqlite.ts";
 import { type Instance, InviteId } from "../../../protocol/ids.ts";
-import type { InviteRecord, OpenInvite } from "../../invites.ts";
+import { type InviteRecord, keepExpiredMs, type OpenInvite } from "../../invites.ts";
 import { jsonColumn, parseRow } from "../row.ts";
 
 const InviteRow = z.object({
@@ -17,6 +17,8 @@ const InviteRow = z.object({
   used: z.number(),
 });
 
+const CodeRow = InviteRow.pick({ code_hash: true });
+
 /** What came of redeeming: the invite, and whether this took a use of it. */
 export interface Redemption {
   readonly invite: InviteRecord;
@@ -29,14 +31,15 @@ export interface InviteStatements {
   readonly redeem: (codeHash: string, instance: Instance, nowMs: number) => Redemption | null;
   readonly giveBack: (id: InviteId, instance: Instance) => void;
   readonly list: (nowMs: number) => readonly OpenInvite[];
-  readonly remove: (id: InviteId) => boolean;
+  readonly isKnown: (codeHash: string) => boolean;
+  readonly remove: (id: InviteId) => string | null;
 }
 
 const selectInvites = `
   select invites.*, (select count(*) from invite_uses where invite_id = invites.id) as used from invites`;
 
 export function prepareInvites(database: Database): InviteStatements {
-  // Invites last hours; the expired ones go when a new one is made, so the table stays small without more ado.
+  // Invites last hours; those that expired long ago go when a new one is made, so the table stays small without more ado.
   const deleteExpiredUses = database.prepare(
     "delete from invite_uses where invite_id in (select id from invites where expires_at_ms <= ?)",
   );
@@ -58,7 +61,10 @@ export function prepareInvites(database: Database): InviteStatements {
   );
   const deleteUse = database.prepare("delete from invite_uses where invite_id = ? and instance = ?");
   const deleteUses = database.prepare("delete from invite_uses where invite_id = ?");
-  const deleteInvite = database.prepare("delete from invites where id = ?");
+  const selectCode = database.prepare<unknown, [string]>("select 1 from invites where code_hash = ?");
+  const deleteInvite = database.prepare<unknown, [string]>(
+    "delete from invites where id = ? returning code_hash",
+  );
 
   function findGood(codeHash: string, nowMs: number): OpenInvite | null {
     const inviteRow = select.get(codeHash, nowMs);
@@ -68,8 +74,8 @@ export function prepareInvites(database: Database): InviteStatements {
 
   return {
     add: (invite) => {
-      deleteExpiredUses.run(invite.createdAtMs);
-      deleteExpired.run(invite.createdAtMs);
+      deleteExpiredUses.run(invite.createdAtMs - keepExpiredMs);
+      deleteExpired.run(invite.createdAtMs - keepExpiredMs);
       insert.run(
         invite.id,
         invite.codeHash,
@@ -104,9 +110,11 @@ export function prepareInvites(database: Database): InviteStatements {
         .all(nowMs)
         .map(fromInviteRow)
         .filter((invite) => invite.usesLeft > 0),
+    isKnown: (codeHash) => selectCode.get(codeHash) !== null,
     remove: (id) => {
       deleteUses.run(id);
-      return deleteInvite.run(id).changes > 0;
+      const deletedRow = deleteInvite.get(id);
+      return deletedRow === null ? null : parseRow(CodeRow, "invites", deletedRow).code_hash;
     },
   };
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Database } from "../../../platform/sqlite.ts";
 import { TokenScope } from "../../../protocol/access.ts";
 import { TokenId } from "../../../protocol/ids.ts";
-import type { TokenRecord, TokenStore } from "../../tokens.ts";
+import { type FormerText, maxFormerTexts, type TokenRecord, type TokenStore } from "../../tokens.ts";
 import { foldName } from "../fold-name.ts";
 import { booleanColumn, jsonColumn, parseRow, toBooleanColumn, toJsonColumn } from "../row.ts";
 
@@ -24,9 +24,14 @@ const TokenRow = z.object({
   revoked_at_ms: z.number().nullable(),
 });
 
+const FormerRow = z.object({ token_hash: z.string(), rotated_at_ms: z.number() });
+
 export interface TokenStatements {
   /** @returns false, and saves nothing, when another token that is not revoked has the name */
   readonly save: (token: TokenRecord) => boolean;
+  /** As `save`. */
+  readonly rotate: (token: TokenRecord, formerHash: string) => boolean;
+  readonly formerTexts: () => readonly FormerText[];
   readonly saveUses: (uses: Parameters<TokenStore["saveUses"]>[0]) => void;
   readonly list: () => readonly TokenRecord[];
   readonly deleteEnded: (beforeMs: number) => void;
@@ -62,20 +67,45 @@ export function prepareTokens(database: Database): TokenStatements {
   );
   const select = database.prepare<unknown, []>("select * from tokens order by created_at_ms, id");
   const deleteEnded = database.prepare("delete from tokens where revoked_at_ms < ?1 or expires_at_ms < ?1");
+  const insertFormer = database.prepare(
+    "insert into former_tokens (token_hash, rotated_at_ms) values (?, ?) on conflict (token_hash) do nothing",
+  );
+  const deleteOldestFormer = database.prepare(`
+    delete from former_tokens where token_hash in (
+      select token_hash from former_tokens order by rotated_at_ms desc, token_hash limit -1 offset ?
+    )`);
+  const selectFormer = database.prepare<unknown, []>(
+    "select * from former_tokens order by rotated_at_ms, token_hash",
+  );
+  const deleteFormer = database.prepare("delete from former_tokens where rotated_at_ms < ?");
+
+  function save(token: TokenRecord): boolean {
+    const nameKey = foldName(token.name);
+    if (token.revokedAtMs === null && namesake.get(nameKey, token.id) !== null) return false;
+    upsert.run(...toColumns(token, nameKey));
+    return true;
+  }
 
   return {
-    save: (token) => {
-      const nameKey = foldName(token.name);
-      if (token.revokedAtMs === null && namesake.get(nameKey, token.id) !== null) return false;
-      upsert.run(...toColumns(token, nameKey));
+    save,
+    rotate: (token, formerHash) => {
+      if (!save(token)) return false;
+      insertFormer.run(formerHash, token.rotatedAtMs ?? token.createdAtMs);
+      deleteOldestFormer.run(maxFormerTexts);
       return true;
     },
+    formerTexts: () =>
+      selectFormer.all().map((formerRow) => {
+        const { token_hash, rotated_at_ms } = parseRow(FormerRow, "former_tokens", formerRow);
+        return { tokenHash: token_hash, rotatedAtMs: rotated_at_ms };
+      }),
     saveUses: (uses) => {
       for (const { id, atMs, from } of uses) updateUse.run(atMs, from, id);
     },
     list: () => select.all().map(fromTokenRow),
     deleteEnded: (beforeMs) => {
       deleteEnded.run(beforeMs);
+      deleteFormer.run(beforeMs);
     },
   };
 }
