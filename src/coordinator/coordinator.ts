@@ -11,7 +11,9 @@ import { createMeshParts } from "./assembly/mesh-parts.ts";
 import { createSurroundings } from "./assembly/surroundings.ts";
 import { createTaskParts } from "./assembly/task-parts.ts";
 import { type Audit, createAudit } from "./audit/audit.ts";
+import { ownAct } from "./audit/own-act.ts";
 import type { Invites } from "./auth/invites.ts";
+import { coordinatorItself } from "./auth/principal.ts";
 import type { CoordinatorOptions } from "./coordinator-options.ts";
 import { openFrontDoor } from "./front-door.ts";
 import type { HttpServer } from "./http/http-server.ts";
@@ -157,9 +159,8 @@ function listUrls(host: string, port: number, certifiedNames: readonly string[] 
 
 /** The invite of the start screen. */
 async function createOwnInvite(invites: Invites, audit: Audit): Promise<Invite> {
-  const invite = await invites.create({}, "coordinator");
-  const { id: target } = invite;
-  audit.trail.note({ subject: "coordinator", address: null, action: "invite.create", target, result: "ok" });
+  const invite = await invites.create({}, coordinatorItself);
+  audit.trail.note(ownAct("invite.create", invite.id));
   return invite;
 }
 

@@ -77,7 +77,6 @@ function createHandlers(parts: FrontDoorParts, surroundings: Surroundings): Hand
       nodes: directNodes,
       registry,
       invites: access.invites,
-      expectNode: access.expectNode,
       allowPrivate: options.allowPrivate,
       clock,
       log,

@@ -200,7 +200,6 @@ async function startProcess(
     engine,
     reports,
     invites: { redeem: async () => null, grant: async () => undefined },
-    expectNode: () => undefined,
     audit: { note: () => undefined },
     clock,
     log,

@@ -59,7 +59,6 @@ export async function createEntranceParts(
       engine,
       reports,
       invites: access.invites,
-      expectNode: access.expectNode,
       audit,
       clock,
       log,

@@ -1,5 +1,4 @@
 import type { Clock } from "../../platform/clock.ts";
-import { sha256Hex } from "../../platform/hash.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Secret } from "../../protocol/secret.ts";
@@ -36,8 +35,6 @@ export interface Access {
   readonly tokens: Tokens;
   readonly sessions: Sessions;
   readonly invites: Invites;
-  /** A node was given its token there: whoever guesses at the same address does not keep it from coming back. */
-  readonly expectNode: (token: Secret, address: string) => void;
   readonly start: () => void;
   readonly stop: () => Promise<void>;
 }
@@ -54,7 +51,7 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     ids,
     log,
   });
-  const sessions = createSessions({ clock, isSecure: () => options.pin() !== null });
+  const sessions = createSessions({ clock, isSecure: () => options.pin() !== null, audit });
   const invites = createInvites({
     store: store.invites,
     registry,
@@ -80,7 +77,6 @@ export async function createAccess(options: AccessOptions): Promise<Access> {
     tokens,
     sessions,
     invites,
-    expectNode: (token, address) => guard.expect(sha256Hex(token.reveal()), address),
     start: tokens.start,
     stop: tokens.stop,
   };

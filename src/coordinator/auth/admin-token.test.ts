@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { stat, writeFile } from "node:fs/promises";
 import { createTempDir } from "../../../test/support/temp-dir.ts";
+import { createSecret } from "../../platform/ids.ts";
 import { tokenPath } from "../../platform/paths.ts";
 import { toSecret } from "../../protocol/secret.ts";
-import { loadAdminToken } from "./admin-token.ts";
+import { isUnguessable, loadAdminToken } from "./admin-token.ts";
 
 let directory: Awaited<ReturnType<typeof createTempDir>>;
 beforeEach(async () => {
@@ -37,3 +38,22 @@ test.each(["two words", "a\nb", "\u0000\u0001", "秘密"])(
     expect(await load("given")).toBe("given");
   },
 );
+
+test("every token of our own making is known as one that nobody can guess", () => {
+  for (let at = 0; at < 10_000; at += 1) expect(isUnguessable(createSecret())).toBeTrue();
+  expect(isUnguessable(createSecret() + createSecret())).toBeTrue();
+});
+
+test.each([
+  "",
+  "test-admin-token",
+  "correct-horse-battery-staple-correct-horse",
+  createSecret().slice(1),
+  `A${createSecret()}`,
+  "0".repeat(32),
+  "deadbeef".repeat(4),
+  "0123456789abcdef".repeat(2),
+  "1234567890".repeat(5),
+])("%j may have been chosen by a person", (token) => {
+  expect(isUnguessable(token)).toBeFalse();
+});

@@ -32,6 +32,22 @@ export async function loadAdminToken(dataDir: string, given: Secret | null): Pro
   }
 }
 
+/** As many digits as {@link createSecret} gives, or more. */
+const randomForm = /^[0-9a-f]{32,}$/;
+
+/** Different pairs of neighbours: 31 of 256 that are chosen at random are 29, give or take one. */
+const minPairs = 20;
+
+/**
+ * Whether nobody can guess it, however often he tries: one of our own making, or of the same form. What a person may have
+ * chosen, words, patterns, digits that repeat, could be.
+ */
+export function isUnguessable(token: string): boolean {
+  if (!randomForm.test(token)) return false;
+  const pairs = Array.from({ length: token.length - 1 }, (_, at) => token.slice(at, at + 2));
+  return new Set(pairs).size >= minPairs;
+}
+
 function notAToken(path: string): MeshError {
   return new MeshError("DATA_DIR_UNUSABLE", `The token file ${path} does not hold a token.`, {
     hint: "Remove it to get a new token, or write one word of visible ASCII characters into it.",

@@ -1,115 +1,29 @@
 import { beforeEach, describe, expect, test } from "bun:test";
-import { createManualClock, type ManualClock } from "../../../test/support/manual-clock.ts";
+import {
+  type AuthRig,
+  chosenAdmin as admin,
+  away,
+  codeOf,
+  createAuthRig,
+  home,
+  nodeId,
+  nodeToken,
+} from "../../../test/support/auth-rig.ts";
 import { sha256Hex } from "../../platform/hash.ts";
-import { systemIds } from "../../platform/ids.ts";
-import { silentLog } from "../../platform/log.ts";
-import type { NewToken, TokenInput } from "../../protocol/access.ts";
-import { MeshError } from "../../protocol/errors.ts";
-import type { NodeId } from "../../protocol/ids.ts";
-import { Secret } from "../../protocol/secret.ts";
-import type { TokenRecord, TokenStore } from "../../store/tokens.ts";
-import type { AuditedAct } from "../audit/audit-trail.ts";
-import { type Authenticator, createAuthenticator } from "./authenticator.ts";
-import { createGuessGuard, maxNotesPerMinute } from "./guess-guard.ts";
-import { firstLockMs, maxFailures } from "./guess-lockout.ts";
-import { adminPrincipal, type Principal } from "./principal.ts";
-import { createSessions, maxSessionsPerToken, type Sessions, sessionMs } from "./sessions.ts";
-import { createTokens, keepEndedMs, type Tokens } from "./tokens.ts";
+import type { TokenInput } from "../../protocol/access.ts";
+import { adminPrincipal } from "./principal.ts";
+import { maxSessionsPerToken, sessionMs } from "./sessions.ts";
+import { keepEndedMs } from "./tokens.ts";
 
-/** What is left of a store when its disk is taken away: the contract suite of the real one has the rest. */
-function createMemoryTokens(): TokenStore & { readonly records: Map<string, TokenRecord> } {
-  const records = new Map<string, TokenRecord>();
-  return {
-    records,
-    save: async (token) => void records.set(token.id, token),
-    saveUses: async (uses) => {
-      for (const { id, atMs, from } of uses) {
-        const record = records.get(id);
-        if (record !== undefined) records.set(id, { ...record, lastUsedAtMs: atMs, lastUsedFrom: from });
-      }
-    },
-    list: async () => [...records.values()],
-    deleteEnded: async (beforeMs) => {
-      for (const { id, revokedAtMs, expiresAtMs } of records.values()) {
-        if ((revokedAtMs ?? beforeMs) < beforeMs || (expiresAtMs ?? beforeMs) < beforeMs) records.delete(id);
-      }
-    },
-  };
+let rig: AuthRig;
+let { clock, store, notes, tokens, sessions, authenticator, bearer, make } = {} as AuthRig;
+
+async function assemble(before?: AuthRig): Promise<void> {
+  rig = await createAuthRig(before);
+  ({ clock, store, notes, tokens, sessions, authenticator, bearer, make } = rig);
 }
 
-const admin = "the-admin-token-of-this-test";
-const nodeToken = `cmn_${"1".repeat(32)}`;
-const removedToken = `cmn_${"2".repeat(32)}`;
-const nodeId = `node_${"1".repeat(32)}` as NodeId;
-const home = "192.0.2.1";
-const away = "198.51.100.7";
-
-let clock: ManualClock;
-let store: ReturnType<typeof createMemoryTokens>;
-let notes: AuditedAct[];
-let ended: number;
-let tokens: Tokens;
-let sessions: Sessions;
-let authenticator: Authenticator;
-
-beforeEach(async () => {
-  clock = createManualClock();
-  store = createMemoryTokens();
-  await assemble();
-});
-
-async function assemble(): Promise<void> {
-  notes = [];
-  ended = 0;
-  const audit = { note: (act: AuditedAct) => void notes.push(act) };
-  tokens = await createTokens({
-    store,
-    isGroup: (name) => name === "macs",
-    onEnded: () => {
-      ended += 1;
-    },
-    audit,
-    clock,
-    ids: systemIds,
-    log: silentLog,
-  });
-  sessions = createSessions({ clock, isSecure: () => false });
-  authenticator = createAuthenticator({
-    adminToken: new Secret(admin),
-    tokens,
-    sessions,
-    guard: createGuessGuard({ clock, audit }),
-    findNodeByTokenHash: (hash) => (hash === sha256Hex(nodeToken) ? nodeId : null),
-    isTokenOfRemoved: (hash) => hash === sha256Hex(removedToken),
-  });
-  tokens.start();
-}
-
-function bearer(token: string, address = home): Principal {
-  return authenticator.authenticate({
-    authorization: `Bearer ${token}`,
-    cookie: null,
-    address: () => address,
-  });
-}
-
-function codeOf(call: () => unknown): string {
-  try {
-    call();
-    return "passed";
-  } catch (error) {
-    return error instanceof MeshError ? error.code : String(error);
-  }
-}
-
-const make = (
-  input: { readonly name?: string } & Omit<Partial<TokenInput>, "name"> = {},
-): Promise<NewToken> =>
-  tokens.create({ name: "ci", scopes: ["send"], ...input } as TokenInput, adminPrincipal);
-
-const guess = (times: number, address: string, toToken = (at: number) => `guess-${at}-${"x".repeat(20)}`) => {
-  for (let at = 0; at < times; at += 1) codeOf(() => bearer(toToken(at), address));
-};
+beforeEach(() => assemble());
 
 describe("a token", () => {
   test("has a form that tells it apart, and more than enough that nobody can guess", async () => {
@@ -142,7 +56,7 @@ describe("a token", () => {
     await tokens.revoke("CI", adminPrincipal);
     expect(revoked.aborted).toBeTrue();
     expect(revoked.reason).toMatchObject({ code: "TOKEN_INVALID" });
-    expect(ended).toBe(1);
+    expect(rig.ended()).toBe(1);
     expect(codeOf(() => bearer(token))).toBe("TOKEN_INVALID");
     await expect(tokens.revoke("ci", adminPrincipal)).rejects.toMatchObject({ code: "TOKEN_NOT_FOUND" });
     await expect(tokens.rotate("ci", adminPrincipal)).rejects.toMatchObject({ code: "TOKEN_NOT_FOUND" });
@@ -181,7 +95,7 @@ describe("a token", () => {
     const kept = await make({ name: "kept" });
     const gone = await make({ name: "gone" });
     await tokens.revoke("gone", adminPrincipal);
-    await assemble();
+    await assemble(rig);
     expect(bearer(kept.token).subject).toBe(kept.id);
     expect(codeOf(() => bearer(gone.token))).toBe("TOKEN_INVALID");
   });
@@ -216,6 +130,18 @@ describe("a token with an end", () => {
     expect(open.aborted).toBeTrue();
   });
 
+  test("is good again when the clock on the wall was ahead and is right again", async () => {
+    const { id, token } = await make({ ttl_s: 86_400 });
+    const { revoked } = bearer(token);
+    clock.skipWall(2 * 86_400_000);
+    clock.advance(5_000);
+    expect([codeOf(() => bearer(token)), revoked.aborted]).toEqual(["TOKEN_INVALID", true]);
+    clock.skipWall(-2 * 86_400_000);
+    expect(bearer(token)).toMatchObject({ subject: id, revoked: { aborted: false } });
+    clock.advance(86_400_000);
+    expect(codeOf(() => bearer(token))).toBe("TOKEN_INVALID");
+  });
+
   test("is listed for thirty days and then gone", async () => {
     await make({ ttl_s: 10 });
     clock.advance(10_000 + keepEndedMs - 3_600_000);
@@ -230,6 +156,22 @@ describe("a token with an end", () => {
 });
 
 describe("the last use of a token", () => {
+  test("asks for the address once a minute, not at every call", async () => {
+    const { token } = await make();
+    let asked = 0;
+    const address = () => {
+      asked += 1;
+      return away;
+    };
+    const call = () =>
+      authenticator.authenticate({ authorization: `Bearer ${token}`, cookie: null, address });
+    for (let at = 0; at < 10; at += 1) call();
+    expect(asked).toBe(1);
+    clock.advance(60_000);
+    call();
+    expect(asked).toBe(2);
+  });
+
   test("is told to the minute, from where, and stored together with others later", async () => {
     const { id, token } = await make();
     bearer(token, away);
@@ -268,7 +210,10 @@ describe("the header", () => {
   });
 
   test("wins over a cookie, also when it is wrong", () => {
-    const { cookie } = sessions.open(authenticator.identify(admin, home));
+    const { cookie } = sessions.open(
+      authenticator.identify(admin, () => home),
+      false,
+    );
     const both = { cookie, address: () => home };
     expect(codeOf(() => authenticator.authenticate({ ...both, authorization: "Bearer wrong" }))).toBe(
       "TOKEN_INVALID",
@@ -278,100 +223,24 @@ describe("the header", () => {
   });
 });
 
-describe("guessing", () => {
-  test("is locked out by address before the guess is looked at, for longer and longer", () => {
-    guess(maxFailures, away);
-    expect(codeOf(() => bearer("another", away))).toBe("TOO_MANY_TRIES");
-    // Even the right one: the answer would tell.
-    expect(codeOf(() => bearer(admin, away))).toBe("TOO_MANY_TRIES");
-    clock.advance(firstLockMs);
-    expect(codeOf(() => bearer("another", away))).toBe("TOKEN_INVALID");
-    clock.advance(firstLockMs);
-    expect(codeOf(() => bearer("another", away))).toBe("TOO_MANY_TRIES");
-    clock.advance(firstLockMs);
-    expect(bearer(admin, away).subject).toBe("admin");
-  });
+describe("a header of another scheme, as a proxy with a login of its own passes it on,", () => {
+  const basic = { authorization: "Basic dXNlcjpzZWNyZXQ=", address: () => home };
 
-  test("tells how long to wait", () => {
-    guess(maxFailures, away);
-    expect(() => bearer("another", away)).toThrow(
-      expect.objectContaining({ code: "TOO_MANY_TRIES", details: { retry_after_s: 1 } }),
+  test("leaves a browser its login", () => {
+    const { cookie } = sessions.open(
+      authenticator.identify(admin, () => home),
+      false,
     );
+    expect(authenticator.authenticate({ ...basic, cookie })).toMatchObject({
+      subject: "admin",
+      isCookie: true,
+    });
   });
 
-  test("does not lock out who was in from that address before, nor any other address", async () => {
-    const { token } = await make();
-    for (const good of [admin, token, nodeToken]) bearer(good, away);
-    guess(maxFailures, away);
-    for (const good of [admin, token, nodeToken]) expect(codeOf(() => bearer(good, away))).toBe("passed");
-    const { token: unknownThere } = await make({ name: "new" });
-    expect(codeOf(() => bearer(unknownThere, away))).toBe("TOO_MANY_TRIES");
-    expect(codeOf(() => bearer(unknownThere, home))).toBe("passed");
-  });
-
-  test("of one token's end from many addresses is locked out by its beginning", async () => {
-    const { token } = await make();
-    for (let at = 0; at < maxFailures; at += 1) {
-      codeOf(() => bearer(`${token.slice(0, 12)}${String(at).padStart(32, "0")}`, `203.0.113.${at}`));
+  test("shows no token where there is no login", () => {
+    for (const cookie of [null, "", "other=1", `claw_mesh_session=${"0".repeat(64)}`]) {
+      expect(codeOf(() => authenticator.authenticate({ ...basic, cookie }))).toBe("TOKEN_INVALID");
     }
-    expect(codeOf(() => bearer(`${token.slice(0, 12)}${"f".repeat(32)}`, "203.0.113.200"))).toBe(
-      "TOO_MANY_TRIES",
-    );
-    expect(codeOf(() => bearer(admin, "203.0.113.201"))).toBe("passed");
-  });
-
-  test("of one token's end does not lock out its owner, who was in before, from wherever he comes", async () => {
-    const { token } = await make();
-    bearer(token, home);
-    for (let at = 0; at < maxFailures; at += 1) {
-      codeOf(() => bearer(`${token.slice(0, 12)}${String(at).padStart(32, "0")}`, `203.0.113.${at}`));
-    }
-    expect(codeOf(() => bearer(token, "203.0.113.201"))).toBe("passed");
-  });
-
-  test("from one IPv6 network is one guesser", () => {
-    for (let at = 0; at < maxFailures; at += 1) {
-      codeOf(() => bearer(`guess-${at}-xxxxxxxxxxxx`, `2001:db8:1:2::${at}`));
-    }
-    expect(codeOf(() => bearer("another", "2001:db8:1:2:ffff::1"))).toBe("TOO_MANY_TRIES");
-    expect(codeOf(() => bearer("another", "2001:db8:1:3::1"))).toBe("TOKEN_INVALID");
-  });
-
-  test("at the login counts like any other", () => {
-    for (let at = 0; at < maxFailures; at += 1)
-      codeOf(() => authenticator.identify(`guess-${at}-xxxxxxxxxxx`, away));
-    expect(codeOf(() => authenticator.identify("another", away))).toBe("TOO_MANY_TRIES");
-    expect(codeOf(() => bearer("another", away))).toBe("TOO_MANY_TRIES");
-  });
-
-  test("is not what the agent of a removed node does", () => {
-    guess(50, away, () => removedToken);
-    expect(codeOf(() => bearer(removedToken, away))).toBe("TOKEN_INVALID");
-    expect(codeOf(() => bearer(admin, away))).toBe("passed");
-  });
-
-  test("is not what somebody does whose token was revoked or has expired", async () => {
-    const { token } = await make();
-    const short = await make({ name: "short", ttl_s: 10 });
-    await tokens.revoke("ci", adminPrincipal);
-    clock.advance(10_000);
-    guess(50, away, () => token);
-    guess(50, away, () => short.token);
-    expect(codeOf(() => bearer(admin, away))).toBe("passed");
-  });
-
-  test("is told to the audit when a lock begins, without a part of a secret, and not without end", () => {
-    guess(maxFailures, away, () => admin.toUpperCase());
-    expect(notes).toMatchObject([
-      { action: "lockout.address", address: away, target: away, result: "TOO_MANY_TRIES" },
-      { action: "lockout.prefix", address: away, target: null, result: "TOO_MANY_TRIES" },
-    ]);
-    guess(100, away);
-    expect(notes).toHaveLength(2);
-    for (let from = 0; from < 100; from += 1) {
-      guess(maxFailures, `203.0.113.${from}`, (at) => `${from}-${at}-${"x".repeat(20)}`);
-    }
-    expect(notes).toHaveLength(maxNotesPerMinute);
   });
 });
 
@@ -379,7 +248,12 @@ describe("a login", () => {
   const asBrowser = (cookie: string) =>
     authenticator.authenticate({ authorization: null, cookie, address: () => home });
   const logIn = (token: string) =>
-    sessions.open(authenticator.identify(token, home)).cookie.split(";")[0] ?? "";
+    sessions
+      .open(
+        authenticator.identify(token, () => home),
+        false,
+      )
+      .cookie.split(";")[0] ?? "";
 
   test("may do what its token may, and is known as a cookie", async () => {
     const { id, token } = await make({ scopes: ["read"], groups: ["macs"], untrusted: true });
@@ -415,8 +289,8 @@ describe("a login", () => {
   });
 
   test("is not to be had with the token of a node, or an invite", () => {
-    expect(codeOf(() => authenticator.identify(nodeToken, home))).toBe("TOKEN_INVALID");
-    expect(codeOf(() => authenticator.identify(`cmi_${"0".repeat(32)}`, home))).toBe("TOKEN_INVALID");
+    expect(codeOf(() => authenticator.identify(nodeToken, () => home))).toBe("TOKEN_INVALID");
+    expect(codeOf(() => authenticator.identify(`cmi_${"0".repeat(32)}`, () => home))).toBe("TOKEN_INVALID");
   });
 
   test("of one token too many ends its oldest, and nobody else's", async () => {
@@ -427,6 +301,36 @@ describe("a login", () => {
       "TOKEN_INVALID",
       "passed",
     ]);
+  });
+
+  test("that came over TLS, if only to a proxy, has a cookie that never leaves TLS", () => {
+    const { cookie } = sessions.open(
+      authenticator.identify(admin, () => home),
+      true,
+    );
+    expect(cookie).toMatch(/^__Host-claw_mesh_session=[0-9a-f]{64}; .*; Secure$/);
+    const [pair = ""] = cookie.split(";");
+    expect(asBrowser(pair).subject).toBe("admin");
+    // One that is over does not hide the other.
+    expect(asBrowser(`__Host-claw_mesh_session=0; ${logIn(admin)}`).subject).toBe("admin");
+    const closed = sessions.close(pair);
+    expect(closed.session?.principal.subject).toBe("admin");
+    expect(closed.cookie).toMatch(/^__Host-claw_mesh_session=; Max-Age=0; .*; Secure$/);
+    expect(codeOf(() => asBrowser(pair))).toBe("TOKEN_INVALID");
+  });
+
+  test("that ends by time, or by a newer one, is told to the audit, and not without end", async () => {
+    const { id, token } = await make();
+    logIn(token);
+    clock.advance(sessionMs);
+    for (let at = 0; at <= maxSessionsPerToken; at += 1) logIn(token);
+    const ended = { subject: "coordinator", address: null, action: "session.end", target: id, result: "ok" };
+    expect(notes).toEqual([
+      { ...ended, details: { reason: "time" } },
+      { ...ended, details: { reason: "newer login" } },
+    ]);
+    for (let at = 0; at < 100; at += 1) logIn(token);
+    expect(notes.length).toBeLessThanOrEqual(32);
   });
 
   test("uses up the calls of its token", async () => {

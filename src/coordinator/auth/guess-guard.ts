@@ -5,26 +5,31 @@ import type { AuditTrail } from "../audit/audit-trail.ts";
 import { clientKey } from "../http/client-key.ts";
 import { createGuessLockout } from "./guess-lockout.ts";
 import { createKnownGood } from "./known-good.ts";
+import { createNoteLimit } from "./note-limit.ts";
 
 /** Beginnings of locks that the audit is told of in a minute; the rest happens unsaid. */
 export const maxNotesPerMinute = 30;
-const noteWindowMs = 60_000;
 
 /** What was shown, and from where. */
 export interface Try {
   /** As it was sent. */
   readonly token: string;
-  readonly tokenHash: string;
-  readonly address: string;
+  /** Asked only when it is needed. */
+  readonly address: () => string;
 }
 
-/** Keeps those out who guess: by their address, and by the beginning of what they guess. */
+/**
+ * Keeps those out who guess: by their address, and by the beginning of what they guess. What nobody can guess is let
+ * in without asking here: a lock that others have earned at the same address must not keep it out.
+ */
 export interface GuessGuard {
-  /** Throws TOO_MANY_TRIES before the token is looked at, unless it was good before, from there or, for its beginning, anywhere. */
+  /** For what is unknown, or cannot be known yet. Throws TOO_MANY_TRIES while its address or its beginning is locked. */
   readonly assertMayTry: (attempt: Try) => void;
-  readonly passed: (attempt: Try) => void;
-  /** As `passed`, for a token that was given to somebody there. */
-  readonly expect: (tokenHash: string, address: string) => void;
+  /**
+   * For the one right text that a person may have chosen. Throws as {@link GuessGuard.assertMayTry} does, as the answer
+   * would tell, unless it was admitted before: from there or, for its beginning, from anywhere.
+   */
+  readonly admit: (attempt: Try) => void;
   readonly failed: (attempt: Try) => void;
   /** As `failed`, where only the address counts. */
   readonly failedAt: (address: string) => void;
@@ -39,17 +44,10 @@ export function createGuessGuard({ clock, audit }: GuessGuardOptions): GuessGuar
   const byAddress = createGuessLockout(clock);
   const byPrefix = createGuessLockout(clock);
   const good = createKnownGood();
-  let notes = 0;
-  let notesFromMs = clock.monotonicMs();
+  const mayNote = createNoteLimit(maxNotesPerMinute, clock);
 
   function note(action: string, address: string, target: string | null, lockMs: number): void {
-    const nowMs = clock.monotonicMs();
-    if (nowMs - notesFromMs >= noteWindowMs) {
-      notes = 0;
-      notesFromMs = nowMs;
-    }
-    notes += 1;
-    if (notes > maxNotesPerMinute) return;
+    if (!mayNote()) return;
     const details = { seconds: lockMs / 1000 };
     audit.note({ subject: "anonymous", address, action, target, result: "TOO_MANY_TRIES", details });
   }
@@ -59,23 +57,42 @@ export function createGuessGuard({ clock, audit }: GuessGuardOptions): GuessGuar
     if (lockMs > 0) note("lockout.address", address, toClientKey(address), lockMs);
   }
 
-  return {
-    assertMayTry: ({ token, tokenHash, address }) => {
-      const client = toClientKey(address);
+  function assertMayTry({ token, address }: Try): void {
+    if (byAddress.isQuiet() && byPrefix.isQuiet()) return;
+    const addressMs = byAddress.lockedForMs(toClientKey(address()));
+    if (addressMs > 0) throw lockedOut(addressMs);
+    const prefixMs = byPrefix.lockedForMs(prefixOf(token));
+    if (prefixMs > 0) throw lockedOut(prefixMs);
+  }
+
+  /** Where it was right last: nearly all calls come from there. */
+  let lastGood: string | null = null;
+
+  function admit(attempt: Try): void {
+    const from = attempt.address();
+    if (from === lastGood) return;
+    const client = toClientKey(from);
+    if (!good.hasFrom(client)) {
       const addressMs = byAddress.lockedForMs(client);
-      if (addressMs > 0 && !good.hasFrom(tokenHash, client)) throw lockedOut(addressMs);
-      const prefixMs = byPrefix.lockedForMs(prefixOf(token));
-      if (prefixMs > 0 && !good.has(tokenHash)) throw lockedOut(prefixMs);
-    },
-    passed: ({ tokenHash, address }) => good.add(tokenHash, toClientKey(address)),
-    expect: (tokenHash, address) => good.add(tokenHash, toClientKey(address)),
+      if (addressMs > 0) throw lockedOut(addressMs);
+      const prefixMs = byPrefix.lockedForMs(prefixOf(attempt.token));
+      if (prefixMs > 0 && good.isEmpty()) throw lockedOut(prefixMs);
+    }
+    good.add(client);
+    lastGood = from;
+  }
+
+  return {
+    assertMayTry,
+    admit,
     failed: ({ token, address }) => {
-      failedAt(address);
+      const from = address();
+      failedAt(from);
       const prefix = prefixOf(token);
       const lockMs = byPrefix.fail(prefix);
       // The beginning of any other token is a part of its secret.
       const shown = prefix.startsWith(apiTokenPrefix) ? prefix : null;
-      if (lockMs > 0) note("lockout.prefix", address, shown, lockMs);
+      if (lockMs > 0) note("lockout.prefix", from, shown, lockMs);
     },
     failedAt,
   };

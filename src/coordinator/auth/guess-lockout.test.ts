@@ -62,12 +62,26 @@ test("a long time without a failure makes all forgotten", () => {
   expect(failTimes(1)).toBe(firstLockMs);
 });
 
-test("a failure during a lock, of a token that was let through, does not lengthen it", () => {
+test("a failure during a lock, of a call that was on its way already, does not lengthen it", () => {
   const { clock, lockout, failTimes } = setUp();
   failTimes(maxFailures);
   clock.advance(400);
   expect(failTimes(20)).toBe(0);
   expect(lockout.lockedForMs("a")).toBe(firstLockMs - 400);
+});
+
+test("it is quiet until a key is locked, and again when the last lock has ended", () => {
+  const { clock, lockout, failTimes } = setUp();
+  failTimes(maxFailures - 1);
+  expect(lockout.isQuiet()).toBeTrue();
+  failTimes(1);
+  expect(lockout.isQuiet()).toBeFalse();
+  clock.advance(firstLockMs - 1);
+  failTimes(maxFailures, "b");
+  clock.advance(1);
+  expect(lockout.isQuiet()).toBeFalse();
+  clock.advance(firstLockMs);
+  expect(lockout.isQuiet()).toBeTrue();
 });
 
 test("one key's failures are not another's", () => {

@@ -25,6 +25,8 @@ interface Failures {
 export interface GuessLockout {
   /** 0: it is not locked. */
   readonly lockedForMs: (key: string) => number;
+  /** No key is locked now. */
+  readonly isQuiet: () => boolean;
   /** @returns the length of the lock that begins with this failure; 0: none does */
   readonly fail: (key: string) => number;
 }
@@ -32,6 +34,7 @@ export interface GuessLockout {
 export function createGuessLockout(clock: Pick<Clock, "monotonicMs">): GuessLockout {
   /** The one that failed last stands last. */
   const known = new Map<string, Failures>();
+  let lastLockEndsAtMs = 0;
 
   function recall(key: string, nowMs: number): Failures {
     const before = known.get(key);
@@ -52,6 +55,7 @@ export function createGuessLockout(clock: Pick<Clock, "monotonicMs">): GuessLock
       const failures = known.get(key);
       return failures === undefined ? 0 : Math.max(0, failures.lockedUntilMs - clock.monotonicMs());
     },
+    isQuiet: () => clock.monotonicMs() >= lastLockEndsAtMs,
     fail: (key) => {
       const nowMs = clock.monotonicMs();
       const failures = recall(key, nowMs);
@@ -60,12 +64,13 @@ export function createGuessLockout(clock: Pick<Clock, "monotonicMs">): GuessLock
         failures.windowEndsAtMs = nowMs + failureWindowMs;
       }
       failures.count += 1;
-      // Also one that was let through for its good token, which has become void.
+      // Two calls that were on their way together: the second does not lengthen the lock of the first.
       if (nowMs < failures.lockedUntilMs) return 0;
       if (failures.locks === 0 && failures.count < maxFailures) return 0;
       const lockMs = Math.min(maxLockMs, firstLockMs * 2 ** failures.locks);
       failures.locks += 1;
       failures.lockedUntilMs = nowMs + lockMs;
+      lastLockEndsAtMs = Math.max(lastLockEndsAtMs, failures.lockedUntilMs);
       return lockMs;
     },
   };

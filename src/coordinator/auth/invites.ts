@@ -12,13 +12,13 @@ import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Groups } from "../routing/groups.ts";
 import type { GuessGuard } from "./guess-guard.ts";
-import type { Principal } from "./principal.ts";
+import { assertNotRevoked, type Principal } from "./principal.ts";
 
 /** Lifetime of an invite when none is asked for. */
 export const defaultInviteTtlS = 3600;
 
-/** Used-up invites whose last machine may come again because its answer was lost; the oldest is forgotten first. */
-export const maxRedeemed = 1_000;
+/** Invites that were redeemed, or revoked, by this process and are remembered; the oldest is forgotten first. */
+export const maxRemembered = 1_000;
 
 /** Who wants to join. */
 export interface Joining {
@@ -26,7 +26,15 @@ export interface Joining {
   readonly name: string;
   readonly instance: Instance;
   readonly address: string;
+  /**
+   * Throws when the machine cannot have its name. Asked when the invite is known to be good for it, as only that one may
+   * learn which names are taken, and before it is used up: it stays good for another one.
+   */
+  readonly assertNameFree: () => void;
 }
+
+/** Who makes an invite: a caller, or the coordinator itself. */
+export type InviteMaker = Pick<Principal, "subject" | "revoked">;
 
 /** What an invite brings with it. */
 export type Grants = Pick<InviteRecord, "id" | "tags" | "groups">;
@@ -34,19 +42,19 @@ export type Grants = Pick<InviteRecord, "id" | "tags" | "groups">;
 /** Expiring rights to join. A code is shown once; only its hash is stored. */
 export interface Invites {
   /** Throws GROUP_NOT_FOUND, GROUP_READ_ONLY or NAME_TAKEN. */
-  readonly create: (input: InviteInput, createdBy: string) => Promise<Invite>;
+  readonly create: (input: InviteInput, by: InviteMaker) => Promise<Invite>;
   /** Those that are still good, newest first. */
   readonly list: () => Promise<readonly InviteInfo[]>;
   /** Throws INVITE_NOT_FOUND. */
   readonly revoke: (id: string) => Promise<void>;
   /**
-   * Whether a machine may try to redeem it: it is good, or was used up a moment ago, by a machine that may not know so. A
-   * wrong one counts as a guess.
+   * Whether a machine may try to redeem it: it is good, or was used up a moment ago, by a machine that may not know so.
+   * One that never was counts as a guess.
    */
   readonly isKnown: (codeHash: string, address: string) => Promise<boolean>;
   /**
    * Takes one use of the invite that the caller came with. @returns what it grants; null when he came with something else.
-   * Throws INVITE_INVALID.
+   * Throws INVITE_INVALID, or what `assertNameFree` throws.
    */
   readonly redeem: (joining: Joining) => Promise<Grants | null>;
   /** Gives a node that was let in what its invite grants. */
@@ -70,8 +78,10 @@ export interface InvitesOptions {
 
 export function createInvites(options: InvitesOptions): Invites {
   const { store, registry, groups, clock } = options;
-  /** Hashes of used-up codes, the newest last. */
-  const redeemed = new Set<string>();
+  /** Those that machines have joined with, by the hash of their code, the newest last. */
+  const redeemed = new Map<string, { readonly id: InviteId; readonly expiresAtMs: number }>();
+  /** Hashes of the codes of those that were revoked, the newest last. */
+  const revoked = new Set<string>();
 
   function assertGroups(names: readonly string[]): void {
     for (const name of names) {
@@ -83,19 +93,34 @@ export function createInvites(options: InvitesOptions): Invites {
     }
   }
 
-  function remember(codeHash: string): void {
-    redeemed.add(codeHash);
-    const oldest = redeemed.values().next();
-    if (redeemed.size > maxRedeemed && oldest.done !== true) redeemed.delete(oldest.value);
+  function remember({ codeHash, id, expiresAtMs }: InviteRecord): void {
+    redeemed.delete(codeHash);
+    redeemed.set(codeHash, { id, expiresAtMs });
+    dropOldest(redeemed);
   }
 
-  function refused(address: string): MeshError {
+  /** Used up, but not over: the answer to its last machine may have been lost. */
+  function mayComeAgain(codeHash: string): boolean {
+    const last = redeemed.get(codeHash);
+    if (last === undefined) return false;
+    if (last.expiresAtMs > clock.nowMs()) return true;
+    redeemed.delete(codeHash);
+    return false;
+  }
+
+  /** Who has a code that was good once does not guess. */
+  async function countUnlessKnown(codeHash: string, address: string): Promise<void> {
+    if (revoked.has(codeHash) || (await store.isKnown(codeHash))) return;
     options.guard.failedAt(address);
+  }
+
+  async function refused(codeHash: string, address: string): Promise<MeshError> {
+    await countUnlessKnown(codeHash, address);
     return new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
   }
 
   return {
-    create: async (input, createdBy) => {
+    create: async (input, by) => {
       assertGroups(input.groups ?? []);
       if (input.name !== undefined) registry.assertNameFree(input.name, null, true);
       const secret = invitePrefix + createSecret();
@@ -104,13 +129,14 @@ export function createInvites(options: InvitesOptions): Invites {
         id: options.ids.invite(),
         codeHash: sha256Hex(secret),
         createdAtMs: nowMs,
-        createdBy,
+        createdBy: by.subject,
         expiresAtMs: nowMs + (input.ttl_s ?? defaultInviteTtlS) * 1000,
         uses: input.uses ?? 1,
         name: input.name ?? null,
         tags: distinct(input.tags ?? []),
         groups: distinct(input.groups ?? []),
       };
+      assertNotRevoked(by);
       await store.add(record);
       const pin = options.pin();
       return {
@@ -122,28 +148,35 @@ export function createInvites(options: InvitesOptions): Invites {
     },
     list: async () => (await store.list(clock.nowMs())).map(toInviteInfo),
     revoke: async (id) => {
-      if (await store.remove(id as InviteId)) return;
+      const codeHash = await store.remove(id as InviteId);
+      if (codeHash !== null) {
+        redeemed.delete(codeHash);
+        revoked.add(codeHash);
+        dropOldest(revoked);
+        return;
+      }
       throw new MeshError("INVITE_NOT_FOUND", `There is no invite ${id}.`);
     },
     isKnown: async (codeHash, address) => {
-      if ((await store.find(codeHash, clock.nowMs(), null)) !== null || redeemed.has(codeHash)) return true;
-      options.guard.failedAt(address);
+      if (mayComeAgain(codeHash) || (await store.find(codeHash, clock.nowMs(), null)) !== null) return true;
+      await countUnlessKnown(codeHash, address);
       return false;
     },
-    redeem: async ({ principal, name, instance, address }) => {
+    redeem: async ({ principal, name, instance, address, assertNameFree }) => {
       const { inviteHash } = principal;
       if (inviteHash === null) return null;
       const open = await store.find(inviteHash, clock.nowMs(), instance);
-      if (open === null) throw refused(address);
+      if (open === null) throw await refused(inviteHash, address);
       if (open.name !== null && open.name.toLowerCase() !== name.toLowerCase()) {
         throw new MeshError("INVITE_INVALID", `This invite is for a machine named "${open.name}".`, {
           hint: `Join with: --name ${open.name}`,
           details: { name: open.name },
         });
       }
+      assertNameFree();
       const taken = await store.redeem(inviteHash, instance, clock.nowMs());
-      if (taken === null) throw refused(address);
-      remember(inviteHash);
+      if (taken === null) throw await refused(inviteHash, address);
+      remember(taken);
       const details = { name };
       options.audit.note({
         subject: taken.id,
@@ -187,6 +220,11 @@ function toInviteInfo(invite: OpenInvite): InviteInfo {
     tags: [...invite.tags],
     groups: [...invite.groups],
   };
+}
+
+function dropOldest(from: Map<string, unknown> | Set<string>): void {
+  const [oldest] = from.keys();
+  if (from.size > maxRemembered && oldest !== undefined) from.delete(oldest);
 }
 
 /** Each once, told apart without case. */

@@ -34,6 +34,9 @@ export const anonymous: Principal = {
   revoked: lasting,
 };
 
+/** Who does what the coordinator does by itself. */
+export const coordinatorItself = { subject: "coordinator", revoked: lasting } as const;
+
 /** What a scope brings with it: admin ⊃ operate ⊃ read ⊃ metrics, admin ⊃ send. */
 const implied: Readonly<Record<TokenScope, readonly Scope[]>> = {
   admin: ["none", "admin", "operate", "read", "metrics", "send"],
@@ -89,6 +92,13 @@ export function invitePrincipal(codeHash: string): Principal {
   };
 }
 
+/** Of a signal that can be aborted: what is open with it. One listener for all, however many wait. */
+const waitingFor = new WeakMap<AbortSignal, Set<Waiting>>();
+
+interface Waiting {
+  readonly callback: () => void;
+}
+
 /**
  * Calls back, once, when the caller may do no more; at once when that is so already. @returns forgets it; to be called
  * when what was open has ended
@@ -99,8 +109,30 @@ export function onRevoked({ revoked }: Pick<Principal, "revoked">, callback: () 
     callback();
     return () => undefined;
   }
-  revoked.addEventListener("abort", callback, { once: true });
-  return () => revoked.removeEventListener("abort", callback);
+  const all = waitingFor.get(revoked) ?? watch(revoked);
+  const waiting = { callback };
+  all.add(waiting);
+  return () => void all.delete(waiting);
+}
+
+function watch(revoked: AbortSignal): Set<Waiting> {
+  const all = new Set<Waiting>();
+  waitingFor.set(revoked, all);
+  const callAll = () => {
+    const faults: unknown[] = [];
+    for (const waiting of all) {
+      // Each may end others, which are called no more then.
+      all.delete(waiting);
+      try {
+        waiting.callback();
+      } catch (error) {
+        faults.push(error);
+      }
+    }
+    if (faults.length > 0) throw new AggregateError(faults, "what was open could not be ended");
+  };
+  revoked.addEventListener("abort", callAll, { once: true });
+  return all;
 }
 
 /** What comes of the work, or, when the caller may do no more before that, what he is told then. */
@@ -111,7 +143,16 @@ export function untilRevoked<Result>(
   if (revoked === lasting) return work;
   return new Promise((resolve, reject) => {
     const forget = onRevoked({ revoked }, () => reject(revocationOf({ revoked })));
-    work.then(resolve, reject).finally(forget);
+    work.then(
+      (result) => {
+        forget();
+        resolve(result);
+      },
+      (error: unknown) => {
+        forget();
+        reject(error);
+      },
+    );
   });
 }
 

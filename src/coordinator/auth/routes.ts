@@ -45,7 +45,7 @@ export function createAccessRoutes(options: AccessRouteOptions): AccessHandlers 
   }
 
   return {
-    createInvite: ({ body, principal }) => invites.create(body, principal.subject),
+    createInvite: ({ body, principal }) => invites.create(body, principal),
     listInvites: async () => ({ invites: [...(await invites.list())] }),
     revokeInvite: async ({ params }) => {
       await invites.revoke(params.id);
@@ -58,15 +58,22 @@ export function createAccessRoutes(options: AccessRouteOptions): AccessHandlers 
       return undefined;
     },
     rotateToken: ({ params, principal }) => tokens.rotate(params.id, principal),
-    createSession: ({ body, address, setCookie }) => {
-      const opened = sessions.open(authenticator.identify(body.token, address()));
+    createSession: ({ body, headers, address, setCookie }) => {
+      const opened = sessions.open(authenticator.identify(body.token, address), isFromTlsPage(headers));
       setCookie(opened.cookie);
       return toSessionInfo(opened.session.principal);
     },
     getSession: ({ principal }) => toSessionInfo(principal),
-    deleteSession: ({ headers, setCookie }) => {
-      setCookie(sessions.close(headers.get("cookie")));
+    deleteSession: ({ headers, setCookie, nameCaller }) => {
+      const { session, cookie } = sessions.close(headers.get("cookie"));
+      if (session !== null) nameCaller(session.principal);
+      setCookie(cookie);
       return undefined;
     },
   };
+}
+
+/** A proxy in front speaks TLS then. The Origin is a page of our own: it has been checked before. */
+function isFromTlsPage(headers: Headers): boolean {
+  return headers.get("origin")?.toLowerCase().startsWith("https://") === true;
 }

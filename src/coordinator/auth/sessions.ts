@@ -2,9 +2,11 @@ import type { Clock } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import { createSecret } from "../../platform/ids.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import type { AuditTrail } from "../audit/audit-trail.ts";
 import type { CallRate } from "./call-rate.ts";
+import { createNoteLimit } from "./note-limit.ts";
 import { cookiePrincipal, onRevoked, type Principal } from "./principal.ts";
-import { printSessionCookie, readSessionCookie } from "./session-cookie.ts";
+import { printSessionCookie, readSessionCookies } from "./session-cookie.ts";
 
 /** Longest login; a token that expires sooner ends it sooner. */
 export const sessionMs = 12 * 3600 * 1000;
@@ -12,13 +14,16 @@ export const sessionMs = 12 * 3600 * 1000;
 /** Logins of one token at a time; one more ends the oldest. */
 export const maxSessionsPerToken = 20;
 
+/** Ends of logins that the audit is told of in a minute. */
+const maxNotesPerMinute = 30;
+
 /** Who logs in. */
 export interface SessionOwner {
   readonly principal: Principal;
   readonly expiresAtMs: number | null;
   readonly rate: CallRate | null;
   /** Notes a call as a use of the token. */
-  readonly noteUse: (address: string) => void;
+  readonly noteUse: (address: () => string) => void;
 }
 
 /** A login that is good now. */
@@ -30,32 +35,67 @@ export interface Session {
 
 /** Logins of browsers. They are in memory only, by the hash of their cookie, and end with this process. */
 export interface Sessions {
-  /** @returns the login, and the cookie to set */
-  readonly open: (owner: SessionOwner) => { readonly session: Session; readonly cookie: string };
+  /**
+   * @param overTls the browser came over TLS, if only to a proxy
+   * @returns the login, and the cookie to set
+   */
+  readonly open: (
+    owner: SessionOwner,
+    overTls: boolean,
+  ) => { readonly session: Session; readonly cookie: string };
   /** The login of a `Cookie` header; null: the header names none. Throws TOKEN_INVALID for one that is over. */
   readonly find: (cookieHeader: string) => Session | null;
   readonly ofPrincipal: (principal: Principal) => Session | null;
-  /** @returns the cookie that makes a browser forget */
-  readonly close: (cookieHeader: string | null) => string;
+  /** @returns what has ended, and the cookie that makes a browser forget */
+  readonly close: (cookieHeader: string | null) => {
+    readonly session: Session | null;
+    readonly cookie: string;
+  };
 }
 
 interface SessionsOptions {
   readonly clock: Clock;
   /** The coordinator is called over TLS. */
   readonly isSecure: () => boolean;
+  readonly audit: Pick<AuditTrail, "note">;
 }
+
+/** Why a login ended of which no call tells. */
+type Ending = "time" | "newer login";
 
 interface Held extends Session {
   readonly end: (why: string) => void;
 }
 
-export function createSessions({ clock, isSecure }: SessionsOptions): Sessions {
+export function createSessions({ clock, isSecure, audit }: SessionsOptions): Sessions {
+  const mayNote = createNoteLimit(maxNotesPerMinute, clock);
   const byHash = new Map<string, Held>();
   const ofPrincipal = new WeakMap<Principal, Session>();
 
+  function note({ principal }: Session, reason: Ending): void {
+    if (!mayNote()) return;
+    const details = { reason };
+    audit.note({
+      subject: "coordinator",
+      address: null,
+      action: "session.end",
+      target: principal.subject,
+      result: "ok",
+      details,
+    });
+  }
+
+  function endByTime(held: Held): void {
+    held.end("This login is over.");
+    note(held, "time");
+  }
+
   function makeRoomFor({ principal }: SessionOwner): void {
     const own = [...byHash.values()].filter((held) => held.principal.subject === principal.subject);
-    if (own.length >= maxSessionsPerToken) own[0]?.end("This login was ended by a newer one.");
+    const [oldest] = own;
+    if (oldest === undefined || own.length < maxSessionsPerToken) return;
+    oldest.end("This login was ended by a newer one.");
+    note(oldest, "newer login");
   }
 
   function hold(hash: string, owner: SessionOwner): Session {
@@ -70,43 +110,51 @@ export function createSessions({ clock, isSecure }: SessionsOptions): Sessions {
       controller.abort(new MeshError("TOKEN_INVALID", why, { hint: "Log in again." }));
     };
     const forgetOwner = onRevoked(owner.principal, () => end("The token of this login is void."));
-    const cancelTimer = clock.after(expiresAtMs - nowMs, () => end("This login is over."), { unref: true });
-    const held = { principal, owner, expiresAtMs, end };
+    const cancelTimer = clock.after(expiresAtMs - nowMs, () => endByTime(held), { unref: true });
+    const held: Held = { principal, owner, expiresAtMs, end };
     byHash.set(hash, held);
     ofPrincipal.set(principal, held);
     return held;
   }
 
-  function lookUp(cookieHeader: string): { readonly isNamed: boolean; readonly held: Held | null } {
-    const value = readSessionCookie(cookieHeader, isSecure());
-    if (value === null) return { isNamed: false, held: null };
+  function findByValue(value: string): Held | null {
     const held = byHash.get(sha256Hex(value)) ?? null;
-    if (held !== null && held.expiresAtMs <= clock.nowMs()) {
-      held.end("This login is over.");
-      return { isNamed: true, held: null };
+    if (held === null || held.expiresAtMs > clock.nowMs()) return held;
+    endByTime(held);
+    return null;
+  }
+
+  /** Those that the header names, and the first of them that is good. */
+  function lookUp(cookieHeader: string) {
+    const named = readSessionCookies(cookieHeader, isSecure());
+    for (const { value, isSecure: isNamedSecure } of named) {
+      const held = findByValue(value);
+      if (held !== null) return { named, held, isNamedSecure };
     }
-    return { isNamed: true, held };
+    return { named, held: null, isNamedSecure: named[0]?.isSecure === true };
   }
 
   return {
-    open: (owner) => {
+    open: (owner, overTls) => {
       makeRoomFor(owner);
       const value = createSecret() + createSecret();
       const session = hold(sha256Hex(value), owner);
       const maxAgeS = Math.floor((session.expiresAtMs - clock.nowMs()) / 1000);
-      return { session, cookie: printSessionCookie(value, maxAgeS, isSecure()) };
+      return { session, cookie: printSessionCookie(value, maxAgeS, overTls || isSecure()) };
     },
     find: (cookieHeader) => {
-      const { isNamed, held } = lookUp(cookieHeader);
-      if (!isNamed) return null;
+      const { named, held } = lookUp(cookieHeader);
+      if (named.length === 0) return null;
       if (held === null)
         throw new MeshError("TOKEN_INVALID", "This login is over.", { hint: "Log in again." });
       return held;
     },
     ofPrincipal: (principal) => ofPrincipal.get(principal) ?? null,
     close: (cookieHeader) => {
-      if (cookieHeader !== null) lookUp(cookieHeader).held?.end("This login was ended.");
-      return printSessionCookie("", 0, isSecure());
+      const shown = cookieHeader === null ? null : lookUp(cookieHeader);
+      shown?.held?.end("This login was ended.");
+      const cookie = printSessionCookie("", 0, shown?.isNamedSecure === true || isSecure());
+      return { session: shown?.held ?? null, cookie };
     },
   };
 }

@@ -12,9 +12,12 @@ type LastUse = Pick<TokenRecord, "lastUsedAtMs" | "lastUsedFrom">;
 
 /** When and from where each token was last used. A call costs a look into a map. */
 export interface TokenUses {
-  readonly note: (id: TokenId, address: string) => void;
+  /** @param address asked only when the use is one to tell */
+  readonly note: (id: TokenId, address: () => string) => void;
   /** The newest that is known, stored or not. */
   readonly lastOf: (record: TokenRecord) => LastUse;
+  /** It is not listed any more. */
+  readonly forget: (id: TokenId) => void;
   /** Stores what is not stored yet; a failure is logged. */
   readonly flush: () => Promise<void>;
 }
@@ -52,7 +55,7 @@ export function createTokenUses({ store, clock, log }: TokenUsesOptions): TokenU
       const nowMs = clock.nowMs();
       const before = last.get(id);
       if (before !== undefined && nowMs - before.atMs < minuteMs && nowMs >= before.atMs) return;
-      last.set(id, { atMs: nowMs - (nowMs % minuteMs), from: address });
+      last.set(id, { atMs: nowMs - (nowMs % minuteMs), from: address() });
       unsaved.add(id);
       cancelFlush ??= clock.after(saveUsesAfterMs, () => void flush(), { unref: true });
     },
@@ -60,6 +63,10 @@ export function createTokenUses({ store, clock, log }: TokenUsesOptions): TokenU
       const use = last.get(record.id);
       if (use === undefined) return { lastUsedAtMs: record.lastUsedAtMs, lastUsedFrom: record.lastUsedFrom };
       return { lastUsedAtMs: use.atMs, lastUsedFrom: use.from };
+    },
+    forget: (id) => {
+      last.delete(id);
+      unsaved.delete(id);
     },
     flush,
   };

@@ -7,7 +7,7 @@ import { maxTokens, type NewToken, type TokenInfo, type TokenInput } from "../..
 import { MeshError } from "../../protocol/errors.ts";
 import type { TokenId } from "../../protocol/ids.ts";
 import { apiTokenPrefix, shownTokenLength } from "../../protocol/token-prefix.ts";
-import type { TokenRecord, TokenStore } from "../../store/tokens.ts";
+import { maxFormerTexts, type TokenRecord, type TokenStore } from "../../store/tokens.ts";
 import {
   createGoodTokens,
   expired,
@@ -19,7 +19,7 @@ import { assertNotRevoked, type Principal } from "./principal.ts";
 import { toTokenInfo } from "./token-info.ts";
 import { createTokenUses } from "./token-uses.ts";
 
-/** How long a token that was revoked, or has expired, is still listed. */
+/** How long a token that was revoked, or has expired, is still listed, and a text that was rotated away remembered. */
 export const keepEndedMs = 30 * 24 * 3600 * 1000;
 const pruneEveryMs = 3600 * 1000;
 
@@ -31,7 +31,7 @@ export interface Tokens {
   /** Why a token that was good once is so no more; null: it is good, or never was. */
   readonly whyEnded: (tokenHash: string) => MeshError | null;
   /** A call was made with it. */
-  readonly noteUse: (id: TokenId, address: string) => void;
+  readonly noteUse: (id: TokenId, address: () => string) => void;
   /** Newest first. */
   readonly list: () => readonly TokenInfo[];
   /** Throws NAME_TAKEN, GROUP_NOT_FOUND or BODY_INVALID. */
@@ -55,6 +55,10 @@ export interface TokensOptions extends GoodTokensOptions {
 export async function createTokens(options: TokensOptions): Promise<Tokens> {
   const { store, clock, log } = options;
   const records = new Map<TokenId, TokenRecord>();
+  /** The same, by the hash of their text. */
+  const byHash = new Map<string, TokenRecord>();
+  /** When each former text was rotated away, by its hash; the newest last. */
+  const former = new Map<string, number>();
   const good = createGoodTokens(options);
   const uses = createTokenUses({ store, clock, log });
   /** Two changes of the same token would undo each other, two new ones could share a name. */
@@ -77,9 +81,36 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
     });
   }
 
+  function hold(record: TokenRecord): void {
+    drop(record.id);
+    records.set(record.id, record);
+    byHash.set(record.tokenHash, record);
+  }
+
+  function drop(id: TokenId): void {
+    const record = records.get(id);
+    if (record === undefined) return;
+    records.delete(id);
+    byHash.delete(record.tokenHash);
+  }
+
+  function holdFormer(tokenHash: string, rotatedAtMs: number): void {
+    former.set(tokenHash, rotatedAtMs);
+    const [oldest] = former.keys();
+    if (former.size > maxFormerTexts && oldest !== undefined) former.delete(oldest);
+  }
+
   async function keep(record: TokenRecord): Promise<void> {
     await store.save(record);
-    records.set(record.id, record);
+    hold(record);
+  }
+
+  /** A clock that was ahead has ended it, and is right again. */
+  function revive(tokenHash: string): GoodToken | null {
+    const record = byHash.get(tokenHash);
+    if (record === undefined || isEnded(record)) return null;
+    good.add(record);
+    return good.find(tokenHash);
   }
 
   /** One that is not revoked, by id, else by name. */
@@ -122,7 +153,12 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
         revokedAtMs ?? Number.POSITIVE_INFINITY,
         expiresAtMs ?? Number.POSITIVE_INFINITY,
       );
-      if (endedAtMs < beforeMs) records.delete(id);
+      if (endedAtMs >= beforeMs) continue;
+      drop(id);
+      uses.forget(id);
+    }
+    for (const [tokenHash, rotatedAtMs] of [...former]) {
+      if (rotatedAtMs < beforeMs) former.delete(tokenHash);
     }
   }
 
@@ -138,15 +174,17 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
   }
 
   for (const record of await store.list()) {
-    records.set(record.id, record);
+    hold(record);
     if (!isEnded(record)) good.add(record);
   }
+  for (const { tokenHash, rotatedAtMs } of await store.formerTexts()) holdFormer(tokenHash, rotatedAtMs);
 
   return {
-    find: good.find,
+    find: (tokenHash) => good.find(tokenHash) ?? revive(tokenHash),
     findById: good.findById,
     whyEnded: (tokenHash) => {
-      const record = [...records.values()].find((other) => other.tokenHash === tokenHash);
+      if (former.has(tokenHash)) return rotated();
+      const record = byHash.get(tokenHash);
       if (record === undefined || !isEnded(record)) return null;
       return record.revokedAtMs === null ? expired() : revoked();
     },
@@ -196,8 +234,11 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
           });
         }
         const token = newToken();
-        const record = { ...before, ...partsOf(token), rotatedAtMs: clock.nowMs() };
-        await keep(record);
+        const nowMs = clock.nowMs();
+        const record = { ...before, ...partsOf(token), rotatedAtMs: nowMs };
+        await store.rotate(record, before.tokenHash);
+        hold(record);
+        holdFormer(before.tokenHash, nowMs);
         const ended = good.end(before.tokenHash, rotated());
         // A new text is no new minute.
         good.add(record, ended?.rate);

@@ -9,9 +9,7 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { contract } from "../../protocol/http/contract.ts";
 import type { Instance } from "../../protocol/ids.ts";
 import { closeCodes, type HelloFrame, linkVersion } from "../../protocol/link/v1/frames.ts";
-import type { Access } from "../auth/access.ts";
 import type { Invites } from "../auth/invites.ts";
-import { assertNotRevoked } from "../auth/principal.ts";
 import type { Call } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
@@ -31,8 +29,7 @@ const resolveLimitMs = 5_000;
 interface DirectRouteOptions {
   readonly nodes: DirectNodes;
   readonly registry: NodeRegistry;
-  readonly invites: Pick<Invites, "isKnown" | "redeem" | "grant">;
-  readonly expectNode: Access["expectNode"];
+  readonly invites: Pick<Invites, "redeem" | "grant">;
   /** Endpoints may have private addresses. */
   readonly allowPrivate: boolean;
   readonly resolve?: ResolveName;
@@ -64,12 +61,6 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
     throw new MeshError("ENDPOINT_REFUSED", `The endpoint ${text} is refused: ${checked.reason}.`, { hint });
   }
 
-  /** First of all: nobody who made a code up has names looked up, or learns which are taken. */
-  async function assertInvited({ principal, address }: Registration): Promise<void> {
-    if (principal.inviteHash === null || (await invites.isKnown(principal.inviteHash, address()))) return;
-    throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
-  }
-
   /** The node whose place it may take; null: it is a new one. */
   async function holderFor({ principal, body }: Registration, instance: Instance): Promise<MeshNode | null> {
     if (principal.nodeId !== null) {
@@ -96,15 +87,18 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
   return {
     registerNode: async (call) => {
       const { body, principal, headers } = call;
-      await assertInvited(call);
       await assertEndpoint(body.endpoint);
       const instance = toInstance(body.name, body.endpoint);
       const holder = await holderFor(call, instance);
-      // Refused before the invite is used up: it stays good for another name.
-      if (holder === null) registry.assertNameFree(body.name, null, principal.scopes.has("admin"));
-      // Looking up a name, and asking another whether it lives, takes time.
-      assertNotRevoked(principal);
-      const grants = await invites.redeem({ principal, name: body.name, instance, address: call.address() });
+      const grants = await invites.redeem({
+        principal,
+        name: body.name,
+        instance,
+        address: call.address(),
+        assertNameFree: () => {
+          if (holder === null) registry.assertNameFree(body.name, null, false);
+        },
+      });
       const told = fromHeaderJson(DirectNode, headers.get(directNodeHeader));
       const hello = toHello(call, instance, told);
       const { node, token, isReturning } = await registry.admit(hello, principal, {
@@ -113,7 +107,6 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
       });
       if (grants !== null) await invites.grant(node, grants);
       if (token === null) throw new Error("a direct node always has a token");
-      options.expectNode(token, call.address());
       if (node.link !== null && nodes.stateOf(node.id) === null) {
         node.link.close(closeCodes.replaced, "it has registered a direct endpoint");
       }

@@ -12,7 +12,6 @@ import {
   type WelcomeFrame,
 } from "../../protocol/link/v1/frames.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
-import type { Access } from "../auth/access.ts";
 import type { Grants, Invites } from "../auth/invites.ts";
 import { assertNotRevoked } from "../auth/principal.ts";
 import { nextDrainOrder } from "../nodes/drain-order.ts";
@@ -36,7 +35,6 @@ export interface GreetingOptions {
   readonly registry: NodeRegistry;
   readonly engine: TaskEngine;
   readonly invites: Pick<Invites, "redeem" | "grant">;
-  readonly expectNode: Access["expectNode"];
   readonly audit: Pick<AuditTrail, "note">;
   readonly clock: Clock;
   readonly log: Log;
@@ -50,7 +48,7 @@ export function createNodeGreeting(
   /** The link is this node's now; called before the welcome is sent. */
   onAdmitted: (link: LinkToNode, node: MeshNode) => void,
 ): (link: LinkToNode, hello: HelloFrame) => Promise<void> {
-  const { registry, engine, invites, expectNode, audit, clock, log } = options;
+  const { registry, engine, invites, audit, clock, log } = options;
 
   async function greet(link: LinkToNode, hello: HelloFrame): Promise<void> {
     try {
@@ -95,11 +93,17 @@ export function createNodeGreeting(
   async function redeemInvite(link: LinkToNode, hello: HelloFrame): Promise<Grants | null> {
     const { principal, remoteAddress: address } = link;
     if (principal.inviteHash === null) return null;
-    // A taken name is refused before the invite is used up: it stays good for another one.
-    const isOwnName = registry.holderOf(hello, principal) !== null;
-    if (!isOwnName) registry.assertNameFree(hello.name, null, false);
     const { name, instance } = hello;
-    return invites.redeem({ principal, name, instance, address });
+    return invites.redeem({
+      principal,
+      name,
+      instance,
+      address,
+      assertNameFree: () => {
+        const isOwnName = registry.holderOf(hello, principal) !== null;
+        if (!isOwnName) registry.assertNameFree(name, null, false);
+      },
+    });
   }
 
   async function welcome(link: LinkToNode, hello: HelloFrame, grants: Grants | null): Promise<void> {
@@ -107,7 +111,6 @@ export function createNodeGreeting(
     // Also for a link that has closed meanwhile: the machine comes again, and is a node by then.
     if (grants !== null) await invites.grant(node, grants);
     if (token !== null) {
-      expectNode(token, link.remoteAddress);
       noteJoin(link, node, { grants, isReturning });
     }
     if (!link.isOpen) return;

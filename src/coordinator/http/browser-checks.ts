@@ -52,8 +52,10 @@ export function createBrowserChecks(options: BrowserCheckOptions): BrowserChecks
     const from = parts?.[1]?.toLowerCase() === "https" ? "https" : "http";
     const named = parts === null ? null : parseHost(parts[2] ?? "");
     if (named === null || named.name !== host.name) return false;
-    // A proxy in front may speak TLS for an allowed name, and passes the Host on; the port is that of the page then.
-    if (from !== scheme && !allowed.has(host.name)) return false;
+    // A proxy in front may speak TLS for an allowed name, and passes the Host on; the port is that of the page then. The
+    // other way round it is a page that anybody on its way could have written.
+    const isBehindTls = from === "https" && scheme === "http" && allowed.has(host.name);
+    if (from !== scheme && !isBehindTls) return false;
     return (named.port ?? defaultPorts[from]) === (host.port ?? defaultPorts[from]);
   };
 

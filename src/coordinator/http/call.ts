@@ -19,6 +19,8 @@ export interface Call<Route extends RouteContract> {
   readonly address: () => string;
   /** Sends the answer with this `Set-Cookie` header. */
   readonly setCookie: (cookie: string) => void;
+  /** Tells the audit who calls, where the route asks for no token. */
+  readonly nameCaller: (principal: Principal) => void;
   /** Aborted when the client went away. */
   readonly signal: AbortSignal;
   /**

@@ -19,6 +19,9 @@ export const idleTimeoutS = 10;
 /** Bytes of a body that somebody may send who has shown nothing yet. */
 export const maxStrangerBodyBytes = 4096;
 
+/** Bytes of a body that somebody may send who has an invite: there are registrations to send, and nothing else. */
+export const maxInvitedBodyBytes = 64 * 1024;
+
 /** Characters of a path that an error repeats; no route of the contract is longer. */
 const maxShownPath = 512;
 
@@ -34,6 +37,8 @@ export interface ContractRouteOptions {
   readonly openRequests: OpenRequests<Request>;
   readonly audit: RouteAudit;
   readonly upgradeLink: UpgradeLink;
+  /** Whether anybody may still join with an invite. A wrong one counts as a guess. */
+  readonly isInviteOpen: (inviteHash: string, address: string) => Promise<boolean>;
   readonly log: Log;
 }
 
@@ -77,7 +82,7 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
         request,
         server,
         requestId,
-        address: () => remoteAddress(server, request),
+        address: rememberedAddress(server, request),
         principal: anonymous,
         // As sent: the audit tells what a refused call was about.
         params: request.params,
@@ -109,11 +114,12 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
     });
     exchange.principal = principal;
     assertScope(route, principal);
+    if (principal.inviteHash !== null) await assertInvited(principal.inviteHash, address());
     if (handler === null) return options.upgradeLink(request, server, { principal, address: address() });
     const params = parseParams(route, request.params);
     exchange.params = params;
     const query = parseQuery(route, request.url);
-    const bodyText = route.body === undefined ? "" : await readBody(request, maxBytesOf(route));
+    const bodyText = route.body === undefined ? "" : await readBody(request, maxBytesOf(route, principal));
     if (bodyText !== "" && (principal.isCookie || route.browsers !== undefined)) assertJsonType(headers);
     const body = parseBody(route, bodyText);
     exchange.body = body;
@@ -131,6 +137,9 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
       setCookie: (cookie) => {
         exchange.cookie = cookie;
       },
+      nameCaller: (caller) => {
+        exchange.principal = caller;
+      },
       signal: request.signal,
       takeTime: () => {
         server.timeout(request, 0);
@@ -139,8 +148,15 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
     });
   }
 
-  function maxBytesOf(route: RouteContract): number {
-    return isOpenToAll(route) ? Math.min(maxStrangerBodyBytes, options.maxBodyBytes) : options.maxBodyBytes;
+  /** First of all: whoever made a code up has no body read, no name looked up, and learns of none that is taken. */
+  async function assertInvited(inviteHash: string, address: string): Promise<void> {
+    if (await options.isInviteOpen(inviteHash, address)) return;
+    throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
+  }
+
+  function maxBytesOf(route: RouteContract, { inviteHash }: Principal): number {
+    if (isOpenToAll(route)) return Math.min(maxStrangerBodyBytes, options.maxBodyBytes);
+    return inviteHash === null ? options.maxBodyBytes : Math.min(maxInvitedBodyBytes, options.maxBodyBytes);
   }
 
   function toAnswer(route: RouteContract, exchange: Exchange, value: unknown): Response {
@@ -216,6 +232,15 @@ function schemeOf(server: Server): "http" | "https" {
 /** `unknown` when the client has left. */
 function remoteAddress(server: Server, request: Request): string {
   return server.requestIP(request)?.address ?? "unknown";
+}
+
+/** Asking costs more than all else about an address. */
+function rememberedAddress(server: Server, request: Request): () => string {
+  let address: string | null = null;
+  return () => {
+    address ??= remoteAddress(server, request);
+    return address;
+  };
 }
 
 /** The Host header is part of the URL and may be anything, so that `new URL` may throw. */

@@ -32,7 +32,7 @@ interface HttpServerOptions {
   readonly audit: RouteAudit;
   readonly linkHolds: LinkHolds;
   readonly links: LinkServer<Principal>;
-  /** Whether an invite may open a link; checked before the upgrade so that a used-up one gets a plain 401. */
+  /** Whether anybody may still join with an invite; asked before anything else of its call is looked at. */
   readonly isInviteOpen: (inviteHash: string, address: string) => Promise<boolean>;
   /** null: plain HTTP. */
   readonly tls: ServedCertificate | null;
@@ -58,8 +58,8 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
       links,
       holds: options.linkHolds,
       places: createClientPlaces({ what: "links", perClient: options.maxLinksPerClient }),
-      isInviteOpen: options.isInviteOpen,
     }),
+    isInviteOpen: options.isInviteOpen,
     log: options.log,
   });
 

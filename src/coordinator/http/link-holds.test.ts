@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { systemIds } from "../../platform/ids.ts";
-import { nodePrincipal } from "../auth/principal.ts";
+import { invitePrincipal, nodePrincipal } from "../auth/principal.ts";
 import { createLinkHolds, holdMs } from "./link-holds.ts";
 
 const flooder = nodePrincipal(systemIds.node());
@@ -20,9 +20,24 @@ test("who flooded is held for its time, and is told how long; others and other a
   holds.assertFree(flooder, "192.0.2.1");
 });
 
+test("another address of the same IPv6 network does not set the flooder free", () => {
+  const holds = createLinkHolds({ monotonicMs: () => 1_000 });
+  holds.hold(flooder, "2001:db8:1:2::1");
+  expect(() => holds.assertFree(flooder, "2001:db8:1:2:ffff::9")).toThrow();
+  holds.assertFree(flooder, "2001:db8:1:3::1");
+});
+
+test("who flooded with one invite does not keep others at its address from joining with theirs", () => {
+  const holds = createLinkHolds({ monotonicMs: () => 1_000 });
+  holds.hold(invitePrincipal("one"), "192.0.2.1");
+  holds.assertFree(invitePrincipal("other"), "192.0.2.1");
+  expect(() => holds.assertFree(invitePrincipal("one"), "192.0.2.1")).toThrow();
+});
+
 test("not more than ten thousand are remembered; the oldest goes", () => {
   const holds = createLinkHolds({ monotonicMs: () => 1_000 });
-  for (let at = 0; at <= 10_000; at += 1) holds.hold(flooder, `address ${at}`);
-  holds.assertFree(flooder, "address 0");
-  expect(() => holds.assertFree(flooder, "address 1")).toThrow();
+  const address = (at: number) => `10.0.${at >> 8}.${at & 255}`;
+  for (let at = 0; at <= 10_000; at += 1) holds.hold(flooder, address(at));
+  holds.assertFree(flooder, address(0));
+  expect(() => holds.assertFree(flooder, address(1))).toThrow();
 });

@@ -1,6 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { Principal } from "../auth/principal.ts";
+import { clientKey } from "./client-key.ts";
 
 /** How long somebody whose link sent too much may open no other: each flood costs as much as its limits allow. */
 export const holdMs = 30_000;
@@ -18,8 +19,9 @@ export interface LinkHolds {
 export function createLinkHolds(clock: Pick<Clock, "monotonicMs">): LinkHolds {
   /** Oldest first. */
   const heldUntilMs = new Map<string, number>();
-  // Many nodes may have joined with one token: only the one at this address is held.
-  const toKey = ({ subject }: Principal, address: string) => `${subject} ${address}`;
+  // Many nodes may have joined with one token: only those of this client are held, whichever of its addresses they take.
+  const toKey = ({ inviteHash, subject }: Principal, address: string) =>
+    `${inviteHash ?? subject} ${clientKey(address) ?? "this machine"}`;
 
   return {
     hold: (principal, address) => {

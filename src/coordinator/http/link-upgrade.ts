@@ -9,8 +9,6 @@ interface LinkUpgradeOptions {
   readonly holds: LinkHolds;
   /** Links of one client. */
   readonly places: ClientPlaces;
-  /** Whether an invite may open a link; checked before the upgrade so that a used-up one gets a plain 401. */
-  readonly isInviteOpen: (inviteHash: string, address: string) => Promise<boolean>;
 }
 
 interface Opener {
@@ -18,17 +16,16 @@ interface Opener {
   readonly address: string;
 }
 
-/** Makes a WebSocket of a request. Throws INVITE_INVALID, TOO_MANY_REQUESTS or UPGRADE_REQUIRED. */
-export type UpgradeLink = (
-  request: Request,
-  server: Bun.Server<unknown>,
-  opener: Opener,
-) => Promise<undefined>;
+/** Makes a WebSocket of a request. Throws SCOPE_MISSING, TOO_MANY_REQUESTS or UPGRADE_REQUIRED. */
+export type UpgradeLink = (request: Request, server: Bun.Server<unknown>, opener: Opener) => undefined;
 
-export function createLinkUpgrade({ links, holds, places, isInviteOpen }: LinkUpgradeOptions): UpgradeLink {
-  return async (request, server, { principal, address }) => {
-    if (principal.inviteHash !== null && !(await isInviteOpen(principal.inviteHash, address))) {
-      throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
+export function createLinkUpgrade({ links, holds, places }: LinkUpgradeOptions): UpgradeLink {
+  return (request, server, { principal, address }) => {
+    // A link is for a node, which has a token of its own; nothing that a browser sends by itself makes one.
+    if (principal.isCookie) {
+      throw new MeshError("SCOPE_MISSING", "The login of a browser opens no link.", {
+        hint: "Use a node's token, an invite or an admin's token.",
+      });
     }
     holds.assertFree(principal, address);
     const leave = places.take(address);

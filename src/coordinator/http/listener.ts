@@ -1,5 +1,5 @@
 import { errorCodeOf } from "../../platform/atomic-file.ts";
-import type { Clock } from "../../platform/clock.ts";
+import type { CancelTimer, Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { ServedCertificate } from "../../platform/tls/own-certificates.ts";
 import { MeshError } from "../../protocol/errors.ts";
@@ -44,20 +44,28 @@ export function openListener(options: ListenOptions, { serve, clock, log }: List
   let isStopped = false;
   const first = firstServer(options, serve);
   const port = first.port ?? options.port;
-  /** The newest last; empty while the port could not be taken again. */
+  /** Those before the present one go on until their last connection is closed. */
   const servers = new Set<Server>([first]);
+  /** null: the port could not be taken again yet. */
+  let present: Server | null = first;
+  let cancelRetry: CancelTimer = () => {};
 
   const retire = (server: Server) => {
-    void server.stop(false).then(() => servers.delete(server));
+    server.stop(false).then(
+      () => servers.delete(server),
+      (error: unknown) => log.warn("a server with the former certificate could not be stopped", { error }),
+    );
   };
 
-  const replace = (tls: ServedCertificate) => {
-    if (isStopped) return;
+  /** There is one try under way at most, so that an older certificate never takes the place of a newer one. */
+  const listen = (tls: ServedCertificate, failures: number) => {
     try {
-      servers.add(serve({ ...options, port, tls }));
+      present = serve({ ...options, port, tls });
+      servers.add(present);
+      if (failures > 0) log.info("listening with the new certificate", { port });
     } catch (error) {
-      log.error("cannot listen with the new certificate; trying again", { port, error });
-      clock.after(retryMs, () => replace(tls));
+      if (failures === 0) log.error("cannot listen with the new certificate; trying again", { port, error });
+      cancelRetry = clock.after(retryMs, () => listen(tls, failures + 1));
     }
   };
 
@@ -65,11 +73,15 @@ export function openListener(options: ListenOptions, { serve, clock, log }: List
     port,
     pendingRequests: () => [...servers].reduce((sum, server) => sum + server.pendingRequests, 0),
     renew: (tls) => {
-      for (const server of servers) retire(server);
-      replace(tls);
+      if (isStopped) return;
+      cancelRetry();
+      if (present !== null) retire(present);
+      present = null;
+      listen(tls, 0);
     },
     stop: async (isForced) => {
       isStopped = true;
+      cancelRetry();
       await Promise.all([...servers].map((server) => server.stop(isForced)));
     },
   };

@@ -7,7 +7,7 @@ import type { HelloFrame } from "../../protocol/link/v1/frames.ts";
 import { Secret } from "../../protocol/secret.ts";
 import { nodeTokenPrefix } from "../../protocol/token-prefix.ts";
 import type { NodeRecord } from "../../store/nodes.ts";
-import type { Principal } from "../auth/principal.ts";
+import { assertNotRevoked, type Principal } from "../auth/principal.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { KnownNodes } from "./known-nodes.ts";
 import { MeshNode } from "./mesh-node.ts";
@@ -72,6 +72,8 @@ export function createNodeAdmission(options: AdmissionOptions): NodeAdmission {
     };
     const node = existing ?? new MeshNode(newRecord(ids.node(), entry));
     await records.save(node, (present) => {
+      // Whoever has become void while it was found out who dials lets nobody in any more.
+      assertNotRevoked(principal);
       if (existing === null) return present;
       // Removed after it was asked who dials: its token opens nothing any more.
       if (present.isRemoved) throw new MeshError("TOKEN_INVALID", "This node was removed from the mesh.");

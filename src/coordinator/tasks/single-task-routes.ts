@@ -5,7 +5,7 @@ import { MeshError } from "../../protocol/errors.ts";
 import { apiPrefix, type Contract } from "../../protocol/http/contract.ts";
 import type { TaskInfo } from "../../protocol/task.ts";
 import type { TaskStore } from "../../store/tasks.ts";
-import type { Principal } from "../auth/principal.ts";
+import { assertNotRevoked, type Principal } from "../auth/principal.ts";
 import { jsonAnswer } from "../http/answers.ts";
 import { type Handler, takingTime } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
@@ -75,6 +75,7 @@ function createAddTask({ engine, store, clock, ids }: SingleTaskRouteOptions): H
       const from = { sender: toSender(principal, call.address()), headers, bodyText };
       const message = toQueuedMessage(body, from, { id: ids.task(), nowMs: clock.nowMs() });
       await assertTimesOfNew(message);
+      assertNotRevoked(principal);
       const { task } = await engine.submit(message);
       return accepted(toTaskInfo(task, { nowMs: clock.nowMs(), showsAddress: seesAll(principal) }));
     });

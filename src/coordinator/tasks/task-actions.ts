@@ -7,7 +7,7 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { TaskId } from "../../protocol/ids.ts";
 import type { RetryEdit } from "../../protocol/message.ts";
 import type { TaskStore } from "../../store/tasks.ts";
-import type { Principal } from "../auth/principal.ts";
+import { assertNotRevoked, type Principal } from "../auth/principal.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { TaskAccess } from "./task-access.ts";
 import type { TaskEngine } from "./task-engine.ts";
@@ -53,6 +53,8 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
     const made = { id: ids.task(), nowMs: clock.nowMs() };
     const message = toRetryMessage(original.message, { edit, by: principal }, made);
     assertTimes(message, message.createdAtMs);
+    // Looking the task up took its time.
+    assertNotRevoked(principal);
     try {
       return (await engine.submit(message)).task;
     } catch (error) {
@@ -64,6 +66,7 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
 
   async function cancel(id: TaskId, principal: Principal): Promise<Task> {
     const task = await access.change(id, principal);
+    assertNotRevoked(principal);
     const live = engine.find(id);
     if (live === null) return task;
     const late = Promise.withResolvers<"late">();
@@ -81,6 +84,7 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
     retry,
     discard: async (id, principal) => {
       const task = await access.change(id, principal);
+      assertNotRevoked(principal);
       const nowMs = clock.nowMs();
       if (!(await store.discard(id, nowMs))) {
         throw new MeshError("TASK_NOT_FAILED", `Task ${id} has not failed: it is ${task.state}.`);
