@@ -239,6 +239,13 @@ export const ErrorBody = z.object({
 });
 export type ErrorBody = z.infer<typeof ErrorBody>;
 
+/** Characters of a message or hint: what it repeats of a request, a file or a peer is cut there. */
+export const maxErrorTextChars = 4000;
+
+/** Problems that one error names, and characters of each. */
+export const maxIssues = 20;
+export const maxIssueChars = 200;
+
 interface MeshErrorOptions {
   readonly hint?: string;
   readonly details?: Readonly<Record<string, unknown>>;
@@ -256,9 +263,9 @@ export class MeshError extends Error {
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
   constructor(code: ErrorCode, message: string, options: MeshErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(cutText(message, maxErrorTextChars), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.hint = options.hint ?? errorCatalogue[code].hint;
+    this.hint = cutText(options.hint ?? errorCatalogue[code].hint, maxErrorTextChars);
     this.details = options.details;
   }
 
@@ -271,10 +278,21 @@ export class MeshError extends Error {
   }
 }
 
-/** One line per problem, with the path to it: `rules.0.strategy: unknown strategy "fast"`. */
+/**
+ * One line per problem, with the path to it: `rules.0.strategy: unknown strategy "fast"`. The first {@link maxIssues},
+ * each cut at {@link maxIssueChars}: keys of the input, of any length, are part of them.
+ */
 export function issueLines(error: z.ZodError): readonly string[] {
-  return error.issues.map((issue) => {
-    const path = issue.path.map(String).join(".");
-    return path === "" ? issue.message : `${path}: ${issue.message}`;
+  return error.issues.slice(0, maxIssues).map((issue) => {
+    const path = issue.path.map((step) => cutText(String(step), maxIssueChars)).join(".");
+    return cutText(path === "" ? issue.message : `${path}: ${issue.message}`, maxIssueChars);
   });
+}
+
+/** A text of at most so many UTF-16 code units; the last one shows that something is missing. */
+export function cutText(text: string, maxChars: number): string {
+  if (text.length <= maxChars) return text;
+  const kept = text.slice(0, maxChars - 1);
+  // Half of a character that takes two.
+  return `${kept.isWellFormed() ? kept : kept.slice(0, -1)}…`;
 }

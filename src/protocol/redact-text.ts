@@ -7,8 +7,14 @@ export const secretName =
 /** Shorter ones are words that may stand in any text. */
 const minKnownLength = 4;
 
-/** A secret by its shape, and what is left of it. All are linear in the text: none has two ways to match the same part. */
-const shapes: readonly (readonly [shape: RegExp, instead: string])[] = [
+type Instead = string | ((match: string, ...groups: (string | undefined)[]) => string);
+
+/**
+ * A secret by its shape, and what is left of it. All are linear in the text: none has two ways to match the same part, and
+ * none goes over a part of any length, finds that something is missing behind it, and begins again inside of it. What may
+ * be followed by more is therefore taken whole, and put back when nothing followed.
+ */
+const shapes: readonly (readonly [shape: RegExp, instead: Instead])[] = [
   // A private key in PEM; one that was cut off ends with the text.
   [
     /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:[\s\S]*?-----END [A-Z ]{0,40}PRIVATE KEY-----|[\s\S]*)/g,
@@ -26,7 +32,10 @@ const shapes: readonly (readonly [shape: RegExp, instead: string])[] = [
   [/\bgithub_pat_\w{6,}/g, hiddenSecret],
   [/\bAKIA[0-9A-Z]{12,}|\bAIza[\w-]{20,}/g, hiddenSecret],
   // JSON web tokens.
-  [/\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g, hiddenSecret],
+  [
+    /\beyJ[\w-]{8,}(\.[\w-]{8,}(?:\.[\w-]*)?)?/g,
+    (word: string, payload: string | undefined) => (payload === undefined ? word : hiddenSecret),
+  ],
   // `claw_mesh_session=…`, `?token=…`, `--gateway-token=…`, `"api_key":"…"`, `x-api-key: …`
   [
     /((?:token|secret|password|passwd|passphrase|api[-_]?key|claw_mesh_session|signature)"?\s?=\s?"?)(?![<"$*])[^\s"'&;,<>]+/gi,
@@ -61,7 +70,9 @@ export function redactText(text: string, known: readonly Secret[] = []): string 
     const word = secret.reveal();
     if (word.length >= minKnownLength) clean = clean.replaceAll(word, hiddenSecret);
   }
-  for (const [shape, instead] of shapes) clean = clean.replace(shape, instead);
+  for (const [shape, instead] of shapes) {
+    clean = typeof instead === "string" ? clean.replace(shape, instead) : clean.replace(shape, instead);
+  }
   return clean;
 }
 
