@@ -55,12 +55,12 @@ async function readTokenFlag(context: CliContext): Promise<readonly ConfigFlag[]
 }
 
 /**
- * The coordinator of --coordinator, CLAW_MESH_COORDINATOR or this machine, with the token of --token or
- * --token-file, CLAW_MESH_TOKEN, the configuration, or, for a coordinator on this machine, of its data directory.
+ * The coordinator of --coordinator, CLAW_MESH_COORDINATOR or this machine, with the token of --token or --token-file,
+ * CLAW_MESH_TOKEN, the configuration, or, for a coordinator on this machine, of its data directory.
  */
 export async function connect(context: CliContext): Promise<Connection> {
   const config = await loadCliConfig(context);
-  const url = coordinatorUrl(context, config);
+  const url = await coordinatorUrl(context, config);
   const token = await findToken(context, config, url);
   const proxyUrl = proxyForUrl(url, context.env);
   const trust = await findTrust(context, config, url);
@@ -94,10 +94,33 @@ export function parseCoordinatorUrl(context: CliContext, text: string): string {
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
 }
 
-function coordinatorUrl(context: CliContext, config: LoadedConfig): string {
+async function coordinatorUrl(context: CliContext, config: LoadedConfig): Promise<string> {
   const named = context.globals.coordinator ?? context.env.CLAW_MESH_COORDINATOR ?? "";
   if (named !== "") return parseCoordinatorUrl(context, named);
-  return localUrl("127.0.0.1", { port: config.value.coordinator.port, isTls: usesTls(config) });
+  const { port } = config.value.coordinator;
+  const plain = localUrl("127.0.0.1", { port, isTls: usesTls(config) });
+  if (config.originOf("tls.enabled").kind !== "default" || usesTls(config)) return plain;
+  const secure = localUrl("127.0.0.1", { port, isTls: true });
+  return (await isServedByOwnAuthority(context, config, secure)) ? secure : plain;
+}
+
+/** `up --tls` tells no file of it: where a coordinator of this machine has had TLS, its port is asked what it speaks. */
+async function isServedByOwnAuthority(
+  { clock }: CliContext,
+  config: LoadedConfig,
+  url: string,
+): Promise<boolean> {
+  const { authorityPath } = await import("../platform/tls/own-certificates.ts");
+  try {
+    if ((await readTextIfExists(authorityPath(config.dataDir))) === null) return false;
+    const { fetchCertificates } = await import("../platform/tls/handshake.ts");
+    await fetchCertificates({ url, proxyUrl: null, clock });
+    return true;
+  } catch (error) {
+    // Nobody listens, plain HTTP is spoken, or the authority is out of reach: the call itself says so.
+    if (error instanceof MeshError || errorCodeOf(error) !== null) return false;
+    throw error;
+  }
 }
 
 async function findToken(context: CliContext, config: LoadedConfig, url: string): Promise<FoundToken | null> {

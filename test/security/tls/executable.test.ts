@@ -51,6 +51,19 @@ describe("a mesh over TLS of real processes", () => {
     expect(first.program.stderr()).not.toContain("PRIVATE KEY");
   });
 
+  test("commands beside up --tls speak TLS unasked, and plain HTTP when it is switched off again", async () => {
+    const home = await mesh.createMachine("home");
+    const { program, port, url } = await up(home, "--tls");
+    await writeFile(join(home.home, ".claw-mesh", "claw-mesh.yaml"), `coordinator:\n  port: ${port}\n`);
+    const status = await home.cli(["status"]);
+    expect([status.exitCode, status.stderr]).toEqual([0, ""]);
+    expect(status.stdout).toContain(url);
+
+    await program.stop();
+    await home.start(["up", "--no-local"]).waitForLine(/coordinator listening/);
+    expect((await home.cli(["status"])).stdout).toContain(`http://127.0.0.1:${port}`);
+  });
+
   test("the pin of another mesh ends the join with its own exit code, and nothing is heard by the other", async () => {
     const home = await mesh.createMachine("home");
     const far = await mesh.createMachine("far");
