@@ -135,7 +135,7 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
       if (!decoded.ok) return close(closeCodes.protocolError, decoded.reason);
       const misplaced = misplacedHello(decoded.frames, hasHello);
       if (misplaced !== null) return close(closeCodes.protocolError, misplaced);
-      const tooMuch = flood.takeMessage(decoded.frames, text.length, lastSeenMs);
+      const tooMuch = flood.takeMessage({ ...decoded, bytes: text.length }, lastSeenMs);
       if (tooMuch !== null) return closeFlooded(tooMuch);
       life.settle(true);
       const frames = decoded.frames.some(isPong)

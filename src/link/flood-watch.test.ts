@@ -4,14 +4,21 @@ import {
   createFloodWatch,
   maxBytes,
   maxIdleBytes,
-  maxIdleMessages,
+  maxIdleFrames,
   maxMessages,
   maxUselessFrames,
   maxUselessLength,
+  type TakenMessage,
 } from "./flood-watch.ts";
 
 const pong = [{ type: "pong" as const }];
 const work = [{ type: "started" as const, task: systemIds.task(), attempt: 1 }];
+
+const of = (frames: TakenMessage["frames"], bytes: number, ignored = 0): TakenMessage => ({
+  frames,
+  ignored,
+  bytes,
+});
 
 /** How often the same thing may be done before it is too much. */
 function countUntilFlooded(take: () => string | null, limit: number): number {
@@ -24,23 +31,23 @@ describe("a peer is closed in one window", () => {
 
   test("after so many messages that do no work", () => {
     const { takeMessage } = flood();
-    expect(countUntilFlooded(() => takeMessage(pong, 2, 1), maxIdleMessages)).toBe(maxIdleMessages);
+    expect(countUntilFlooded(() => takeMessage(of(pong, 2), 1), maxIdleFrames)).toBe(maxIdleFrames);
   });
 
   test("after so many messages with nothing in them", () => {
     const { takeMessage } = flood();
-    expect(countUntilFlooded(() => takeMessage([], 2, 1), maxIdleMessages)).toBe(maxIdleMessages);
+    expect(countUntilFlooded(() => takeMessage(of([], 2), 1), maxIdleFrames)).toBe(maxIdleFrames);
   });
 
   test("after so many pings", () => {
     const { takePing } = flood();
-    expect(countUntilFlooded(() => takePing(1), maxIdleMessages)).toBe(maxIdleMessages);
+    expect(countUntilFlooded(() => takePing(1), maxIdleFrames)).toBe(maxIdleFrames);
   });
 
   test("after so many bytes of messages that do no work", () => {
     const { takeMessage } = flood();
-    expect(takeMessage(pong, maxIdleBytes, 1)).toBeNull();
-    expect(takeMessage(pong, 1, 1)).not.toBeNull();
+    expect(takeMessage(of(pong, maxIdleBytes), 1)).toBeNull();
+    expect(takeMessage(of(pong, 1), 1)).not.toBeNull();
   });
 
   test("after so many reports of attempts that it does not have", () => {
@@ -56,27 +63,49 @@ describe("a peer is closed in one window", () => {
 
   test("after so many messages of any kind", () => {
     const { takeMessage } = flood();
-    expect(countUntilFlooded(() => takeMessage(work, 2, 1), maxMessages)).toBe(maxMessages);
+    expect(countUntilFlooded(() => takeMessage(of(work, 2), 1), maxMessages)).toBe(maxMessages);
   });
 
   test("after so many bytes of any kind", () => {
     const { takeMessage } = flood();
-    expect(takeMessage(work, maxBytes, 1)).toBeNull();
-    expect(takeMessage(work, 1, 5_001)).not.toBeNull();
+    expect(takeMessage(of(work, maxBytes), 1)).toBeNull();
+    expect(takeMessage(of(work, 1), 5_001)).not.toBeNull();
   });
 });
 
 test("the next window counts from the beginning", () => {
   const { takeMessage, takeUseless } = createFloodWatch();
-  for (let said = 0; said < maxIdleMessages; said += 1) takeMessage(pong, 2, 1);
+  for (let said = 0; said < maxIdleFrames; said += 1) takeMessage(of(pong, 2), 1);
   for (let said = 0; said < maxUselessFrames; said += 1) takeUseless(0, 1);
-  expect(takeMessage(pong, 2, 5_002)).toBeNull();
+  expect(takeMessage(of(pong, 2), 5_002)).toBeNull();
   expect(takeUseless(0, 5_002)).toBeNull();
 });
 
-test("messages with work do not count as idle, whatever else they hold", () => {
-  const { takeMessage } = createFloodWatch();
-  for (let said = 0; said < 2 * maxIdleMessages; said += 1) {
-    expect(takeMessage([...pong, ...work], 200, 1)).toBeNull();
-  }
+describe("what is beside work in one message", () => {
+  test("counts as idle by its frames", () => {
+    const { takeMessage } = createFloodWatch();
+    const half = Array.from({ length: maxIdleFrames / 2 }, () => pong).flat();
+    expect(takeMessage(of([...half, ...work], 200), 1)).toBeNull();
+    expect(takeMessage(of([...half, ...work], 200), 1)).toBeNull();
+    expect(takeMessage(of([...pong, ...work], 200), 1)).not.toBeNull();
+  });
+
+  test("counts as idle by its even share of the bytes", () => {
+    const { takeMessage } = createFloodWatch();
+    expect(takeMessage(of([...pong, ...work], 2 * maxIdleBytes), 1)).toBeNull();
+    expect(takeMessage(of([...pong, ...work], 4), 1)).not.toBeNull();
+  });
+
+  test("counts as useless when nobody knows what it is", () => {
+    const { takeMessage } = createFloodWatch();
+    expect(takeMessage(of(work, 2_000, maxUselessFrames), 1)).toBeNull();
+    expect(takeMessage(of(work, 2_000, 1), 1)).not.toBeNull();
+  });
+
+  test("does not hinder work, of which there may be any number", () => {
+    const { takeMessage } = createFloodWatch();
+    for (let said = 0; said < 2 * maxIdleFrames; said += 1) {
+      expect(takeMessage(of([...work, ...work], 200), 1)).toBeNull();
+    }
+  });
 });

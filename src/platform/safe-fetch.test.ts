@@ -23,6 +23,11 @@ const server = Bun.serve({
         return new Response(
           new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(endlessLine) }),
         );
+      case "/fault":
+        return new Response(
+          new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(endlessLine) }),
+          { status: 500 },
+        );
       case "/large":
         return new Response("x".repeat(5000));
       case "/zip":
@@ -119,6 +124,15 @@ describe("a guarded request", () => {
   ])("without private addresses is refused to %p", async (url) => {
     const guarded = createSafeFetch({ clock: systemClock, allowPrivate: false });
     expect(await guarded(ask("/", { url }))).toMatchObject({ kind: "refused" });
+  });
+
+  test("reads of an answer that is an error what is wanted of it, however long it is", async () => {
+    const answer = await open(ask("/fault", { maxBytes: 10_000_000, maxErrorBytes: 100_000 }));
+    expect(answer).toMatchObject({ kind: "answered", status: 500, text: "x".repeat(100_000) });
+    expect(await open(ask("/fault", { maxBytes: 300_000 }))).toEqual({ kind: "too_large" });
+    expect(await open(ask("/endless", { maxBytes: 300_000, maxErrorBytes: 10 }))).toEqual({
+      kind: "too_large",
+    });
   });
 
   test("follows no redirect", async () => {

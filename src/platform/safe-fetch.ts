@@ -12,6 +12,8 @@ export interface SafeRequest {
   readonly timeoutMs: number;
   /** Bytes of the answer's body. */
   readonly maxBytes: number;
+  /** Bytes that are read of an answer with another status than 200; the rest is left. Default: `maxBytes`, and too large. */
+  readonly maxErrorBytes?: number;
   /**
    * Redirects that are followed, {@link maxRedirects} at most. Default 0: a redirect is an answer. Each is an address from
    * outside like the first, and is judged like it.
@@ -94,7 +96,7 @@ async function askOnce(
     await tryConnection({ host: checked.address, port, clock, signal: stop.signal });
     wasWritten = true;
     const response = await fetch(pinnedUrl(url, checked.address), toInit(request, url, stop.signal));
-    return await readAnswer(response, request.maxBytes, stop.give);
+    return await readAnswer(response, request, stop.give);
   } catch (error) {
     return toFailure(error, stop.why(), wasWritten);
   }
@@ -168,7 +170,7 @@ function toInit(request: SafeRequest, url: URL, signal: AbortSignal): BunFetchRe
 
 async function readAnswer(
   response: Response,
-  maxBytes: number,
+  { maxBytes, maxErrorBytes }: SafeRequest,
   give: (why: Stop) => void,
 ): Promise<SafeAnswer> {
   const { status, headers } = response;
@@ -176,17 +178,21 @@ async function readAnswer(
     await response.body?.cancel();
     return { kind: "redirected", status, location: headers.get("location") };
   }
+  const cutAt = status === 200 ? undefined : maxErrorBytes;
   const parts: Uint8Array[] = [];
   let bytes = 0;
   for await (const part of response.body ?? []) {
     bytes += part.byteLength;
-    if (bytes > maxBytes) {
+    if (cutAt === undefined && bytes > maxBytes) {
       give("too_large");
       return { kind: "too_large" };
     }
     parts.push(part);
+    // Leaving the loop cancels the body.
+    if (cutAt !== undefined && bytes >= cutAt) break;
   }
-  return { kind: "answered", status, headers, text: Buffer.concat(parts).toString("utf8") };
+  const text = Buffer.concat(parts).subarray(0, cutAt).toString("utf8");
+  return { kind: "answered", status, headers, text };
 }
 
 /** Whether there is a server, found out before anything is written, so that "never written" can be told for certain. */

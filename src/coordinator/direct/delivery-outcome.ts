@@ -17,6 +17,9 @@ import type { AttemptFrame } from "../dispatch/attempt-reports.ts";
 /** Bytes of an HTTP answer: JSON may spell a character of the text in six. */
 export const maxDeliveryBytes = 2 * maxAnswerBytes;
 
+/** Bytes that are read of an HTTP answer with another status than 200: it says why, in a sentence. */
+export const maxErrorAnswerBytes = 64 * 1024;
+
 /** Characters of what a node says about a failure. */
 const maxDetailLength = 300;
 

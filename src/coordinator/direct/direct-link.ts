@@ -15,7 +15,12 @@ import { nodePrincipal } from "../auth/principal.ts";
 import type { AttemptFrame } from "../dispatch/attempt-reports.ts";
 import type { LinkToNode } from "../nodes/mesh-node.ts";
 import type { CallBudget } from "./call-budget.ts";
-import { type DeliveryOutcome, maxDeliveryBytes, toDeliveryOutcome } from "./delivery-outcome.ts";
+import {
+  type DeliveryOutcome,
+  maxDeliveryBytes,
+  maxErrorAnswerBytes,
+  toDeliveryOutcome,
+} from "./delivery-outcome.ts";
 
 /** Where and with what a node is called; changes when it registers again. */
 export interface DirectTarget {
@@ -78,6 +83,7 @@ export function createDirectLink(deps: DirectLinkDeps): DirectLink {
       body: JSON.stringify(toDirectMessage(key, offer, clock.nowMs())),
       timeoutMs: offer.timeout_ms,
       maxBytes: maxDeliveryBytes,
+      maxErrorBytes: maxErrorAnswerBytes,
       signal: controller.signal,
     });
     deps.budget.giveBack();
