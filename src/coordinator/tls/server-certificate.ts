@@ -4,6 +4,7 @@ import type { Log } from "../../platform/log.ts";
 import { certificateNames, machineAddresses } from "../../platform/tls/certificate-names.ts";
 import {
   type CertificateFiles,
+  createEndWatch,
   loadGivenCertificates,
   versionOf,
 } from "../../platform/tls/given-certificates.ts";
@@ -67,11 +68,17 @@ async function keepGiven(
   { clock, log }: ServerCertificateOptions,
   files: CertificateFiles,
 ): Promise<ServerCertificate> {
-  const load = () => loadGivenCertificates(files, { clock, log });
+  let tellEnd = () => {};
+  const load = async () => {
+    const loaded = await loadGivenCertificates(files, { clock, log });
+    tellEnd = createEndWatch({ file: files.certFile, endsAtMs: loaded.endsAtMs, clock, log });
+    return loaded;
+  };
   const first = await load();
   let seen = first.version;
   const loadIfChanged = async () => {
     const version = await versionOf(files);
+    tellEnd();
     if (version === seen) return null;
     // Also when it cannot be used: one change is told once, and the next one is looked at again.
     seen = version;

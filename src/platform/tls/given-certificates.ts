@@ -32,7 +32,8 @@ export interface GivenCertificates {
 }
 
 /** So long before its end a certificate that somebody else renews is spoken of. */
-const endWarningMs = 14 * 24 * 3600 * 1000;
+const dayMs = 24 * 3600 * 1000;
+const endWarningMs = 14 * dayMs;
 
 /**
  * Reads and checks them.
@@ -69,6 +70,35 @@ export async function loadGivenCertificates(
     names: namesOf(leaf).filter((name) => isIP(name) === 0 && !name.startsWith("*")),
     endsAtMs: leaf.validToDate.getTime(),
     version,
+  };
+}
+
+interface EndWatchOptions {
+  readonly file: string;
+  readonly endsAtMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * For a certificate that was just loaded, which has told of a near end: call the result now and then, and the log is told
+ * once a day of an end that is near, and of one that has come at once and then once a day.
+ */
+export function createEndWatch({ file, endsAtMs, clock, log }: EndWatchOptions): () => void {
+  const isNear = () => endsAtMs - clock.nowMs() < endWarningMs;
+  let toldAtMs = isNear() ? clock.nowMs() : null;
+  let hasEnded = false;
+  return () => {
+    if (!isNear()) return;
+    const isOver = endsAtMs <= clock.nowMs();
+    const isNews = toldAtMs === null || isOver !== hasEnded;
+    if (!isNews && clock.nowMs() - (toldAtMs ?? 0) < dayMs) return;
+    toldAtMs = clock.nowMs();
+    hasEnded = isOver;
+    const facts = { file, ends: toIsoTime(endsAtMs) };
+    if (isOver)
+      log.error("the certificate has ended: nodes and commands refuse it until it is renewed", facts);
+    else log.warn("the certificate ends soon", facts);
   };
 }
 

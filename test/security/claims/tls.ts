@@ -83,11 +83,12 @@ export const tlsClaims: readonly Claim[] = [
   {
     id: "tls.files",
     claim:
-      "Keys are files of 0600 in a folder of 0700, closed again when they were opened; files from elsewhere are checked.",
+      "Keys are files of 0600 in a folder of 0700, closed again when they were opened; files from elsewhere are checked, and their end is told before it comes.",
     shownBy: [
       { file: ownFiles, tests: "the first start" },
       { file: executable, tests: "a mesh over TLS of real processes > files" },
       { file: givenFiles },
+      { file: renewal, tests: "certificate files from elsewhere" },
     ],
   },
   {

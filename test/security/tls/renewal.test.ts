@@ -130,6 +130,30 @@ describe("certificate files from elsewhere", () => {
     expect(answer.status).toBe(200);
   });
 
+  test("that nobody renews are warned of once a day, and are an error when they have ended", async () => {
+    const clock = createPresentClock();
+    const said: string[] = [];
+    const authority = await createAuthority("CN=the company");
+    await using mesh = await createTlsMesh({ certificateClock: clock });
+    const files = await writeCertificate(mesh.directory, await createLeaf(authority, names, 70));
+    await mesh.restart({ tls: files, log: recordingLog(said) });
+    const look = async () => {
+      clock.advance(lookMs);
+      await until("the next look is planned", async () => clock.timerCount() === 1);
+      return said.filter((line) => line.startsWith("the certificate")).map((line) => line.split(" ")[2]);
+    };
+    // It has 20 days left.
+    expect(await look()).toEqual([]);
+    clock.skipWall(7 * dayMs);
+    for (let looks = 0; looks < 3; looks += 1) expect(await look()).toEqual(["ends"]);
+    clock.skipWall(dayMs);
+    for (let looks = 0; looks < 3; looks += 1) expect(await look()).toEqual(["ends", "ends"]);
+    clock.skipWall(12 * dayMs);
+    for (let looks = 0; looks < 3; looks += 1) expect(await look()).toEqual(["ends", "ends", "has"]);
+    clock.skipWall(dayMs);
+    expect(await look()).toEqual(["ends", "ends", "has", "has"]);
+  });
+
   test("of which only one is there yet change nothing until the other is", async () => {
     const clock = createPresentClock();
     const said: string[] = [];
