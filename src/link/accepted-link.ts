@@ -27,6 +27,8 @@ export interface AcceptedLinkDeps<Principal> {
   readonly handlers: LinkServerHandlers<Principal>;
   /** It was closed because it sent too much. */
   readonly onFlood: (reason: string) => void;
+  /** It was closed because the peer broke the protocol. */
+  readonly onBreach: () => void;
   /** A handler threw: a fault of this program, confined to this link. */
   readonly onFault: OnFault;
 }
@@ -107,6 +109,11 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
     deps.onFlood(reason);
   };
 
+  const closeBroken = (reason: string) => {
+    close(closeCodes.protocolError, reason);
+    deps.onBreach();
+  };
+
   const link: CoordinatorLink<Principal> = {
     principal: deps.principal,
     remoteAddress: deps.remoteAddress,
@@ -130,11 +137,11 @@ export function createAcceptedLink<Principal>(deps: AcceptedLinkDeps<Principal>)
     receive: (text) => {
       if (!isOpen) return;
       lastSeenMs = clock.monotonicMs();
-      if (text === null) return close(closeCodes.protocolError, "the message is not text");
+      if (text === null) return closeBroken("the message is not text");
       const decoded = decodeNodeFrames(text);
-      if (!decoded.ok) return close(closeCodes.protocolError, decoded.reason);
+      if (!decoded.ok) return closeBroken(decoded.reason);
       const misplaced = misplacedHello(decoded.frames, hasHello);
-      if (misplaced !== null) return close(closeCodes.protocolError, misplaced);
+      if (misplaced !== null) return closeBroken(misplaced);
       const tooMuch = flood.takeMessage({ ...decoded, bytes: text.length }, lastSeenMs);
       if (tooMuch !== null) return closeFlooded(tooMuch);
       life.settle(true);

@@ -17,6 +17,8 @@ export interface LinkServerOptions<Principal> {
   readonly handlers: LinkServerHandlers<Principal>;
   /** Told of links that were closed because they sent too much. */
   readonly onFlood?: (principal: Principal, remoteAddress: string) => void;
+  /** Told of links that were closed because the peer broke the protocol. */
+  readonly onBreach?: (principal: Principal, remoteAddress: string) => void;
   readonly log?: { readonly warn: (message: string, facts?: LogFacts) => void };
   readonly scheduleTurn?: ScheduleTurn;
 }
@@ -79,6 +81,7 @@ export function createLinkServer<Principal>(options: LinkServerOptions<Principal
         log?.warn("a link sent too much and was closed", { remote: remoteAddress, reason });
         options.onFlood?.(principal, remoteAddress);
       },
+      onBreach: () => options.onBreach?.(principal, remoteAddress),
       onFault: (error) => log?.warn("link handler failed", { remote: remoteAddress, error }),
     });
     ws.data.link = link;

@@ -52,6 +52,7 @@ export async function createEntranceParts(
   const links = createLinkServer<Principal>({
     clock,
     onFlood: linkHolds.hold,
+    onBreach: linkHolds.countBreach,
     log,
     beatMs: () => beatIntervalMs(registry.nodes.length),
     handlers: createNodeLinks({

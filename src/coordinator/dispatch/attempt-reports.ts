@@ -22,6 +22,8 @@ import type { NodeRegistry } from "../nodes/registry.ts";
 import { type LiveTask, latestTask, notify } from "../tasks/live-task.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
 import type { AckQueue } from "./ack-queue.ts";
+import { createArrivingAnswers, maxArrivingBytes } from "./arriving-answers.ts";
+import { toReportedFailure } from "./reported-failure.ts";
 
 /**
  * `isUnbegun`: nothing of it was begun, although the attempt counts as started, as one does whose offer is itself the
@@ -46,11 +48,20 @@ interface ReportOptions {
   readonly acks: AckQueue;
   readonly events: MeshEventEmitter;
   readonly log: Log;
+  /** A lower limit for tests. */
+  readonly maxArrivingBytes?: number;
 }
 
 /** Reports of one link that are being looked up at a time, and UTF-16 code units of them: a full journal is less. */
 const maxLateReports = 20_000;
 const maxLateLength = 64 * 1024 * 1024;
+
+/** A frame about the current attempt of a task, and over which link it came. */
+interface Report {
+  readonly live: LiveTask;
+  readonly node: MeshNode;
+  readonly link: LinkToNode;
+}
 
 /** Takes the nodes' frames about attempts to the task engine. A node is heard only about its own attempts. */
 export interface AttemptReports {
@@ -59,6 +70,7 @@ export interface AttemptReports {
 
 export function createAttemptReports(options: ReportOptions): AttemptReports {
   const { engine, store, registry, acks, events, log } = options;
+  const arriving = createArrivingAnswers(engine.onNode, options.maxArrivingBytes);
 
   function take(node: MeshNode, link: LinkToNode, frame: AttemptFrame): void {
     const live = engine.find(frame.task);
@@ -70,10 +82,11 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     }
     switch (frame.type) {
       case "started":
-        void engine.report(live, { kind: "started", attempt: frame.attempt });
+        if (current.state === "started") link.countUseless(0);
+        else void engine.report(live, { kind: "started", attempt: frame.attempt });
         return;
       case "chunk":
-        takeChunk(live, frame);
+        takeChunk({ live, node, link }, frame);
         return;
       case "refuse":
         takeRefusal(live, node, frame);
@@ -82,7 +95,11 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
         settle(live, link, takeAnswer(live, frame));
         return;
       case "failed":
-        settle(live, link, { kind: "failed", attempt: frame.attempt, failure: frame.failure });
+        settle(live, link, {
+          kind: "failed",
+          attempt: frame.attempt,
+          failure: toReportedFailure(frame.failure),
+        });
         return;
       case "cancelled":
         settle(live, link, { kind: "stopped", attempt: frame.attempt });
@@ -147,19 +164,26 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     );
   }
 
-  function takeChunk(live: LiveTask, frame: ChunkFrame): void {
+  function takePart(report: Report, frame: ChunkFrame): void {
+    const { live, node, link } = report;
+    const taken = arriving.take(node, live, frame);
+    if (taken === "useless") link.countUseless(0);
+    if (taken !== "too_much") return;
+    log.warn("a node sends more long answers at once than are kept", { node: node.id, task: live.id });
+    const message = `The node has more than ${maxArrivingBytes / 2 ** 20} MiB of unfinished answers on the way.`;
+    settle(live, link, { kind: "failed", attempt: frame.attempt, failure: { class: "too_large", message } });
+  }
+
+  function takeChunk(report: Report, frame: ChunkFrame): void {
+    const { live, link } = report;
     if (frame.final === true) {
-      if (frame.offset === 0) {
-        live.answerParts = [];
-        live.answerLength = 0;
-      }
-      // A part out of order, or too much of it, spoils the answer: the check of its length and hash finds that.
-      if (frame.offset !== live.answerLength || live.answerLength > maxAnswerBytes || frame.text === "")
-        return;
-      live.answerParts.push(frame.text);
-      live.answerLength += frame.text.length;
+      takePart(report, frame);
       return;
     }
+    const { length } = live.preview;
+    // Text that begins again is rare in a run; nothing is nothing.
+    if (frame.offset < length() || frame.text === "") link.countUseless(0);
+    if (frame.offset === length() && frame.text === "") return;
     live.preview.append(frame.offset, frame.text);
     notify(live);
   }

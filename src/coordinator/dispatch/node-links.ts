@@ -1,5 +1,6 @@
 import { currentAttempt } from "../../domain/tasks/task-machine.ts";
 import type { LinkServerHandlers } from "../../link/coordinator-link.ts";
+import { createRateGate } from "../../platform/rate-gate.ts";
 import { toAttemptKey } from "../../protocol/ids.ts";
 import {
   type CoordinatorFrame,
@@ -14,6 +15,13 @@ import { latestTask } from "../tasks/live-task.ts";
 import type { AttemptReports } from "./attempt-reports.ts";
 import { createNodeGreeting, type GreetingOptions } from "./node-greeting.ts";
 
+/** Links that one node may open at once, and the time after which it may open one more. */
+export const joinBurst = 10;
+const joinIntervalMs = 1_000;
+
+/** Nodes whose links are counted. */
+const maxJoiners = 20_000;
+
 interface NodeLinksOptions extends GreetingOptions {
   readonly reports: AttemptReports;
 }
@@ -23,11 +31,26 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
   const { registry, engine, reports, log } = options;
   const nodeOf = new WeakMap<LinkToNode, MeshNode>();
   const greet = createNodeGreeting(options, (link, node) => nodeOf.set(link, node));
+  const joins = createRateGate({
+    burst: joinBurst,
+    everyMs: joinIntervalMs,
+    maxKeys: maxJoiners,
+    clock: options.clock,
+  });
+
+  /** Each welcome is written down: a node that comes and goes without end is sent away before that. */
+  function takeHello(link: LinkToNode, hello: HelloFrame): void {
+    const { nodeId, inviteHash } = link.principal;
+    // Whoever has an admin's token is nobody to be kept away, and of an invite many may come at once.
+    const joiner = nodeId ?? (inviteHash === null ? null : `${inviteHash} ${hello.instance}`);
+    if (joiner === null || joins.take(joiner)) void greet(link, hello);
+    else link.close(closeCodes.goingAway, "TOO_MANY_REQUESTS");
+  }
 
   function onFrames(link: LinkToNode, frames: readonly NodeFrame[]): void {
     for (const frame of frames) {
       if (frame.type === "hello") {
-        void greet(link, frame);
+        takeHello(link, frame);
         continue;
       }
       const node = nodeOf.get(link);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { systemIds } from "../../platform/ids.ts";
-import { invitePrincipal, nodePrincipal } from "../auth/principal.ts";
-import { createLinkHolds, holdMs } from "./link-holds.ts";
+import { adminPrincipal, invitePrincipal, nodePrincipal } from "../auth/principal.ts";
+import { createLinkHolds, holdMs, maxBreaches } from "./link-holds.ts";
 
 const flooder = nodePrincipal(systemIds.node());
 const other = nodePrincipal(systemIds.node());
@@ -32,6 +32,25 @@ test("who flooded with one invite does not keep others at its address from joini
   holds.hold(invitePrincipal("one"), "192.0.2.1");
   holds.assertFree(invitePrincipal("other"), "192.0.2.1");
   expect(() => holds.assertFree(invitePrincipal("one"), "192.0.2.1")).toThrow();
+});
+
+test("whose links break the protocol again and again is held; once in a while it is borne", () => {
+  let nowMs = 1_000;
+  const holds = createLinkHolds({ monotonicMs: () => nowMs });
+  for (let broken = 0; broken < maxBreaches; broken += 1) holds.countBreach(flooder, "192.0.2.1");
+  holds.assertFree(flooder, "192.0.2.1");
+  nowMs += 60_000;
+  holds.countBreach(flooder, "192.0.2.1");
+  holds.assertFree(flooder, "192.0.2.1");
+  holds.countBreach(flooder, "192.0.2.1");
+  expect(() => holds.assertFree(flooder, "192.0.2.1")).toThrow();
+  holds.assertFree(other, "192.0.2.1");
+});
+
+test("an admin's token is not held for broken links: many machines may have it", () => {
+  const holds = createLinkHolds({ monotonicMs: () => 1_000 });
+  for (let broken = 0; broken <= maxBreaches; broken += 1) holds.countBreach(adminPrincipal, "192.0.2.1");
+  holds.assertFree(adminPrincipal, "192.0.2.1");
 });
 
 test("not more than ten thousand are remembered; the oldest goes", () => {

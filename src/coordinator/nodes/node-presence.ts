@@ -7,6 +7,12 @@ import type { KnownNodes } from "./known-nodes.ts";
 import type { BreakerView, LinkToNode, MeshNode } from "./mesh-node.ts";
 import type { RecordKeeping } from "./record-keeping.ts";
 
+/**
+ * Messages that one node works on at once, at most. One that claims more counts as one that has these: slots decide who gets
+ * how much, and a node may claim any number.
+ */
+export const maxSlots = 256;
+
 /** What a direct node has let the coordinator know of its state. */
 export interface NodeSigns {
   readonly runtimes: readonly RuntimeStatus[];
@@ -60,7 +66,7 @@ export function createNodePresence(options: PresenceOptions): NodePresence {
     node.offlineSinceMs = null;
     node.missedSinceMs = null;
     node.sinceMs = clock.nowMs();
-    node.slots = hello.slots;
+    node.slots = Math.min(hello.slots, maxSlots);
     node.setRuntimes(hello.runtimes);
     known.bumpRevision();
     events.emit("node.online", { nodeId: node.id, name: node.name });
@@ -84,14 +90,15 @@ export function createNodePresence(options: PresenceOptions): NodePresence {
 
   function setStatus(node: MeshNode, status: StatusFrame): void {
     const before = routingViewOf(node);
-    node.slots = status.slots;
+    node.slots = Math.min(status.slots, maxSlots);
     node.setRuntimes(status.runtimes);
     node.setLoad(status.load);
     records.see(node);
     if (routingViewOf(node) !== before) onChange(node);
   }
 
-  function setSeen(node: MeshNode, { runtimes, slots, foreignRuns }: NodeSigns): void {
+  function setSeen(node: MeshNode, { runtimes, slots: claimed, foreignRuns }: NodeSigns): void {
+    const slots = Math.min(claimed, maxSlots);
     records.see(node);
     if (foreignRuns !== undefined) node.foreignRuns = foreignRuns;
     const isSame = slots === node.slots && JSON.stringify(runtimes) === JSON.stringify(node.runtimes);

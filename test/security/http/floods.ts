@@ -14,6 +14,14 @@ const status = {
 /** What a hostile node may send on and on: one message each. */
 export const floods: readonly (readonly [string, (round: number) => string])[] = [
   ["answers to pings that nobody sent", () => JSON.stringify([{ type: "pong" }])],
+  [
+    "statuses hidden behind a beginning of nothing",
+    () => `[${JSON.stringify({ type: "started", ...ref })},${repeated(status, 200).slice(1)}`,
+  ],
+  [
+    "unknown frames hidden behind a beginning of nothing",
+    () => `[${JSON.stringify({ type: "started", ...ref })},${repeated({ type: "x" }, 10_000).slice(1)}`,
+  ],
   ["empty messages", () => "[]"],
   ["frames of an unknown type", () => JSON.stringify([{ type: "nothing" }])],
   [
