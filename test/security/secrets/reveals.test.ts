@@ -11,7 +11,6 @@ const reasons: Readonly<Record<string, string>> = {
   "src/cli/connection.ts": "hands a flag to the configuration, which makes it a secret again",
   "src/client/request-parts.ts": "the Authorization header",
   "src/config/initial-config.ts": "the file that init writes, 0600",
-  "src/coordinator/auth/access.ts": "its hash",
   "src/coordinator/auth/admin-token.ts": "the token file, 0600",
   "src/coordinator/auth/authenticator.ts": "its hash",
   "src/coordinator/direct/direct-link.ts": "the Authorization header",
