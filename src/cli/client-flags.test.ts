@@ -61,24 +61,35 @@ describe("the commands of another terminal", () => {
     ],
     ["leave out a file that is read anyway", { file: "home/.claw-mesh/claw-mesh.yaml", port: 9555 }, ""],
     [
-      "name the port of a flag",
-      { flags: [flag("coordinator.port", 0)], port: 40_001 },
-      " --coordinator http://127.0.0.1:40001",
+      "need nothing where the data directory tells port, address and TLS",
+      {
+        flags: [flag("coordinator.port", 0), flag("coordinator.host", "10.0.0.7"), flag("tls.enabled", true)],
+        port: 40_001,
+      },
+      "",
     ],
     [
-      "name the port of a flag beside the file",
+      "name the file alone where that tells the data directory",
       { file: "mine/cfg.yaml", flags: [flag("coordinator.port", 9180)] },
-      " --config /mine/cfg.yaml --coordinator http://127.0.0.1:9180",
+      " --config /mine/cfg.yaml",
     ],
     [
-      "name the port of a variable",
-      { env: { CLAW_MESH_COORDINATOR_PORT: "9777" }, port: 9777 },
-      " --coordinator http://127.0.0.1:9777",
+      "name the port of a flag where only this run knows the data directory",
+      { flags: [flag("coordinator.port", 0), flag("coordinator.data_dir", "/srv/mesh")], port: 40_001 },
+      " --coordinator http://127.0.0.1:40001 --token-file /srv/mesh/token",
     ],
     [
-      "name an address other than that of this machine",
-      { flags: [flag("coordinator.host", "10.0.0.7")] },
-      " --coordinator http://10.0.0.7:9180",
+      "name the port of a flag beside the file there",
+      {
+        file: "mine/cfg.yaml",
+        flags: [flag("coordinator.port", 9180), flag("coordinator.data_dir", "/srv/mesh")],
+      },
+      " --config /mine/cfg.yaml --coordinator http://127.0.0.1:9180 --token-file /srv/mesh/token",
+    ],
+    [
+      "name the address there",
+      { flags: [flag("coordinator.host", "10.0.0.7"), flag("coordinator.data_dir", "/srv/mesh")] },
+      " --coordinator http://10.0.0.7:9180 --token-file /srv/mesh/token",
     ],
     [
       "read the token where only this run looks",
@@ -86,9 +97,9 @@ describe("the commands of another terminal", () => {
       " --token-file /srv/mesh/token",
     ],
     [
-      "name the address of TLS that only this run asks for",
-      { flags: [flag("tls.enabled", true)] },
-      " --coordinator https://127.0.0.1:9180",
+      "name the address of TLS that only this run asks for, there",
+      { flags: [flag("tls.enabled", true), flag("coordinator.data_dir", "/srv/mesh")] },
+      " --coordinator https://127.0.0.1:9180 --ca /srv/mesh/tls/ca.pem --token-file /srv/mesh/token",
     ],
     [
       "name nothing of TLS that the file asks for",
@@ -112,7 +123,12 @@ describe("the commands of another terminal", () => {
       },
       " --coordinator https://mesh.example.com:9180",
     ],
-    ["never show a token", { flags: [flag("coordinator.token", "s3cret")] }, " --token <token>"],
+    ["need no token of a flag: it is kept", { flags: [flag("coordinator.token", "s3cret")] }, ""],
+    [
+      "never show a token, and name the file of one that the configuration may hide",
+      { file: "home/.claw-mesh/claw-mesh.yaml", yaml: "", flags: [flag("coordinator.token", "s3cret")] },
+      " --token-file /home/.claw-mesh/token",
+    ],
   ])("%s", async (_, start, flags) => {
     expect(await flagsOf(start)).toBe(flags);
   });

@@ -1,14 +1,14 @@
 import { createMeshClient, type MeshClient } from "../client/index.ts";
 import { type ConfigFlag, type LoadedConfig, loadConfig } from "../config/load-config.ts";
 import { errorCodeOf, readTextIfExists } from "../platform/atomic-file.ts";
-import { isLoopbackHost, proxyForUrl } from "../platform/http-fetch.ts";
-import { expandPath, tokenPath } from "../platform/paths.ts";
-import { readPrivateText } from "../platform/private-files.ts";
+import { findLocalCoordinator, localUrl } from "../platform/coordinator-file.ts";
+import { proxyForUrl } from "../platform/http-fetch.ts";
+import { expandPath } from "../platform/paths.ts";
 import { MeshError } from "../protocol/errors.ts";
-import { Secret } from "../protocol/secret.ts";
-import { localUrl } from "./client-flags.ts";
+import type { Secret } from "../protocol/secret.ts";
 import type { CliContext } from "./context.ts";
 import { findTrust } from "./find-trust.ts";
+import { findLocalToken } from "./local-token.ts";
 import { usesTls } from "./tls-settings.ts";
 
 export interface FoundToken {
@@ -60,8 +60,8 @@ async function readTokenFlag(context: CliContext): Promise<readonly ConfigFlag[]
  */
 export async function connect(context: CliContext): Promise<Connection> {
   const config = await loadCliConfig(context);
-  const url = await coordinatorUrl(context, config);
-  const token = await findToken(context, config, url);
+  const asked = namedUrl(context) ?? (await unnamedUrl(config));
+  const { url, token } = await findToken(context, config, asked);
   const proxyUrl = proxyForUrl(url, context.env);
   const trust = await findTrust(context, config, url);
   const client = createMeshClient({
@@ -94,47 +94,38 @@ export function parseCoordinatorUrl(context: CliContext, text: string): string {
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
 }
 
-async function coordinatorUrl(context: CliContext, config: LoadedConfig): Promise<string> {
+/** null: the user named none. */
+function namedUrl(context: CliContext): string | null {
   const named = context.globals.coordinator ?? context.env.CLAW_MESH_COORDINATOR ?? "";
-  if (named !== "") return parseCoordinatorUrl(context, named);
+  return named === "" ? null : parseCoordinatorUrl(context, named);
+}
+
+/** The coordinator of the data directory, wherever it listens; while none runs, where the configuration says. */
+async function unnamedUrl(config: LoadedConfig): Promise<string> {
   const { port } = config.value.coordinator;
-  const plain = localUrl("127.0.0.1", { port, isTls: usesTls(config) });
-  if (config.originOf("tls.enabled").kind !== "default" || usesTls(config)) return plain;
-  const secure = localUrl("127.0.0.1", { port, isTls: true });
-  return (await isServedByOwnAuthority(context, config, secure)) ? secure : plain;
+  const configured = localUrl("127.0.0.1", { port, isTls: usesTls(config) });
+  if (["flag", "environment"].includes(config.originOf("coordinator.port").kind)) return configured;
+  return (await findLocalCoordinator(config.dataDir))?.url ?? configured;
 }
 
-/** `up --tls` tells no file of it: where a coordinator of this machine has had TLS, its port is asked what it speaks. */
-async function isServedByOwnAuthority(
-  { clock }: CliContext,
-  config: LoadedConfig,
-  url: string,
-): Promise<boolean> {
-  const { authorityPath } = await import("../platform/tls/own-certificates.ts");
-  try {
-    if ((await readTextIfExists(authorityPath(config.dataDir))) === null) return false;
-    const { fetchCertificates } = await import("../platform/tls/handshake.ts");
-    await fetchCertificates({ url, proxyUrl: null, clock });
-    return true;
-  } catch (error) {
-    // Nobody listens, plain HTTP is spoken, or the authority is out of reach: the call itself says so.
-    if (error instanceof MeshError || errorCodeOf(error) !== null) return false;
-    throw error;
-  }
+interface TokenForUrl {
+  readonly token: FoundToken | null;
+  /** The one that was asked for, or a safer spelling of it. */
+  readonly url: string;
 }
 
-async function findToken(context: CliContext, config: LoadedConfig, url: string): Promise<FoundToken | null> {
-  const configured = config.value.coordinator.token;
-  if (configured !== null) {
+/** What the user gave goes where the user says; the token of the data directory to its coordinator only. */
+async function findToken({ texts }: CliContext, config: LoadedConfig, url: string): Promise<TokenForUrl> {
+  const value = config.value.coordinator.token;
+  const { origins } = texts.doctor;
+  if (value !== null) {
     const origin = config.originOf("coordinator.token");
-    const { origins } = context.texts.doctor;
-    if (origin.kind === "flag") return { value: configured, origin: origins.flag(origin.flag) };
+    if (origin.kind === "flag") return { url, token: { value, origin: origins.flag(origin.flag) } };
     if (origin.kind === "environment")
-      return { value: configured, origin: origins.environment(origin.variable) };
-    return { value: configured, origin: origins.file(config.file ?? "") };
+      return { url, token: { value, origin: origins.environment(origin.variable) } };
+    return { url, token: { value, origin: origins.file(config.file ?? "") } };
   }
-  if (!isLoopbackHost(new URL(url).hostname)) return null;
-  const path = tokenPath(config.dataDir);
-  const text = (await readPrivateText(path))?.trim() ?? "";
-  return text === "" ? null : { value: new Secret(text), origin: context.texts.doctor.origins.dataDir(path) };
+  const local = await findLocalToken(config.dataDir, url);
+  if (local === null) return { url, token: null };
+  return { url: local.url, token: { value: local.token, origin: origins.dataDir(local.path) } };
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type CliBench, createCliBench } from "../../test/support/cli-run.ts";
+import { holdDataDir } from "../../test/support/local-coordinator.ts";
 
 let bench: CliBench;
 beforeEach(async () => {
@@ -94,6 +95,9 @@ describe("who is asked, and with which token", () => {
     expect(await seenToken(["status"])).toBeNull();
     await mkdir(join(bench.directory, ".claw-mesh"));
     await writeFile(join(bench.directory, ".claw-mesh", "token"), "from-data-dir\n");
+    const dataDir = join(bench.directory, ".claw-mesh");
+    expect(await seenToken(["status"])).toBeNull();
+    using _running = await holdDataDir(dataDir, { port: Number(new URL(bench.url).port) });
     expect(await seenToken(["status"])).toBe("Bearer from-data-dir");
     await writeFile(join(bench.directory, "claw-mesh.yaml"), "coordinator: { token: from-file }\n");
     expect(await seenToken(["status"])).toBe("Bearer from-file");
@@ -101,6 +105,34 @@ describe("who is asked, and with which token", () => {
     expect(await seenToken(["status", "--token", "from-flag"], { CLAW_MESH_TOKEN: "x" })).toBe(
       "Bearer from-flag",
     );
+  });
+
+  test("the token of the data directory goes to no other port, and to none over TLS", async () => {
+    const port = Number(new URL(bench.url).port);
+    const dataDir = join(bench.directory, ".claw-mesh");
+    await mkdir(dataDir);
+    await writeFile(join(dataDir, "token"), "from-data-dir\n");
+    for (const facts of [
+      { port: port - 1 },
+      { port, scheme: "https" as const },
+      { port, host: "192.0.2.7" },
+    ]) {
+      using _running = await holdDataDir(dataDir, facts);
+      expect(await seenToken(["status"])).toBeNull();
+      expect(await seenToken(["status"], { CLAW_MESH_TOKEN: "mine" })).toBe("Bearer mine");
+    }
+  });
+
+  test("without any address the coordinator that runs is found, whatever the configuration says", async () => {
+    const port = Number(new URL(bench.url).port);
+    const dataDir = join(bench.directory, ".claw-mesh");
+    await mkdir(dataDir);
+    await writeFile(join(dataDir, "token"), "from-data-dir\n");
+    await writeFile(join(bench.directory, "claw-mesh.yaml"), "coordinator: { port: 1 }\n");
+    using _running = await holdDataDir(dataDir, { port });
+    expect(await seenToken(["status"], { CLAW_MESH_COORDINATOR: "" })).toBe("Bearer from-data-dir");
+    const named = { CLAW_MESH_COORDINATOR: "", CLAW_MESH_COORDINATOR_PORT: "1" };
+    expect((await bench.run(["status"], { env: named })).stderr).toContain("http://127.0.0.1:1");
   });
 
   test("without any address the port of the configuration counts", async () => {

@@ -7,6 +7,7 @@ import { closeCodes } from "../protocol/link/v1/frames.ts";
 import type { Secret } from "../protocol/secret.ts";
 import { type DataDirectory, openDataDirectory } from "./assembly/data-directory.ts";
 import { createEntranceParts } from "./assembly/entrance-parts.ts";
+import { createLocalPresence } from "./assembly/local-presence.ts";
 import { createMeshParts } from "./assembly/mesh-parts.ts";
 import { createSurroundings } from "./assembly/surroundings.ts";
 import { createTaskParts } from "./assembly/task-parts.ts";
@@ -123,6 +124,9 @@ async function assemble(options: CoordinatorOptions, directory: DataDirectory): 
   });
   retention.start();
   await audit.start();
+  const presence = createLocalPresence(options);
+  const scheme = certificate === null ? "http" : "https";
+  await presence.announce({ scheme, host: options.host, port: server.port });
   log.info(`coordinator listening on :${server.port}`, { version, mesh: store.meshId });
 
   return {
@@ -140,6 +144,7 @@ async function assemble(options: CoordinatorOptions, directory: DataDirectory): 
       directNodes.stop();
       certificate?.stop();
       deadlines.stop();
+      await presence.withdraw();
       await server.stop(true);
       await retention.stop();
       await access.stop();

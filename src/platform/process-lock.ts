@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshError } from "../protocol/errors.ts";
 import { sqliteFault } from "./sqlite-errors.ts";
@@ -13,6 +13,9 @@ export interface ProcessLock {
 export interface LockHolder {
   readonly heldBy: { readonly pid: number | null };
 }
+
+/** How long one who only looks may have the lock; who wants to take it waits for so long. */
+const lookMs = 250;
 
 /**
  * Takes a lock that one holder at a time can have, in this or any other process, and that the kernel frees when the
@@ -28,7 +31,7 @@ export function acquireLock(file: string): ProcessLock | LockHolder {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     database = new Database(file, { readwrite: true, create: true });
-    database.run("pragma busy_timeout = 0");
+    database.run(`pragma busy_timeout = ${lookMs}`);
     // Nothing is ever written under the lock; this only keeps SQLite from making a journal file for it.
     database.run("pragma journal_mode = memory");
     database.run("begin immediate");
@@ -40,6 +43,29 @@ export function acquireLock(file: string): ProcessLock | LockHolder {
     throw new MeshError("DATA_DIR_UNUSABLE", `cannot write the lock ${file}`, { cause: error });
   }
   return createHeldLock(database, pidFile);
+}
+
+/**
+ * Who has the lock of this file now; null when nobody has, or there is no such file. Whoever wants to take it at the same
+ * moment waits until this has looked.
+ * @throws MeshError DATA_DIR_UNUSABLE when that cannot be told
+ */
+export function findLockHolder(file: string): LockHolder["heldBy"] | null {
+  if (!existsSync(file)) return null;
+  let database: Database | null = null;
+  try {
+    database = new Database(file, { readwrite: true, create: false });
+    database.run("pragma busy_timeout = 0");
+    database.run("pragma journal_mode = memory");
+    database.run("begin immediate");
+    database.run("rollback");
+    return null;
+  } catch (error) {
+    if (sqliteFault(error) === "busy") return { pid: readPid(`${file}.pid`) };
+    throw new MeshError("DATA_DIR_UNUSABLE", `cannot look at the lock ${file}`, { cause: error });
+  } finally {
+    database?.close();
+  }
 }
 
 function createHeldLock(database: Database, pidFile: string): ProcessLock {

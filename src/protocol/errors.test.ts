@@ -16,7 +16,11 @@ describe("what an error repeats of what came from outside", () => {
 
   test.each([
     ["an unknown key", z.strictObject({}), { ["k".repeat(100_000)]: 1 }],
-    ["many unknown keys", z.strictObject({}), Object.fromEntries(Array.from({ length: 9_000 }, (_, i) => [`k${i}`, 1]))],
+    [
+      "many unknown keys",
+      z.strictObject({}),
+      Object.fromEntries(Array.from({ length: 9_000 }, (_, i) => [`k${i}`, 1])),
+    ],
     ["a key in the way", z.record(z.string(), z.string()), { ["k".repeat(100_000)]: 1 }],
     ["a name of two units a character", z.strictObject({}), { ["😀".repeat(50_000)]: 1 }],
   ])("cuts the line of %s", (_what, schema, value) => {

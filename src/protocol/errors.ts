@@ -263,7 +263,10 @@ export class MeshError extends Error {
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
   constructor(code: ErrorCode, message: string, options: MeshErrorOptions = {}) {
-    super(cutText(message, maxErrorTextChars), options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      cutText(message, maxErrorTextChars),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.code = code;
     this.hint = cutText(options.hint ?? errorCatalogue[code].hint, maxErrorTextChars);
     this.details = options.details;

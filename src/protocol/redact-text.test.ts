@@ -31,7 +31,11 @@ const secrets: readonly (readonly [string, string, string])[] = [
   ["a Google key", "AIzaSyA-1234567890abcdefghijk", "1234567890"],
   ["a JSON web token", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "eyJzdWIiOiIxIn0"],
   ["a JSON web token behind a dash", "x-eyJhbGciOiJI.eyJzdWIiOiIxIn0.c2ln", "eyJzdWIiOiIxIn0"],
-  ["a JSON web token behind another beginning", "eyJabcdefgh-eyJhbGciOiJI.eyJzdWIiOiIxIn0", "eyJzdWIiOiIxIn0"],
+  [
+    "a JSON web token behind another beginning",
+    "eyJabcdefgh-eyJhbGciOiJI.eyJzdWIiOiIxIn0",
+    "eyJzdWIiOiIxIn0",
+  ],
   ["a private key", `key:\n${pem}\nafter`, "MHcCAQEEIB"],
   ["a private key that was cut off", pem.slice(0, 45), "MHcCAQ"],
   ["an encrypted private key", pem.replace("MHc", "DEK-Info: AES-128-CBC,1\n\nMHc"), "MHcCAQEEIB"],
@@ -138,15 +142,19 @@ describe("the time that redacting takes", () => {
 
   // Another one at every place: behind a dash begins a word, which a run of `[\w-]` then goes over again.
   const parts = beginnings.flatMap((part) => [part, `-${part}`]);
-  test.each(parts)("grows with the length of %j repeated, and not faster", (part) => {
-    const ofLength = (length: number) => part.repeat(Math.ceil(length / part.length)).slice(0, length);
-    const [short, long] = [ofLength(64 * 1024), ofLength(1024 * 1024)];
-    let ratio = Number.POSITIVE_INFINITY;
-    // 16 times the length; where the square of it were needed, the ratio would be 256.
-    for (let tries = 0; tries < 4 && ratio > 40; tries += 1)
-      ratio = Math.min(ratio, quickest(long, 1) / Math.max(quickest(short, 3), 0.5));
-    expect(ratio).toBeLessThan(40);
-  }, 20_000);
+  test.each(parts)(
+    "grows with the length of %j repeated, and not faster",
+    (part) => {
+      const ofLength = (length: number) => part.repeat(Math.ceil(length / part.length)).slice(0, length);
+      const [short, long] = [ofLength(64 * 1024), ofLength(1024 * 1024)];
+      let ratio = Number.POSITIVE_INFINITY;
+      // 16 times the length; where the square of it were needed, the ratio would be 256.
+      for (let tries = 0; tries < 4 && ratio > 40; tries += 1)
+        ratio = Math.min(ratio, quickest(long, 1) / Math.max(quickest(short, 3), 0.5));
+      expect(ratio).toBeLessThan(40);
+    },
+    20_000,
+  );
 });
 
 describe("redacting a value", () => {

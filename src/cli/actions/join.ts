@@ -1,17 +1,15 @@
 import { toNodeName } from "../../config/initial-config.ts";
 import type { ConfigFlag, LoadedConfig } from "../../config/load-config.ts";
 import type { DirectSettings, NodeAgentStatus, RunningNodeAgent } from "../../node/index.ts";
-import { isLoopbackHost } from "../../platform/http-fetch.ts";
 import { createLog, type Log } from "../../platform/log.ts";
-import { tokenPath } from "../../platform/paths.ts";
-import { readPrivateText } from "../../platform/private-files.ts";
 import { errorCatalogue, MeshError } from "../../protocol/errors.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
-import { Secret } from "../../protocol/secret.ts";
+import type { Secret } from "../../protocol/secret.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
 import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { findTrust } from "../find-trust.ts";
+import { findLocalToken } from "../local-token.ts";
 import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
 import { printNote, printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
@@ -38,12 +36,12 @@ export interface JoinFlags {
 
 export async function runJoin(this: CliContext, flags: JoinFlags, address: string): Promise<void> {
   const { texts } = this;
-  const url = parseCoordinatorUrl(this, address);
+  const asked = parseCoordinatorUrl(this, address);
   const config = await loadCliConfig(this, configFlags(this, flags));
   const { node, log: logSettings } = config.value;
   const log = createLog({ write: this.stderr.write, format: logSettings.format, level: logSettings.level });
   await warnOfOpenConfig(config, log);
-  const secret = await findSecret(config, url);
+  const { url, secret } = await findSecret(config, asked);
   const isInvite = secret?.reveal().startsWith(invitePrefix) === true;
   const name = node.name ?? toNodeName(this.hostName);
   const { protocol, hostname } = new URL(url);
@@ -128,11 +126,14 @@ function directSettings(flags: JoinFlags, endpoint: string | null): DirectSettin
 }
 
 /** A token or an invite; null when the node has to do with its own token from an earlier join. */
-async function findSecret(config: LoadedConfig, url: string): Promise<Secret | null> {
-  if (config.value.coordinator.token !== null) return config.value.coordinator.token;
-  if (!isLoopbackHost(new URL(url).hostname)) return null;
-  const text = (await readPrivateText(tokenPath(config.dataDir)))?.trim() ?? "";
-  return text === "" ? null : new Secret(text);
+async function findSecret(
+  config: LoadedConfig,
+  url: string,
+): Promise<{ readonly url: string; readonly secret: Secret | null }> {
+  const given = config.value.coordinator.token;
+  if (given !== null) return { url, secret: given };
+  const local = await findLocalToken(config.dataDir, url);
+  return local === null ? { url, secret: null } : { url: local.url, secret: local.token };
 }
 
 function toSelfTestJson({ reached, authenticated, runtimes, slots, nodeId }: RunningNodeAgent["selfTest"]) {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { systemClock } from "../../platform/clock.ts";
+import { coordinatorLockPath, removeCoordinatorFile } from "../../platform/coordinator-file.ts";
 import { systemIds } from "../../platform/ids.ts";
 import { preparePrivateDir } from "../../platform/private-files.ts";
 import { acquireLock, type ProcessLock } from "../../platform/process-lock.ts";
@@ -30,6 +31,7 @@ export async function openDataDirectory(
   await preparePrivateDir(dataDir, { log });
   const lock = holdLock(dataDir);
   undo.defer(() => lock.release());
+  await removeCoordinatorFile(dataDir);
   const token = await loadAdminToken(dataDir, givenToken);
   const clock = certificateClock ?? systemClock;
   const certificate =
@@ -45,7 +47,7 @@ export async function openDataDirectory(
 }
 
 function holdLock(dataDir: string): ProcessLock {
-  const lock = acquireLock(join(dataDir, "lock"));
+  const lock = acquireLock(coordinatorLockPath(dataDir));
   if ("release" in lock) return lock;
   const { pid } = lock.heldBy;
   const who = pid === null ? "Another coordinator" : `Another coordinator (pid ${pid})`;
