@@ -134,6 +134,18 @@ describe("the journal of a node", () => {
     expect(journal.hasRoom(10_000)).toBe(true);
   });
 
+  test("counts bytes of UTF-8, as the disk does, before and after a reopening", () => {
+    const { open, endTurn } = setUp({ maxBytes: 10_000 });
+    const journal = open();
+    const offer = createOffer("中".repeat(2_000));
+    journal.start([offer]);
+    expect(journal.hasRoom(5_000)).toBe(false);
+    journal.finish(keyOf(offer), { kind: "succeeded", text: "中".repeat(3_000) }, () => {});
+    expect(journal.hasRoom(2_000)).toBe(false);
+    endTurn();
+    expect(open().hasRoom(2_000)).toBe(false);
+  });
+
   test("drops outcomes after seven days, never attempts that run", () => {
     const { open, clock, endTurn } = setUp();
     const journal = open();

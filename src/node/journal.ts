@@ -74,8 +74,9 @@ export interface JournalDeps {
   readonly log: Log;
   /** Of the machine's present boot; null: not known, and so no journal of a former process is complete. */
   readonly bootId: string | null;
-  /** Lower limits for tests. */
+  /** A lower limit for tests. */
   readonly maxEntries?: number;
+  /** Default and most: {@link maxJournalBytes}. */
   readonly maxBytes?: number;
 }
 
@@ -229,7 +230,7 @@ export function openJournal(deps: JournalDeps): Journal {
       const startedAtMs = clock.nowMs();
       const entries = offers.map((offer, index) => {
         const body = JSON.stringify(offer);
-        const entry: Known = { id: lastId + 1 + index, isFinished: false, bytes: body.length };
+        const entry: Known = { id: lastId + 1 + index, isFinished: false, bytes: Buffer.byteLength(body) };
         return { key: toAttemptKey(offer.task, offer.attempt), body, entry };
       });
       try {
@@ -246,7 +247,7 @@ export function openJournal(deps: JournalDeps): Journal {
       if (entry === undefined) return write({ apply: () => {}, onDurable });
       const body = JSON.stringify(outcome);
       const finishedAtMs = clock.nowMs();
-      resize(entry, body.length);
+      resize(entry, Buffer.byteLength(body));
       write({
         apply: () => update.run(body, finishedAtMs, entry.id),
         onDurable: () => {

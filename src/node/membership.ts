@@ -17,6 +17,7 @@ import { createConditionWait } from "./condition-wait.ts";
 import type { CoordinatorTrust } from "./coordinator-trust.ts";
 import type { Identity, NodeFile } from "./identity.ts";
 import { openJournal } from "./journal.ts";
+import { loadJournalRoom, removeOldJournals } from "./journal-room.ts";
 import { createNodeRecord } from "./node-record.ts";
 import { repeat } from "./repeat.ts";
 import type { RuntimeWatch } from "./runtime-watch.ts";
@@ -94,6 +95,7 @@ export interface Membership {
 export function openMembership(deps: MembershipDeps): Membership {
   const { identity, clock, log, watch, events } = deps;
   const deadlines = createDeadlines(clock, (error) => log.error("a deadline failed", { error }));
+  removeOldJournals(identity.journalFile, { nowMs: clock.nowMs(), log });
   const journal = openJournal({
     file: identity.journalFile,
     clock,
@@ -101,6 +103,7 @@ export function openMembership(deps: MembershipDeps): Membership {
     scheduleTurn: afterLoopTurn,
     log,
     bootId: readBootId(),
+    maxBytes: loadJournalRoom(identity.journalFile),
   });
   const record = createNodeRecord({
     identity,

@@ -58,7 +58,7 @@ export function createOfferIntake(deps: OfferIntakeDeps): OfferIntake {
     if (deps.inFlight() + pending >= slots) return no("full", `all ${slots} slots are taken`);
     const picked = deps.pickRuntime(offer.runtime ?? null);
     if (picked.kind === "refused") return no(picked.reason, picked.message);
-    if (!journal.hasRoom(offer.content.length)) {
+    if (!journal.hasRoom(Buffer.byteLength(offer.content))) {
       return no("journal_full", "too many outcomes wait for their acknowledgement");
     }
     return { key, offer: { ...offer, runtime: picked.runtime.kind }, runtime: picked.runtime };
