@@ -49,7 +49,7 @@ async function start(parts: { readonly isHere: boolean } = { isHere: true }) {
   let answer = well;
   const direct = createDirectNode({
     node,
-    state: { told: null, instance, inviteHash: null },
+    state: { told: null, instance },
     target,
     health: newHealth(clock.monotonicMs(), parts.isHere),
     registry,

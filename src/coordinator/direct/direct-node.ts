@@ -3,7 +3,7 @@ import type { CancelTimer, Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import { parseEndpoint } from "../../platform/safe-address.ts";
 import type { SafeFetch } from "../../platform/safe-fetch.ts";
-import { type DirectNode as DirectNodeInfo, directHealthPath } from "../../protocol/direct.ts";
+import type { DirectNode as DirectNodeInfo } from "../../protocol/direct.ts";
 import { type Instance, toAttemptKey } from "../../protocol/ids.ts";
 import { type HelloFrame, linkVersion } from "../../protocol/link/v1/frames.ts";
 import type { NodeStatus, RuntimeStatus } from "../../protocol/node.ts";
@@ -15,6 +15,7 @@ import type { TaskEngine } from "../tasks/task-engine.ts";
 import type { CallBudget } from "./call-budget.ts";
 import type { DeliveryOutcome } from "./delivery-outcome.ts";
 import { createDirectLink, type DirectLink, type DirectTarget } from "./direct-link.ts";
+import { isHealthy, probeEndpoint } from "./endpoint-probe.ts";
 import {
   type HealthEvent,
   type NodeHealth,
@@ -27,9 +28,6 @@ import {
 /** Slots of a node that does not tell. */
 export const defaultDirectSlots = 4;
 
-/** Bytes of the answer to a probe. */
-const maxProbeBytes = 64 * 1024;
-
 /** How often a drained node is looked at for what still runs. */
 const drainPollMs = 200;
 
@@ -38,8 +36,6 @@ export interface DirectNodeState {
   /** null: a classic node, or one of a former process. */
   readonly told: DirectNodeInfo | null;
   readonly instance: Instance;
-  /** The invite that it came with; that invite, and no other, may register it again. */
-  readonly inviteHash: string | null;
 }
 
 export interface DirectNodeDeps {
@@ -172,12 +168,7 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
   // ---- probes ----
 
   async function probe(limitMs: number): Promise<boolean> {
-    const answer = await deps.safeFetch({
-      url: target.origin + directHealthPath,
-      method: "GET",
-      timeoutMs: Math.min(limitMs, probeLimitMs),
-      maxBytes: maxProbeBytes,
-    });
+    const answer = await probeEndpoint(deps.safeFetch, target, limitMs);
     if (answer.kind === "refused" && answer.reason !== refusal) {
       log.warn(`node ${node.name} is not called: ${answer.reason}`, {
         node: node.id,
@@ -185,7 +176,7 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
       });
     }
     refusal = answer.kind === "refused" ? answer.reason : null;
-    return answer.kind === "answered" && answer.status === 200;
+    return isHealthy(answer);
   }
 
   async function probeOnce(): Promise<void> {

@@ -13,6 +13,7 @@ import type { NodeRegistry } from "../nodes/registry.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
 import { createCallBudget } from "./call-budget.ts";
 import { createDirectNode, type DirectNode, type DirectNodeState, readTarget } from "./direct-node.ts";
+import { isHealthy, probeEndpoint } from "./endpoint-probe.ts";
 import { newHealth } from "./node-health.ts";
 
 export interface DirectNodesOptions {
@@ -31,6 +32,8 @@ export interface DirectNodes {
   /** A node has registered, again or for the first time: it is online from now on. */
   readonly take: (node: MeshNode, state: DirectNodeState) => void;
   readonly heartbeat: (node: MeshNode, status: NodeStatus, told: DirectNodeInfo | null) => void;
+  /** Whether somebody answers at the endpoint of its record now, whatever is said of the node. */
+  readonly answers: (node: MeshNode, limitMs: number) => Promise<boolean>;
   /** What is kept of a node beside its record; null: nothing. */
   readonly stateOf: (id: NodeId) => DirectNodeState | null;
   /** Looks at once for the nodes of a former process. */
@@ -84,11 +87,15 @@ export function createDirectNodes(options: DirectNodesOptions): DirectNodes {
     heartbeat: (node, status, told) => {
       nodes.get(node.id)?.heartbeat(status, told);
     },
+    answers: async (node, limitMs) => {
+      const target = readTarget(node);
+      return target !== null && isHealthy(await probeEndpoint(options.safeFetch, target, limitMs));
+    },
     stateOf: (id) => nodes.get(id)?.state() ?? null,
     start: () => {
       for (const node of registry.nodes) {
         if (node.record.transport !== "direct" || node.record.hiddenAtMs !== null) continue;
-        const direct = watch(node, { told: null, instance: options.ids.instance(), inviteHash: null }, false);
+        const direct = watch(node, { told: null, instance: options.ids.instance() }, false);
         // The calls of the former process ended with it, and nobody else reports their outcome.
         for (const live of engine.onNode(node.id)) {
           const attempt = currentAttempt(live.task);

@@ -1,8 +1,11 @@
 import { waitAtMost } from "../../platform/bounded-wait.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
+import { isLoopbackHost } from "../../platform/http-fetch.ts";
+import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import { checkHost, parseEndpoint, type ResolveName, systemResolve } from "../../platform/safe-address.ts";
+import { plainHttpRisk } from "../../platform/tls/plain-http-risk.ts";
 import { type Capabilities, Skill } from "../../protocol/capability.ts";
 import { DirectNode, directNodeHeader, fromHeaderJson } from "../../protocol/direct.ts";
 import { MeshError } from "../../protocol/errors.ts";
@@ -16,6 +19,8 @@ import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import { defaultDirectSlots } from "./direct-node.ts";
 import type { DirectNodes } from "./direct-nodes.ts";
+import { decideMove } from "./endpoint-move.ts";
+import { createInviteRepeats, type InviteUse } from "./invite-repeats.ts";
 
 type DirectHandlers = Pick<Handlers, "registerNode" | "heartbeatNode">;
 type Registration = Call<typeof contract.registerNode>;
@@ -33,13 +38,17 @@ interface DirectRouteOptions {
   /** Endpoints may have private addresses. */
   readonly allowPrivate: boolean;
   readonly resolve?: ResolveName;
+  /** The coordinator has TLS: a call to an endpoint then is the one way that is outside it. */
+  readonly hasTls: boolean;
   readonly clock: Clock;
+  readonly ids: Pick<Ids, "instance">;
   readonly log: Log;
 }
 
 /** What the classic tool calls to join and to stay. docs/adr/0014 tells who may take which name. */
 export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers {
-  const { nodes, registry, invites, clock, log } = options;
+  const { nodes, registry, invites, clock, ids, log } = options;
+  const repeats = createInviteRepeats({ clock, ids });
 
   async function assertEndpoint(text: string): Promise<void> {
     const endpoint = parseEndpoint(text);
@@ -61,11 +70,33 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
     throw new MeshError("ENDPOINT_REFUSED", `The endpoint ${text} is refused: ${checked.reason}.`, { hint });
   }
 
+  /** The token says "offline" and "gone" as well: at an endpoint only the endpoint is asked. */
+  async function isThere(own: MeshNode): Promise<boolean> {
+    if (own.record.endpoint !== null) return nodes.answers(own, aliveCheckMs);
+    return own.link !== null && (await own.link.isAlive(aliveCheckMs));
+  }
+
+  /** @throws MeshError SCOPE_MISSING */
+  async function assertMayMove(own: MeshNode, { body, address }: Registration): Promise<void> {
+    const { endpoint: from } = own.record;
+    if (from === body.endpoint) return;
+    const verdict = decideMove({ from, to: body.endpoint, caller: address() });
+    if (verdict === "yes") return;
+    if (verdict === "if_dead" && !(await isThere(own))) return;
+    throw new MeshError("SCOPE_MISSING", "A node's token does not move its endpoint to another machine.", {
+      hint: "Join with the admin token.",
+    });
+  }
+
   /** The node whose place it may take; null: it is a new one. */
-  async function holderFor({ principal, body }: Registration, instance: Instance): Promise<MeshNode | null> {
+  async function holderFor(call: Registration, use: InviteUse | null): Promise<MeshNode | null> {
+    const { principal, body } = call;
     if (principal.nodeId !== null) {
       const own = registry.findKnown(principal.nodeId);
-      if (own?.nameKey === body.name.toLowerCase()) return own;
+      if (own?.nameKey === body.name.toLowerCase()) {
+        await assertMayMove(own, call);
+        return own;
+      }
       throw new MeshError("SCOPE_MISSING", "A node's token registers that node only, under its own name.", {
         hint: "Join with the admin token or with an invite.",
       });
@@ -73,15 +104,17 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
     const named = registry.find(body.name);
     if (named === null || named.nameKey !== body.name.toLowerCase()) return null;
     if (named.record.transport !== "direct") return null;
-    if (principal.inviteHash !== null) {
-      // The answer to its first registration was lost.
-      const state = nodes.stateOf(named.id);
-      const isSame = state?.inviteHash === principal.inviteHash && state.instance === instance;
-      return isSame ? named : null;
-    }
+    // The answer to its first registration was lost.
+    if (use !== null) return repeats.nodeOf(use) === named.id ? named : null;
     // The classic tool keeps nothing on its disk: a restarted node has only its name and its address.
     if (named.record.endpoint === body.endpoint || named.link === null) return named;
     return (await named.link.isAlive(aliveCheckMs)) ? null : named;
+  }
+
+  function warnOfPlainHttp(node: MeshNode, endpoint: string): void {
+    if (isLoopbackHost(parseEndpoint(endpoint)?.host ?? "")) return;
+    const { message, remedy } = plainHttpRisk.endpoint;
+    log.warn(message, { node: node.id, name: node.name, endpoint, remedy });
   }
 
   return {
@@ -89,11 +122,13 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
       const { body, principal, headers } = call;
       await assertEndpoint(body.endpoint);
       const instance = toInstance(body.name, body.endpoint);
-      const holder = await holderFor(call, instance);
+      const { inviteHash } = principal;
+      const use = inviteHash === null ? null : { inviteHash, place: instance };
+      const holder = await holderFor(call, use);
       const grants = await invites.redeem({
         principal,
         name: body.name,
-        instance,
+        instance: use === null ? instance : repeats.redeemAs(use),
         address: call.address(),
         assertNameFree: () => {
           if (holder === null) registry.assertNameFree(body.name, null, false);
@@ -104,13 +139,16 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
       const { node, token, isReturning } = await registry.admit(hello, principal, {
         endpoint: body.endpoint,
         holder,
+        ...(grants === null ? {} : { invitedId: grants.nodeId }),
       });
+      if (use !== null) repeats.letIn(use, node.id);
       if (grants !== null) await invites.grant(node, grants);
       if (token === null) throw new Error("a direct node always has a token");
       if (node.link !== null && nodes.stateOf(node.id) === null) {
         node.link.close(closeCodes.replaced, "it has registered a direct endpoint");
       }
-      nodes.take(node, { told, instance, inviteHash: principal.inviteHash });
+      if (options.hasTls && nodes.stateOf(node.id) === null) warnOfPlainHttp(node, body.endpoint);
+      nodes.take(node, { told, instance });
       log.info(`node registered: ${node.id} (${node.name})`, {
         endpoint: body.endpoint,
         returning: isReturning,
@@ -125,6 +163,7 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
       if (node === null || node.record.transport !== "direct") {
         throw new MeshError("NODE_NOT_FOUND", `node "${params.id}" not found`);
       }
+      repeats.end(node.id);
       // One that was drained may go on beating: if it were unknown it would register again.
       const told = fromHeaderJson(DirectNode, headers.get(directNodeHeader));
       if (node.record.hiddenAtMs === null) nodes.heartbeat(node, body.status, told);

@@ -40,8 +40,12 @@ export const containmentClaims: readonly Claim[] = [
   {
     id: "containment.names",
     claim:
-      "A node takes neither the name nor the id of another, not while that one is offline, nor after it has left and may come back; its own token opens it under its own name only.",
-    shownBy: [{ file: node, tests: "another node's name" }],
+      "A node takes neither the name nor the id of another, not while that one is offline, nor after it has left and may come back; its own token opens it under its own name only, and moves its endpoint to no other machine while it answers.",
+    shownBy: [
+      { file: node, tests: "another node's name" },
+      { file: "test/security/invites/called-nodes.test.ts", tests: "a called node's own token" },
+      { file: "src/coordinator/direct/endpoint-move.test.ts" },
+    ],
   },
   {
     id: "containment.words",

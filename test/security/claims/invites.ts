@@ -1,6 +1,7 @@
 import type { Claim } from "../claim.ts";
 
 const file = "test/security/invites/invites.test.ts";
+const called = "test/security/invites/called-nodes.test.ts";
 
 export const invitesClaims: readonly Claim[] = [
   {
@@ -10,6 +11,8 @@ export const invitesClaims: readonly Claim[] = [
     shownBy: [
       { file, tests: "an invite, over the link" },
       { file, tests: "an invite, over the direct" },
+      { file: called, tests: "an invite of one use" },
+      { file: "src/coordinator/direct/invite-repeats.test.ts" },
     ],
   },
   {

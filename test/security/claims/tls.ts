@@ -44,10 +44,12 @@ export const tlsClaims: readonly Claim[] = [
   },
   {
     id: "tls.all-of-it",
-    claim: "With TLS, requests, streams, links, direct nodes and what goes through a proxy are inside it.",
+    claim:
+      "With TLS, all that goes to the coordinator is inside it: requests, streams, links, what direct nodes ask, and what goes through a proxy. Its own calls to direct nodes are plain HTTP, and warned of.",
     shownBy: [
       { file: mesh, tests: "a mesh over TLS" },
       { file: executable, tests: "a mesh over TLS of real processes > up" },
+      { file: "test/security/tls/called-nodes.test.ts" },
     ],
   },
   {
