@@ -1,7 +1,9 @@
+import { allowsAnyOf } from "../../domain/routing/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { apiPrefix } from "../../protocol/http/contract.ts";
 import { closeCodes } from "../../protocol/link/v1/frames.ts";
+import type { NodePatch } from "../../protocol/node.ts";
 import type { Principal } from "../auth/principal.ts";
 import { jsonAnswer } from "../http/answers.ts";
 import type { Handlers } from "../http/http-server.ts";
@@ -31,13 +33,21 @@ export function createNodeRoutes({ registry, clock, groupsOf }: NodeRouteOptions
 
   /** Throws SCOPE_MISSING for a node that the caller may see, but is in none of the groups he is limited to. */
   function assertOperable(node: MeshNode, { groups }: Principal): void {
-    if (groups === null) return;
-    const limits = new Set(groups.map((name) => name.toLowerCase()));
-    if (groupsOf(node).some((name) => limits.has(name.toLowerCase()))) return;
+    if (groups === null || allowsAnyOf(groups, groupsOf(node))) return;
     throw new MeshError(
       "SCOPE_MISSING",
       `This token operates nodes of ${groups.join(", ")} only, and ${node.name} is none of them.`,
       { hint: "Use a token without this limit, or one for a group of the node." },
+    );
+  }
+
+  /** Groups select nodes by their tags: with one more his node would get what is sent to others. */
+  function assertMayTag({ add_tags, remove_tags }: NodePatch, { groups }: Principal): void {
+    if (groups === null || (add_tags === undefined && remove_tags === undefined)) return;
+    throw new MeshError(
+      "SCOPE_MISSING",
+      "This token is limited to groups: it changes no tags, as a tag can make a node a member of other groups.",
+      { hint: "Use a token without this limit." },
     );
   }
 
@@ -59,6 +69,7 @@ export function createNodeRoutes({ registry, clock, groupsOf }: NodeRouteOptions
     patchNode: async ({ params, body, principal }) => {
       const node = find(params.id, principal);
       assertOperable(node, principal);
+      assertMayTag(body, principal);
       const isDraining = node.scheduling === "draining";
       await registry.patch(node, body);
       const order =

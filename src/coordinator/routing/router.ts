@@ -1,4 +1,5 @@
 import {
+  allowsAnyOf,
   type CompiledRules,
   compileRules,
   createRoutingMemo,
@@ -132,7 +133,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   }
 
   function findTarget(target: string, allowedGroups: readonly string[] | null): MeshNode | null {
-    const isGroup = groups.has(target) && allowsGroup(allowedGroups, target);
+    const isGroup = groups.has(target) && allowsAnyOf(allowedGroups, [target]);
     const found = registry.findKnown(target);
     const node = found !== null && allowsNode(allowedGroups, found) ? found : null;
     if (node === null && !isGroup)
@@ -143,7 +144,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
   }
 
   function allowsNode(allowedGroups: readonly string[] | null, node: NodeView): boolean {
-    return allowedGroups === null || groups.of(node).some((name) => allowsGroup(allowedGroups, name));
+    return allowedGroups === null || allowsAnyOf(allowedGroups, groups.of(node));
   }
 
   /** null: what the sender named is there, or nothing was named. */
@@ -192,11 +193,6 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       return groups.list().find(({ name }) => name.toLowerCase() === key)?.name ?? target;
     },
   };
-}
-
-function allowsGroup(allowedGroups: readonly string[] | null, group: string): boolean {
-  const key = group.toLowerCase();
-  return allowedGroups === null || allowedGroups.some((name) => name.toLowerCase() === key);
 }
 
 /** The node that was named said goodbye: it takes no part in decisions, but when it is back it gets what waits for it. */

@@ -18,6 +18,20 @@ export function toGroupKeys(groups: readonly string[]): readonly string[] {
   return groups.map((group) => group.toLowerCase());
 }
 
+/** Whether a limit lets in who is in one of these groups. `limit` null: everybody. */
+export function allowsAnyOf(limit: readonly string[] | null, groups: readonly string[]): boolean {
+  if (limit === null) return true;
+  const keys = toGroupKeys(limit);
+  return groups.some((group) => keys.includes(group.toLowerCase()));
+}
+
+/** Whether a limit lets nobody in whom the other does not. null: everybody. */
+export function isWithinLimit(limit: readonly string[] | null, other: readonly string[] | null): boolean {
+  if (other === null) return true;
+  const keys = toGroupKeys(other);
+  return limit?.every((group) => keys.includes(group.toLowerCase())) ?? false;
+}
+
 /**
  * The groups that both allow, so that whoever has a message run again lends it no node of his own, and gets none through
  * it. null: all nodes.
@@ -27,6 +41,5 @@ export function bothAllow(
   others: readonly string[] | null,
 ): readonly string[] | null {
   if (some === null || others === null) return some ?? others;
-  const keys = new Set(toGroupKeys(others));
-  return some.filter((group) => keys.has(group.toLowerCase()));
+  return some.filter((group) => allowsAnyOf(others, [group]));
 }

@@ -87,8 +87,15 @@ export function decideRoute(
   const held = verdict !== null && "holder" in verdict ? verdict : null;
   if (held === null && message.target === null) return decideByRules(routing, question, rules);
   const { memo } = context;
-  const reading = readMessage(message, question.declared, inferred);
-  const guard = decideGuards({ rules, reading, question, holder: held?.holder ?? null, memo });
+  const guard = rules.hasGuards
+    ? decideGuards({
+        rules,
+        reading: readMessage(message, question.declared, inferred),
+        question,
+        holder: held?.holder ?? null,
+        memo,
+      })
+    : null;
   if (guard?.kind === "refused") return refuse(routing, question, guard);
   if (guard !== null) {
     const { rule, passedOver } = guard;

@@ -96,6 +96,15 @@ describe("a rule for the untrusted label", () => {
     }
   });
 
+  test("holds for a target of which no node is there, and for a group that is empty", () => {
+    for (const target of ["gone", "empty"]) {
+      const first: RuleInput = { match: { wildcard: true }, target: "desk" };
+      expect(decide([refuseAll], { isUntrusted: true, target }).outcome).toBe("refused");
+      expect(decide([first, refuseAll], { isUntrusted: true, target }).outcome).toBe("refused");
+      expect(decide([toSandbox, refuseAll], { isUntrusted: true, target }).outcome).toBe("refused");
+    }
+  });
+
   test("moves a conversation that lives elsewhere", () => {
     const decision = decide([toSandbox], { isUntrusted: true, heldBy: "desk" });
     expect(decision.order).toEqual(["sandbox"]);

@@ -33,7 +33,6 @@ interface GuardOptions {
  */
 export function decideGuards(options: GuardOptions): GuardVerdict | null {
   const { rules, reading, question, holder, memo } = options;
-  if (!rules.hasGuards) return null;
   const passedOver: CompiledRule[] = [];
   for (const rule of rules.rules) {
     if (!ruleApplies(rule, reading, rules)) continue;
@@ -50,11 +49,14 @@ export function decideGuards(options: GuardOptions): GuardVerdict | null {
   return null;
 }
 
-/** Whether all that was chosen are nodes of the rule. */
+/** Whether something was chosen that is there, and all of it are nodes of the rule. */
 function isWithin(scope: Scope, target: Scope | null, holder: Place | null): boolean {
   const chosen = holder === null ? (target?.members ?? []) : [holder];
-  return chosen.every(({ position }) => {
-    const tier = scope.tiers[position] ?? notTarget;
-    return tier >= 0 || tier === runtimeNotReady;
-  });
+  return (
+    chosen.length > 0 &&
+    chosen.every(({ position }) => {
+      const tier = scope.tiers[position] ?? notTarget;
+      return tier >= 0 || tier === runtimeNotReady;
+    })
+  );
 }

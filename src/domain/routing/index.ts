@@ -1,4 +1,4 @@
-export { bothAllow } from "./allowed-nodes.ts";
+export { allowsAnyOf, bothAllow, isWithinLimit } from "./allowed-nodes.ts";
 export { type CompiledRules, compileRules } from "./compile-rules.ts";
 export { decideRoute, type RoutingContext } from "./decide-route.ts";
 export { groupNamesOf } from "./groups.ts";

@@ -1,6 +1,8 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { createSecret } from "../../../src/platform/ids.ts";
+import { Secret } from "../../../src/protocol/secret.ts";
 import { asJson, cookieOf, logIn, makeToken } from "../../support/access.ts";
 import type { FakeNodeOptions } from "../../support/fake-node.ts";
 import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
@@ -114,7 +116,7 @@ describe("a token that operates the nodes of some groups", () => {
 
   test.each([
     ["PATCH", { scheduling: "cordoned" }],
-    ["PATCH", { add_tags: ["x"] }],
+    ["PATCH", { weight: 2 }],
     ["DELETE", undefined],
   ] as const)("%s %j: its own nodes only, and it is told so", async (method, body) => {
     const { token } = await makeToken(mesh, { scopes: ["operate"], groups: ["MACS"] });
@@ -133,6 +135,24 @@ describe("a token that operates the nodes of some groups", () => {
     });
     expect((await call("mac")).status).toBeLessThan(300);
   });
+
+  test.each([{ add_tags: ["prod"] }, { remove_tags: ["lab"] }, { add_tags: [], weight: 2 }])(
+    "does not change its tags, which could make it a member of other groups: %j",
+    async (body) => {
+      const { token } = await makeToken(mesh, { scopes: ["operate"], groups: ["macs"] });
+      await mesh.join(named("mac"));
+      await mesh.call("PUT", "/api/v1/groups/prod", { body: { match: { tag: "prod" } } });
+      const refused = await mesh.call("PATCH", "/api/v1/nodes/mac", { token, body });
+      expect([refused.status, refused.body.code]).toEqual([403, "SCOPE_MISSING"]);
+      expect((await mesh.call("GET", "/api/v1/nodes/mac")).body).toMatchObject({
+        capabilities: { tags: [] },
+        weight: 1,
+      });
+      const unlimited = (await makeToken(mesh, { scopes: ["operate"] })).token;
+      const allowed = await mesh.call("PATCH", "/api/v1/nodes/mac", { token: unlimited, body });
+      expect(allowed.status).toBe(200);
+    },
+  );
 });
 
 describe("guessing", () => {
@@ -163,6 +183,41 @@ describe("guessing", () => {
     await node.close();
     const back = await mesh.rejoin(node);
     expect(back.welcome.returning).toBeTrue();
+  });
+
+  test("leaves alone whose token nobody can guess, also right after a restart", async () => {
+    const { token } = await makeToken(mesh, { scopes: ["read"] });
+    const node = await mesh.join(named("home"));
+    await mesh.restart({ token: null });
+    for (let at = 0; at < 20; at += 1) await guess(at);
+    expect((await mesh.call("GET", "/api/v1/nodes", { token })).status).toBe(200);
+    expect((await logIn(mesh, token)).status).toBe(200);
+    expect((await mesh.rejoin(node)).welcome.returning).toBeTrue();
+  });
+
+  test("leaves alone the owner of a generated admin token; one that a person chose has to wait", async () => {
+    const list = (token: string) => mesh.call("GET", "/api/v1/nodes", { token });
+    await mesh.restart();
+    for (let at = 0; at < 10; at += 1) await guess(at);
+    expect((await list(mesh.token)).body.code).toBe("TOO_MANY_TRIES");
+    const generated = createSecret();
+    await mesh.restart({ token: new Secret(generated) });
+    for (let at = 0; at < 20; at += 1) await guess(at);
+    expect((await list(generated)).status).toBe(200);
+    expect((await logIn(mesh, generated)).status).toBe(200);
+  });
+
+  test("is not what a program does that still has the text from before a rotation", async () => {
+    const { id, token } = await makeToken(mesh, { scopes: ["read"] });
+    await mesh.call("POST", `/api/v1/tokens/${id}/rotate`);
+    for (const isRestarted of [false, true]) {
+      if (isRestarted) await mesh.restart();
+      for (let at = 0; at < 12; at += 1) {
+        const { status, body } = await mesh.call("GET", "/api/v1/nodes", { token });
+        expect([status, body.error]).toEqual([401, expect.stringContaining("given a new text")]);
+      }
+    }
+    expect((await guess(0)).body.code).toBe("TOKEN_INVALID");
   });
 
   test("at the login is locked out, too", async () => {
