@@ -9,6 +9,7 @@ import type { Secret } from "../protocol/secret.ts";
 import type { CliContext } from "./context.ts";
 import { findTrust } from "./find-trust.ts";
 import { findLocalToken } from "./local-token.ts";
+import { noteForeignConfig } from "./run-warnings.ts";
 import { usesTls } from "./tls-settings.ts";
 
 export interface FoundToken {
@@ -60,6 +61,7 @@ async function readTokenFlag(context: CliContext): Promise<readonly ConfigFlag[]
  */
 export async function connect(context: CliContext): Promise<Connection> {
   const config = await loadCliConfig(context);
+  noteForeignConfig(context, config);
   const asked = namedUrl(context) ?? (await unnamedUrl(config));
   const { url, token } = await findToken(context, config, asked);
   const proxyUrl = proxyForUrl(url, context.env);

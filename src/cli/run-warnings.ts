@@ -3,6 +3,32 @@ import { isLoopbackHost } from "../platform/http-fetch.ts";
 import type { Log } from "../platform/log.ts";
 import { findOpenMode } from "../platform/private-files.ts";
 import { plainHttpRisk } from "../platform/tls/plain-http-risk.ts";
+import type { CliContext } from "./context.ts";
+import { printNote } from "./print.ts";
+import { shellWord } from "./shell-word.ts";
+
+/** Says which configuration counts, and which of the usual places were passed over and why. */
+export function tellConfig(config: LoadedConfig, log: Log): void {
+  for (const { path, reason, isForeign } of config.skipped) {
+    if (isForeign) {
+      const remedy = `if you trust what is in it: --config ${shellWord(path)}`;
+      log.warn("configuration is passed over: others could have written it", { path, reason, remedy });
+    } else log.warn("file is not a configuration", { path, reason });
+  }
+  if (config.file === null) return;
+  log.info("configuration read", { path: config.file });
+  if (config.foreignHand === null) return;
+  log.warn("others could have written the configuration", { path: config.file, reason: config.foreignHand });
+}
+
+/** As {@link tellConfig}, of what is unsafe only, for a command that a person runs. */
+export function noteForeignConfig(context: CliContext, config: LoadedConfig): void {
+  const { texts } = context;
+  for (const { path, reason, isForeign } of config.skipped)
+    if (isForeign) printNote(context, texts.config.passedOver(path, reason));
+  if (config.file !== null && config.foreignHand !== null)
+    printNote(context, texts.config.namedIsOpen(config.file, config.foreignHand));
+}
 
 /** Warns of a configuration that holds a secret and that other users may read. It is a person's file: its mode stays. */
 export async function warnOfOpenConfig(config: LoadedConfig, log: Log): Promise<void> {

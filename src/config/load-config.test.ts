@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, lchown, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { describeForeignHand } from "../platform/private-files.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { Secret } from "../protocol/secret.ts";
 import { printInitialConfig, toNodeName } from "./initial-config.ts";
@@ -268,6 +269,101 @@ describe("what is not a configuration", () => {
   test("a file that cannot be read is an error, not silence", async () => {
     await symlink("claw-mesh.yaml", join(dir, "cwd", "claw-mesh.yaml"));
     await expect(load()).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  });
+});
+
+describe("a configuration that others could have written", () => {
+  const ours = "coordinator: { port: 7 }\n";
+  const cwdFile = () => join(dir, "cwd", "claw-mesh.yaml");
+  beforeEach(() =>
+    writeFile(join(dir, "home", ".claw-mesh", "claw-mesh.yaml"), "coordinator: { port: 8 }\n"),
+  );
+
+  test.each<readonly [string, () => Promise<unknown>, string]>([
+    [
+      "that everybody may write to",
+      () => chmod(cwdFile(), 0o666),
+      "it may be changed by other users (mode 666)",
+    ],
+    [
+      "in a folder that everybody may write to",
+      () => chmod(join(dir, "cwd"), 0o777),
+      "/cwd may be changed by other users (mode 777)",
+    ],
+    [
+      "that is a link into a folder that everybody may write to",
+      async () => {
+        await mkdir(join(dir, "open"));
+        await rename(cwdFile(), join(dir, "open", "other.yaml"));
+        await symlink(join(dir, "open", "other.yaml"), cwdFile());
+        await chmod(join(dir, "open"), 0o777);
+      },
+      "/open may be changed by other users (mode 777)",
+    ],
+    [
+      "that is a pipe",
+      async () => {
+        await rm(cwdFile());
+        expect(Bun.spawnSync(["mkfifo", cwdFile()]).exitCode).toBe(0);
+      },
+      "it is no ordinary file",
+    ],
+    // Only root may give a file away; for others, the next tests alone tell the owners apart.
+    ...(process.getuid?.() === 0
+      ? ([
+          ["of another user", () => chown(cwdFile(), 4711, 4711), "it belongs to another user (4711)"],
+          [
+            "that is a link of another user",
+            async () => {
+              await rename(cwdFile(), join(dir, "other.yaml"));
+              await symlink(join(dir, "other.yaml"), cwdFile());
+              await lchown(cwdFile(), 4711, 4711);
+            },
+            "it is a link of another user (4711)",
+          ],
+          [
+            "in a folder of another user",
+            () => chown(join(dir, "cwd"), 4711, 4711),
+            "/cwd belongs to another user (4711)",
+          ],
+        ] as const)
+      : []),
+  ])("%s is passed over, and told", async (_what, spoil, reason) => {
+    await writeFile(cwdFile(), ours);
+    expect((await load()).value.coordinator.port).toBe(7);
+    await spoil();
+    const config = await load();
+    expect(config.value.coordinator.port).toBe(8);
+    expect(config.skipped).toEqual([
+      { path: cwdFile(), reason: expect.stringContaining(reason), isForeign: !reason.includes("ordinary") },
+    ]);
+  });
+
+  test("counts when --config names it, and is told", async () => {
+    await writeFile(cwdFile(), ours);
+    expect((await load({ configPath: "claw-mesh.yaml" })).foreignHand).toBeNull();
+    await chmod(cwdFile(), 0o666);
+    const config = await load({ configPath: "claw-mesh.yaml" });
+    expect(config.value.coordinator.port).toBe(7);
+    expect(config.foreignHand).toBe("it may be changed by other users (mode 666)");
+  });
+
+  test("in a folder like /tmp is that of its owner", async () => {
+    await writeFile(cwdFile(), ours);
+    await chmod(join(dir, "cwd"), 0o1777);
+    expect((await load()).value.coordinator.port).toBe(7);
+  });
+
+  test.each([
+    ["our file", { uid: 1000, gid: 1000, mode: 0o100644 }, true],
+    ["our file that our own group may write to", { uid: 1000, gid: 1000, mode: 0o100664 }, true],
+    ["our file that a shared group may write to", { uid: 1000, gid: 100, mode: 0o100664 }, false],
+    ["our file that everybody may write to", { uid: 1000, gid: 1000, mode: 0o100646 }, false],
+    ["a file of root", { uid: 0, gid: 0, mode: 0o100644 }, true],
+    ["a file of another user", { uid: 1001, gid: 1000, mode: 0o100600 }, false],
+    ["a file of nobody", { uid: 65_534, gid: 65_534, mode: 0o100644 }, false],
+  ])("%s: whether only we and root could have written it is told apart", (_what, facts, isOurs) => {
+    expect(describeForeignHand(facts, 1000) === null).toBe(isOurs);
   });
 });
 

@@ -43,7 +43,9 @@ export interface LoadedConfig {
   readonly originOf: (path: string) => Origin;
   /** The file that was read, or null. */
   readonly file: string | null;
-  /** Files in the usual places that are no configuration. */
+  /** How somebody else could have written the file that was named with `--config`, in words; else null. */
+  readonly foreignHand: string | null;
+  /** Files in the usual places that are no configuration, or that somebody else could have written. */
   readonly skipped: readonly SkippedFile[];
 }
 
@@ -79,6 +81,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     dataDir: dataDir === null ? defaultDataDir(options.env, options.home) : expandPath(dataDir, options),
     originOf: (path) => origins.get(path) ?? fileOrigin(path, data, file, yaml) ?? { kind: "default" },
     file: file?.path ?? null,
+    foreignHand: file?.foreignHand ?? null,
     skipped,
   };
 }

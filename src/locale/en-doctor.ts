@@ -20,6 +20,11 @@ export const doctorTexts = {
   file: (path: string) => `read from ${path}`,
   skippedFile: (path: string, reason: string) => `${path} is not a configuration: ${reason}`,
   skippedFileRemedy: "Rename it, or name the right file with --config.",
+  foreignFile: (path: string, reason: string) => `${path} is passed over: ${reason}`,
+  foreignFileRemedy: "Make it yours alone (chmod go-w), or name it with --config if you trust what is in it.",
+  namedForeignFile: (path: string, reason: string) =>
+    `read from ${path}, which others could have written: ${reason}`,
+  namedForeignFileRemedy: "Make it yours alone (chmod go-w).",
   noProxy: "no proxy variables",
   proxyNotUsed: (names: string) => `${names} set, not used for this coordinator`,
   proxyUsed: (proxy: string) => `goes through ${proxy}`,

@@ -1,6 +1,7 @@
 import { inviteTexts, tokenTexts } from "./en-access.ts";
 import { auditCommandTexts, auditTexts } from "./en-audit.ts";
 import { commandTexts } from "./en-commands.ts";
+import { configTexts } from "./en-config.ts";
 import { doctorTexts } from "./en-doctor.ts";
 import { labCommandTexts, labTexts } from "./en-lab.ts";
 import { groupTexts, ruleTexts } from "./en-rules.ts";
@@ -240,6 +241,7 @@ export const en = {
   },
 
   tls: tlsTexts,
+  config: configTexts,
 
   doctor: doctorTexts,
   support: supportTexts,

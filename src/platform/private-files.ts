@@ -67,20 +67,29 @@ async function isHome(real: string): Promise<boolean> {
 
 /** As sshd looks at the way to a key: every folder above belongs to this user or to root, and only they may change it. */
 async function checkWay(path: string, uid: number): Promise<void> {
+  const open = await findOpenFolder(path, uid);
+  if (open !== null) throw unsafe(open.folder, open.problem);
+}
+
+/** The first folder above this path that somebody else could change. */
+async function findOpenFolder(
+  path: string,
+  uid: number,
+): Promise<{ readonly folder: string; readonly problem: string } | null> {
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const stats = await lstat(folder);
     if (stats.uid !== uid && stats.uid !== 0 && stats.uid !== unmappedUser) {
-      throw unsafe(folder, `belongs to another user (${stats.uid})`);
+      return { folder, problem: `belongs to another user (${stats.uid})` };
     }
     if (mayOthersWrite(stats, uid) && (stats.mode & isSticky) === 0) {
-      throw unsafe(folder, `may be changed by other users (mode ${modeText(stats.mode)})`);
+      return { folder, problem: `may be changed by other users (mode ${modeText(stats.mode)})` };
     }
-    if (folder === dirname(folder)) return;
+    if (folder === dirname(folder)) return null;
   }
 }
 
 /** A group with the number of its user is that user's own: many systems make one for each and let it write. */
-function mayOthersWrite({ mode, gid }: Stats, uid: number): boolean {
+function mayOthersWrite({ mode, gid }: Pick<Stats, "mode" | "gid">, uid: number): boolean {
   return (mode & othersMayWrite) !== 0 || ((mode & groupMayWrite) !== 0 && gid !== uid && gid !== 0);
 }
 
@@ -206,6 +215,31 @@ export async function findOpenMode(path: string): Promise<string | null> {
     if (errorCodeOf(error) === null) throw error;
     return null;
   }
+}
+
+/**
+ * How somebody else than this user and root could have written a file that was opened, in words; null when nobody could,
+ * or the system has no owners. Its folders count, as whoever may rename it may replace it.
+ * @throws the system's error, with its `code`
+ */
+export async function findForeignHand(path: string, opened: Stats): Promise<string | null> {
+  const uid = process.getuid?.();
+  if (uid === undefined) return null;
+  const problem = describeForeignHand(opened, uid);
+  if (problem !== null) return `it ${problem}`;
+  const link = await lstat(path);
+  if (link.uid !== uid && link.uid !== 0) return `it is a link of another user (${link.uid})`;
+  for (const place of new Set([path, await realpath(path)])) {
+    const open = await findOpenFolder(place, uid);
+    if (open !== null) return `its folder ${open.folder} ${open.problem}`;
+  }
+  return null;
+}
+
+/** As {@link findForeignHand}, of the file alone. */
+export function describeForeignHand(stats: Pick<Stats, "uid" | "gid" | "mode">, uid: number): string | null {
+  if (stats.uid !== uid && stats.uid !== 0) return `belongs to another user (${stats.uid})`;
+  return mayOthersWrite(stats, uid) ? `may be changed by other users (mode ${modeText(stats.mode)})` : null;
 }
 
 async function linkError(path: string, cause: unknown): Promise<MeshError> {

@@ -74,11 +74,18 @@ async function runChecks(context: CliContext): Promise<readonly Check[]> {
 
 function checkConfiguration({ texts }: CliContext, { config }: Connection): readonly Check[] {
   const { doctor } = texts;
-  const read = ok("configuration", config.file === null ? doctor.noFile : doctor.file(config.file));
-  const passedOver = config.skipped.map(({ path, reason }) =>
-    warning("configuration", doctor.skippedFile(path, reason), doctor.skippedFileRemedy),
+  const passedOver = config.skipped.map(({ path, reason, isForeign }) =>
+    isForeign
+      ? warning("configuration", doctor.foreignFile(path, reason), doctor.foreignFileRemedy)
+      : warning("configuration", doctor.skippedFile(path, reason), doctor.skippedFileRemedy),
   );
-  return [read, ...passedOver];
+  return [describeFile(texts, config), ...passedOver];
+}
+
+function describeFile({ doctor }: CliContext["texts"], { file, foreignHand }: Connection["config"]): Check {
+  if (file === null) return ok("configuration", doctor.noFile);
+  if (foreignHand === null) return ok("configuration", doctor.file(file));
+  return warning("configuration", doctor.namedForeignFile(file, foreignHand), doctor.namedForeignFileRemedy);
 }
 
 function checkProxy({ texts, env }: CliContext, { proxyUrl, url }: Connection): Check {

@@ -14,7 +14,7 @@ import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
 import { printNote, printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { toSafeLine } from "../render/safe-text.ts";
-import { warnOfOpenConfig, warnOfPlainHttp } from "../run-warnings.ts";
+import { tellConfig, warnOfOpenConfig, warnOfPlainHttp } from "../run-warnings.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 export interface JoinFlags {
@@ -40,6 +40,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
   const config = await loadCliConfig(this, configFlags(this, flags));
   const { node, log: logSettings } = config.value;
   const log = createLog({ write: this.stderr.write, format: logSettings.format, level: logSettings.level });
+  tellConfig(config, log);
   await warnOfOpenConfig(config, log);
   const { url, secret } = await findSecret(config, asked);
   const isInvite = secret?.reveal().startsWith(invitePrefix) === true;

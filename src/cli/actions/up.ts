@@ -17,7 +17,7 @@ import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
 import { printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { createPaint } from "../render/paint.ts";
-import { warnOfOpenConfig, warnOfPlainHttp } from "../run-warnings.ts";
+import { tellConfig, warnOfOpenConfig, warnOfPlainHttp } from "../run-warnings.ts";
 import { toTlsSettings, usesTls } from "../tls-settings.ts";
 import { untilAborted } from "../until-aborted.ts";
 
@@ -50,7 +50,7 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
     format: config.value.log.format,
     level: config.value.log.level,
   });
-  for (const { path, reason } of config.skipped) log.warn("file is not a configuration", { path, reason });
+  tellConfig(config, log);
   await warnOfOpenConfig(config, log);
 
   const { startCoordinator } = await import("../../coordinator/index.ts");
