@@ -19,9 +19,6 @@ export const idleTimeoutS = 10;
 /** Bytes of a body that somebody may send who has shown nothing yet. */
 export const maxStrangerBodyBytes = 4096;
 
-/** Bytes of a body that somebody may send who has an invite: there are registrations to send, and nothing else. */
-export const maxInvitedBodyBytes = 64 * 1024;
-
 /** Characters of a path that an error repeats; no route of the contract is longer. */
 const maxShownPath = 512;
 
@@ -119,7 +116,7 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
     const params = parseParams(route, request.params);
     exchange.params = params;
     const query = parseQuery(route, request.url);
-    const bodyText = route.body === undefined ? "" : await readBody(request, maxBytesOf(route, principal));
+    const bodyText = route.body === undefined ? "" : await readBody(request, maxBytesOf(route));
     if (bodyText !== "" && (principal.isCookie || route.browsers !== undefined)) assertJsonType(headers);
     const body = parseBody(route, bodyText);
     exchange.body = body;
@@ -154,9 +151,9 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
     throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
   }
 
-  function maxBytesOf(route: RouteContract, { inviteHash }: Principal): number {
-    if (isOpenToAll(route)) return Math.min(maxStrangerBodyBytes, options.maxBodyBytes);
-    return inviteHash === null ? options.maxBodyBytes : Math.min(maxInvitedBodyBytes, options.maxBodyBytes);
+  function maxBytesOf(route: RouteContract): number {
+    const ofRoute = isOpenToAll(route) ? maxStrangerBodyBytes : route.maxBodyBytes;
+    return Math.min(ofRoute ?? options.maxBodyBytes, options.maxBodyBytes);
   }
 
   function toAnswer(route: RouteContract, exchange: Exchange, value: unknown): Response {

@@ -28,6 +28,8 @@ export interface RouteContract<
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  /** Bytes of the body, where less than the server's own limit is enough for any that is meant well. */
+  readonly maxBodyBytes?: number;
   /** A request without a body counts as `{}`. */
   readonly isBodyOptional?: true;
   /** Submits a message: takes an `Idempotency-Key`. */
