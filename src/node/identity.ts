@@ -2,7 +2,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { errorCodeOf, writeFileAtomic } from "../platform/atomic-file.ts";
-import { readPrivateText } from "../platform/private-files.ts";
+import { privateDirMode, privateFileMode, readPrivateText } from "../platform/private-files.ts";
 import { acquireLock } from "../platform/process-lock.ts";
 import { Name } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
@@ -113,7 +113,7 @@ async function readNodeFile(path: string): Promise<NodeFile | null> {
 async function writeNodeFile(path: string, file: NodeFile): Promise<void> {
   try {
     await writeFileAtomic(path, `${JSON.stringify({ ...file, token: file.token.reveal() }, null, 2)}\n`, {
-      mode: 0o600,
+      mode: privateFileMode,
       overwrite: true,
     });
   } catch (error) {
@@ -123,7 +123,7 @@ async function writeNodeFile(path: string, file: NodeFile): Promise<void> {
 
 async function makeFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(folder, { recursive: true, mode: privateDirMode });
   } catch (error) {
     throw unusable(folder, error);
   }

@@ -1,10 +1,6 @@
 import { type Clock, systemClock } from "../platform/clock.ts";
 import type { Environment } from "../platform/environment.ts";
-import {
-  createFetch,
-  type HttpFetch,
-  proxyForWebSocket as systemProxyForWebSocket,
-} from "../platform/http-fetch.ts";
+import { createFetch, type HttpFetch, proxyForUrl } from "../platform/http-fetch.ts";
 import { type Ids, systemIds } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import { machineArch, machinePlatform } from "../platform/machine.ts";
@@ -77,7 +73,7 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const fetch = options.fetch ?? createFetch({ env });
-  const proxyFor = options.proxyForWebSocket ?? ((url: string) => systemProxyForWebSocket(url, env));
+  const proxyFor = options.proxyForWebSocket ?? ((url: string) => proxyForUrl(url, env));
   const proxyUrl = proxyFor(options.coordinatorUrl);
   const listen = options.direct?.listen ?? null;
   const { invite, pin } = splitInvite(options.invite);

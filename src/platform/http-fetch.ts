@@ -19,7 +19,7 @@ export function createFetch(deps: { readonly env: Environment }): HttpFetch {
 /**
  * The address of the proxy for this URL, or null. Loopback and private addresses, names without a dot and names of
  * local networks never go through one; NO_PROXY is honoured (names, suffixes, addresses, CIDR, `*`, each with an
- * optional port).
+ * optional port). For `ws:` and `wss:` too, as the platform's WebSocket ignores the environment.
  */
 export function proxyForUrl(url: string, env: Environment): string | null {
   const target = URL.parse(url);
@@ -34,11 +34,6 @@ export function proxyForUrl(url: string, env: Environment): string | null {
   if (isLocalHost(host) || isExempt(host, port, env.no_proxy ?? env.NO_PROXY ?? "")) return null;
   const address = proxy.trim();
   return address.includes("://") ? address : `http://${address}`;
-}
-
-/** As {@link proxyForUrl} for ws: and wss: addresses; the platform's WebSocket ignores the environment. */
-export function proxyForWebSocket(url: string, env: Environment): string | null {
-  return proxyForUrl(url, env);
 }
 
 /** The names of the proxy variables that are set, with their values stripped of user and password. */

@@ -2,12 +2,9 @@ import { chmod } from "node:fs/promises";
 import { writeFileAtomic } from "../../platform/atomic-file.ts";
 import { createSecret } from "../../platform/ids.ts";
 import { tokenPath } from "../../platform/paths.ts";
-import { readPrivateText } from "../../platform/private-files.ts";
+import { privateFileMode, readPrivateText } from "../../platform/private-files.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { Secret } from "../../protocol/secret.ts";
-
-/** Only its owner may read a file with a secret. */
-const secretMode = 0o600;
 
 /** What an Authorization header can carry. */
 const fitsHeader = /^[\x21-\x7e]+$/;
@@ -23,8 +20,8 @@ export async function loadAdminToken(dataDir: string, given: Secret | null): Pro
     const stored = (await readPrivateText(path))?.trim() ?? "";
     if (given === null && stored !== "" && !fitsHeader.test(stored)) throw notAToken(path);
     const token = given?.reveal() ?? (stored === "" ? createSecret() : stored);
-    if (token === stored) await chmod(path, secretMode);
-    else await writeFileAtomic(path, `${token}\n`, { mode: secretMode, overwrite: true });
+    if (token === stored) await chmod(path, privateFileMode);
+    else await writeFileAtomic(path, `${token}\n`, { mode: privateFileMode, overwrite: true });
     return new Secret(token);
   } catch (cause) {
     if (cause instanceof MeshError) throw cause;

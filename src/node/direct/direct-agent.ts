@@ -63,6 +63,9 @@ export async function runDirectAgent(options: DirectAgentOptions): Promise<Runni
   }
 }
 
+/** The key was not, or could not be, compared: that is no classic coordinator. */
+const finalCodes: ReadonlySet<string> = new Set(["TLS_PIN_MISMATCH", "TLS_NOT_TRUSTED", "USAGE"]);
+
 /** null: a coordinator that does not tell, as the classic one. */
 async function askMesh(address: CoordinatorAddress, options: NodeAgentOptions): Promise<MeshId | null> {
   const { clock, signal } = options;
@@ -71,7 +74,7 @@ async function askMesh(address: CoordinatorAddress, options: NodeAgentOptions): 
       return await address.askMeshId();
     } catch (error) {
       if (!(error instanceof MeshError)) throw error;
-      if (error.code === "TLS_PIN_MISMATCH" || error.code === "TLS_NOT_TRUSTED") throw error;
+      if (finalCodes.has(error.code)) throw error;
       if (error.code !== "COORDINATOR_UNREACHABLE" && error.code !== "PROXY_IN_THE_WAY") return null;
       options.onStatus?.({ state: "unreachable", error });
     }

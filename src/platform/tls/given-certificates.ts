@@ -6,6 +6,7 @@ import { Secret } from "../../protocol/secret.ts";
 import { errorCodeOf } from "../atomic-file.ts";
 import { type Clock, toIsoTime } from "../clock.ts";
 import type { Log } from "../log.ts";
+import { findOpenMode } from "../private-files.ts";
 import { belongTogether } from "./certificate-maker.ts";
 import type { ServedCertificate } from "./own-certificates.ts";
 import { namesOf, readCertificates } from "./pem.ts";
@@ -130,12 +131,11 @@ function checkDates(
 }
 
 async function warnOfMode(file: string, log: Log): Promise<void> {
-  if (process.platform === "win32") return;
-  const mode = (await stat(file)).mode & 0o777;
-  if ((mode & 0o077) === 0) return;
+  const mode = await findOpenMode(file);
+  if (mode === null) return;
   log.warn("others on this machine can read the key of the certificate", {
     file,
-    mode: mode.toString(8),
+    mode,
     remedy: `chmod 600 ${file}`,
   });
 }

@@ -25,7 +25,8 @@ type Chain = readonly [X509Certificate, ...X509Certificate[]];
 /**
  * What a TLS server shows of itself, its own certificate first. Nothing is sent but the handshake, and nothing is judged:
  * that is the caller's part.
- * @throws MeshError COORDINATOR_UNREACHABLE, also for a port that does not speak TLS; PROXY_IN_THE_WAY
+ * @throws MeshError COORDINATOR_UNREACHABLE, also for a port that does not speak TLS; PROXY_IN_THE_WAY; USAGE for a proxy that
+ *   is not given as `http://host:port`
  */
 export async function fetchCertificates(options: HandshakeOptions): Promise<Chain> {
   const url = new URL(options.url);
@@ -71,15 +72,12 @@ async function openTunnel(
   to: { readonly host: string; readonly port: number },
   { open, fail, promise }: Tunnel,
 ): Promise<Socket> {
-  const proxy = new URL(proxyUrl);
+  const { proxy, login } = parseProxy(proxyUrl);
   const port = proxy.port === "" ? 80 : Number(proxy.port);
   const socket = connectTcp({ host: proxy.hostname.replace(/^\[(.*)\]$/, "$1"), port });
   open.push(socket);
   socket.on("error", fail);
   socket.on("close", () => fail(null));
-  const user = decodeURIComponent(`${proxy.username}:${proxy.password}`);
-  const login =
-    proxy.username === "" ? "" : `Proxy-Authorization: Basic ${Buffer.from(user).toString("base64")}\r\n`;
   const target = `${to.host}:${to.port}`;
   socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${login}\r\n`);
   const answered = Promise.withResolvers<void>();
@@ -98,6 +96,37 @@ async function openTunnel(
   socket.on("data", read);
   await Promise.race([answered.promise, promise]);
   return socket;
+}
+
+interface Proxy {
+  readonly proxy: URL;
+  /** The header with user and password, and its line end; empty without them. */
+  readonly login: string;
+}
+
+function parseProxy(text: string): Proxy {
+  const proxy = URL.parse(text);
+  // To speak to another kind of proxy in its way is not done here; to speak to it as to this one would give it the login in clear.
+  if (proxy === null || proxy.protocol !== "http:") throw badProxy();
+  if (proxy.username === "") return { proxy, login: "" };
+  try {
+    const user = decodeURIComponent(`${proxy.username}:${proxy.password}`);
+    return { proxy, login: `Proxy-Authorization: Basic ${Buffer.from(user).toString("base64")}\r\n` };
+  } catch (cause) {
+    throw badProxy(cause);
+  }
+}
+
+/** Does not repeat the address: it may hold a password. */
+function badProxy(cause?: unknown): MeshError {
+  return new MeshError(
+    "USAGE",
+    "the proxy of the environment cannot be used to look at the coordinator's key",
+    {
+      hint: "Give HTTPS_PROXY as http://host:port, or name the coordinator in NO_PROXY.",
+      cause,
+    },
+  );
 }
 
 function readChain(socket: TLSSocket): Chain | null {

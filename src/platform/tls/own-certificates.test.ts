@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
-import { chmod, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createTempDir } from "../../../test/support/temp-dir.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -10,6 +10,7 @@ import { certificateNames } from "./certificate-names.ts";
 import { loadOwnCertificates } from "./own-certificates.ts";
 import { isSignedBy } from "./pem.ts";
 
+const serverAuth = "1.3.6.1.5.5.7.3.1";
 const dayMs = 24 * 3600 * 1000;
 let directory: Awaited<ReturnType<typeof createTempDir>>;
 beforeEach(async () => {
@@ -40,6 +41,8 @@ describe("the first start", () => {
     const ca = new X509Certificate(authority ?? "");
     expect(isSignedBy(own, ca)).toBe(true);
     expect(ca.ca).toBe(true);
+    // Whoever imports it into a system's store gets servers from it, and neither clients nor signatures of code.
+    expect(ca.keyUsage).toEqual([serverAuth]);
     expect(own.ca).toBe(false);
     const daysOf = (certificate: X509Certificate) =>
       Math.round((certificate.validToDate.getTime() - Date.now()) / dayMs);
@@ -168,6 +171,17 @@ describe("files that are lost or damaged are told of, and nothing is made in the
       hint: expect.stringContaining("backup"),
     });
   });
+
+  test.skipIf(process.platform === "win32").each(["ca.key", "cert.key"])(
+    "%s is a link to elsewhere",
+    async (name) => {
+      await load();
+      const elsewhere = join(directory.path, "elsewhere.key");
+      await rename(fileOf(name), elsewhere);
+      await symlink(elsewhere, fileOf(name));
+      await expect(load()).rejects.toMatchObject({ code: "FILE_UNSAFE" });
+    },
+  );
 
   test("the authority's key is another one", async () => {
     await load();

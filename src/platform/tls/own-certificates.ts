@@ -1,5 +1,5 @@
 import type { X509Certificate } from "node:crypto";
-import { chmod, mkdir, stat } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { MeshError } from "../../protocol/errors.ts";
@@ -7,6 +7,7 @@ import { Secret } from "../../protocol/secret.ts";
 import { errorCodeOf, readTextIfExists, writeFileAtomic } from "../atomic-file.ts";
 import { type Clock, toIsoTime } from "../clock.ts";
 import type { Log } from "../log.ts";
+import { preparePrivateDir, privateFileMode, readPrivateText } from "../private-files.ts";
 import {
   belongTogether,
   certificateLifeMs,
@@ -56,12 +57,12 @@ export function authorityPath(dataDir: string): string {
  * Loads what is in `<data dir>/tls`, makes what is missing, and renews the certificate when a third of its life is left
  * or it lacks a name. Call again to renew. The authority is made once and never replaced: nodes know the mesh by it.
  * A key is on the disk before its certificate, so that after a crash in between the next call goes on from there.
- * @throws MeshError TLS_INVALID for files that do not belong together, DATA_DIR_UNUSABLE
+ * @throws MeshError TLS_INVALID for files that do not belong together, FILE_UNSAFE, DATA_DIR_UNUSABLE
  */
 export async function loadOwnCertificates(options: OwnCertificatesOptions): Promise<OwnCertificates> {
   const folder = join(options.dataDir, "tls");
   try {
-    await makeFolder(folder, options.log);
+    await preparePrivateDir(folder, options);
     const authority = await loadAuthority(folder, options);
     const { leaf, made } = await loadCertificate(folder, authority, options);
     return {
@@ -182,25 +183,14 @@ interface Pair<Text> {
 async function readPair(files: Pair<string>): Promise<Pair<string | null>> {
   const [certificate, key] = await Promise.all([
     readTextIfExists(files.certificate),
-    readTextIfExists(files.key),
+    readPrivateText(files.key),
   ]);
-  if (key !== null) await chmod(files.key, 0o600);
+  if (key !== null) await chmod(files.key, privateFileMode);
   return { certificate, key };
 }
 
-async function makeFolder(folder: string, log: Log): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const mode = (await stat(folder)).mode & 0o777;
-  if (process.platform === "win32" || (mode & 0o077) === 0) return;
-  await chmod(folder, 0o700);
-  log.warn("others could look into a folder with keys; it is closed now", {
-    folder,
-    mode: mode.toString(8),
-  });
-}
-
 function save(file: string, text: string): Promise<void> {
-  return writeFileAtomic(file, text, { mode: 0o600, overwrite: true });
+  return writeFileAtomic(file, text, { mode: privateFileMode, overwrite: true });
 }
 
 function endOf(certificate: X509Certificate): number {

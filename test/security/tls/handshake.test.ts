@@ -27,6 +27,19 @@ const ask = (url: string, proxyUrl: string | null = null) =>
   fetchCertificates({ url, proxyUrl, clock: systemClock });
 
 describe("a look at a coordinator's key", () => {
+  test.each([
+    "not a proxy",
+    "https://user:secret@127.0.0.1:PORT",
+    "socks5://127.0.0.1:PORT",
+    "http://%zz@127.0.0.1:PORT",
+  ])("says nothing to the proxy %s, and that it cannot be used", async (text) => {
+    await using server = await startServer(null);
+    const asked = ask("https://mesh.example.com", text.replace("PORT", String(server.port)));
+    const error = await asked.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "USAGE", hint: expect.stringContaining("http://host:port") });
+    expect(String(error)).not.toContain("secret");
+  });
+
   test("ends with a hint where there is no TLS", async () => {
     await using server = await startServer("HTTP/1.1 400 Bad Request\r\n\r\n");
     await expect(ask(`https://127.0.0.1:${server.port}`)).rejects.toMatchObject({
