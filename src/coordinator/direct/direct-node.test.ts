@@ -4,12 +4,13 @@ import { createEventEmitter } from "../../platform/event-emitter.ts";
 import { raiseFault } from "../../platform/fault.ts";
 import { systemIds } from "../../platform/ids.ts";
 import { silentLog } from "../../platform/log.ts";
-import type { SafeAnswer } from "../../platform/safe-fetch.ts";
+import type { SafeAnswer, SafeFetch } from "../../platform/safe-fetch.ts";
 import { adminPrincipal } from "../auth/principal.ts";
 import type { MeshEvents } from "../events/mesh-events.ts";
 import { createNodeRegistry } from "../nodes/registry.ts";
 import { createCallBudget } from "./call-budget.ts";
 import { createDirectNode, readTarget } from "./direct-node.ts";
+import { createEndpointProbes } from "./endpoint-probe.ts";
 import { heartbeatLimitMs, newHealth, probeIntervalMs } from "./node-health.ts";
 
 const well: SafeAnswer = { kind: "answered", status: 200, headers: new Headers(), text: '{"status":"ok"}' };
@@ -47,6 +48,14 @@ async function start(parts: { readonly isHere: boolean } = { isHere: true }) {
   if (target === null) throw new Error("no target");
   const probed: string[] = [];
   let answer = well;
+  /** Called probes wait for this. */
+  let held = Promise.resolve();
+  const safeFetch: SafeFetch = async ({ url }) => {
+    probed.push(url);
+    await held;
+    return answer;
+  };
+  const budget = createCallBudget();
   const direct = createDirectNode({
     node,
     state: { told: null, instance },
@@ -55,11 +64,9 @@ async function start(parts: { readonly isHere: boolean } = { isHere: true }) {
     registry,
     engine: { onNode: () => [], report: () => Promise.resolve(true), resume: () => {} },
     reports: { take: () => {} },
-    safeFetch: ({ url }) => {
-      probed.push(url);
-      return Promise.resolve(answer);
-    },
-    budget: createCallBudget(),
+    safeFetch,
+    budget,
+    probes: createEndpointProbes({ safeFetch, budget }),
     clock,
     log: silentLog,
     onGone: () => {},
@@ -74,6 +81,15 @@ async function start(parts: { readonly isHere: boolean } = { isHere: true }) {
     setAnswer: (next: SafeAnswer) => {
       answer = next;
     },
+    /** Keeps probes unanswered until the returned function is called. */
+    hold: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = promise;
+      return resolve;
+    },
+    target,
+    instance,
+    settle,
     pass: async (ms: number) => {
       clock.advance(ms);
       await settle();
@@ -102,6 +118,21 @@ describe("a watched direct node", () => {
     direct.heartbeat("online", null);
     await pass(0);
     expect(node.isOnline).toBe(true);
+  });
+
+  test("is probed once at a time, however often it registers again, and where it is then", async () => {
+    const { direct, probed, hold, target, instance, pass, settle } = await start();
+    const release = hold();
+    await pass(probeIntervalMs);
+    expect(probed).toHaveLength(2);
+    for (let again = 0; again < 100; again += 1) direct.takeAgain(target, { told: null, instance });
+    expect(probed).toHaveLength(2);
+    const moved = { ...target, origin: "http://moved.test:1" };
+    direct.takeAgain(moved, { told: null, instance });
+    release();
+    await settle();
+    await pass(0);
+    expect(probed.slice(2)).toEqual(["http://moved.test:1/healthz"]);
   });
 
   test("goes offline without a heartbeat, though it answers", async () => {

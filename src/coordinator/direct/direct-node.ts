@@ -2,7 +2,7 @@ import { currentAttempt } from "../../domain/tasks/task-machine.ts";
 import type { CancelTimer, Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import { parseEndpoint } from "../../platform/safe-address.ts";
-import type { SafeFetch } from "../../platform/safe-fetch.ts";
+import type { SafeAnswer, SafeFetch } from "../../platform/safe-fetch.ts";
 import type { DirectNode as DirectNodeInfo } from "../../protocol/direct.ts";
 import { type Instance, toAttemptKey } from "../../protocol/ids.ts";
 import { type HelloFrame, linkVersion } from "../../protocol/link/v1/frames.ts";
@@ -15,7 +15,7 @@ import type { TaskEngine } from "../tasks/task-engine.ts";
 import type { CallBudget } from "./call-budget.ts";
 import type { DeliveryOutcome } from "./delivery-outcome.ts";
 import { createDirectLink, type DirectLink, type DirectTarget } from "./direct-link.ts";
-import { isHealthy, probeEndpoint } from "./endpoint-probe.ts";
+import { type EndpointProbes, mayBeHealthy } from "./endpoint-probe.ts";
 import {
   type HealthEvent,
   type NodeHealth,
@@ -48,6 +48,7 @@ export interface DirectNodeDeps {
   readonly reports: AttemptReports;
   readonly safeFetch: SafeFetch;
   readonly budget: CallBudget;
+  readonly probes: EndpointProbes;
   readonly clock: Clock;
   readonly log: Log;
   /** It is no direct node any more. */
@@ -77,6 +78,8 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
   /** Why its address was not called when that was tried last. */
   let refusal: string | null = null;
   let isWatching = false;
+  /** Whoever asks again and again for a probe does not get two. */
+  let isProbing = false;
   let cancelProbe: CancelTimer = () => {};
   let cancelDrain: CancelTimer = () => {};
 
@@ -168,7 +171,12 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
   // ---- probes ----
 
   async function probe(limitMs: number): Promise<boolean> {
-    const answer = await probeEndpoint(deps.safeFetch, target, limitMs);
+    return mayBeHealthy(await askForLife(limitMs));
+  }
+
+  async function askForLife(limitMs: number): Promise<SafeAnswer | null> {
+    const answer = await deps.probes.ask(target, limitMs);
+    if (answer === null) return null;
     if (answer.kind === "refused" && answer.reason !== refusal) {
       log.warn(`node ${node.name} is not called: ${answer.reason}`, {
         node: node.id,
@@ -176,18 +184,23 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
       });
     }
     refusal = answer.kind === "refused" ? answer.reason : null;
-    return isHealthy(answer);
+    return answer;
   }
 
   async function probeOnce(): Promise<void> {
+    if (isProbing) return;
+    isProbing = true;
     cancelProbe();
     const asked = target;
-    const isAnswered = await probe(probeLimitMs);
+    const answer = await askForLife(probeLimitMs);
+    isProbing = false;
     if (!isWatching) return;
-    cancelProbe();
-    cancelProbe = clock.after(probeIntervalMs, () => void probeOnce(), { unref: true });
-    // Of an address that it has left meanwhile.
-    if (asked === target) happened({ kind: isAnswered ? "probe_succeeded" : "probe_failed" });
+    const hasMoved = asked.origin !== target.origin;
+    const delayMs = hasMoved ? 0 : probeIntervalMs;
+    cancelProbe = clock.after(delayMs, () => void probeOnce(), { unref: true });
+    // An answer of an address that it has left meanwhile says nothing, nor does none because nobody had time to ask.
+    if (hasMoved || answer === null) return;
+    happened({ kind: mayBeHealthy(answer) ? "probe_succeeded" : "probe_failed" });
   }
 
   function takeOutcome({ isUnreachable, isEcho: answeredEcho }: DeliveryOutcome): void {

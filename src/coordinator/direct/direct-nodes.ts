@@ -13,7 +13,7 @@ import type { NodeRegistry } from "../nodes/registry.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
 import { createCallBudget } from "./call-budget.ts";
 import { createDirectNode, type DirectNode, type DirectNodeState, readTarget } from "./direct-node.ts";
-import { isHealthy, probeEndpoint } from "./endpoint-probe.ts";
+import { createEndpointProbes, mayBeHealthy } from "./endpoint-probe.ts";
 import { newHealth } from "./node-health.ts";
 
 export interface DirectNodesOptions {
@@ -46,6 +46,7 @@ export function createDirectNodes(options: DirectNodesOptions): DirectNodes {
   const { registry, engine, events, clock, log } = options;
   const nodes = new Map<NodeId, DirectNode>();
   const budget = createCallBudget();
+  const probes = createEndpointProbes({ safeFetch: options.safeFetch, budget });
 
   function watch(node: MeshNode, state: DirectNodeState, isHere: boolean): DirectNode | null {
     const target = readTarget(node);
@@ -57,6 +58,7 @@ export function createDirectNodes(options: DirectNodesOptions): DirectNodes {
     const direct = createDirectNode({
       ...options,
       budget,
+      probes,
       node,
       state,
       target,
@@ -89,7 +91,7 @@ export function createDirectNodes(options: DirectNodesOptions): DirectNodes {
     },
     answers: async (node, limitMs) => {
       const target = readTarget(node);
-      return target !== null && isHealthy(await probeEndpoint(options.safeFetch, target, limitMs));
+      return target !== null && mayBeHealthy(await probes.ask(target, limitMs));
     },
     stateOf: (id) => nodes.get(id)?.state() ?? null,
     start: () => {

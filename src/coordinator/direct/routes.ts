@@ -4,6 +4,7 @@ import { sha256Hex } from "../../platform/hash.ts";
 import { isLoopbackHost } from "../../platform/http-fetch.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
+import { createRateGate } from "../../platform/rate-gate.ts";
 import { checkHost, parseEndpoint, type ResolveName, systemResolve } from "../../platform/safe-address.ts";
 import { plainHttpRisk } from "../../platform/tls/plain-http-risk.ts";
 import { type Capabilities, Skill } from "../../protocol/capability.ts";
@@ -31,6 +32,13 @@ const aliveCheckMs = 1_000;
 /** Longest look-up of a name. */
 const resolveLimitMs = 5_000;
 
+/** Registrations of one node that may follow each other at once, and the time after which there may be one more. */
+export const registrationBurst = 5;
+const registrationIntervalMs = 1_000;
+
+/** Nodes whose registrations are counted. */
+const maxRegistrants = 20_000;
+
 interface DirectRouteOptions {
   readonly nodes: DirectNodes;
   readonly registry: NodeRegistry;
@@ -49,6 +57,22 @@ interface DirectRouteOptions {
 export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers {
   const { nodes, registry, invites, clock, ids, log } = options;
   const repeats = createInviteRepeats({ clock, ids });
+  const registrations = createRateGate({
+    burst: registrationBurst,
+    everyMs: registrationIntervalMs,
+    maxKeys: maxRegistrants,
+    clock,
+  });
+
+  /** A registration costs a look-up, calls, and a line on the disk. */
+  function assertNotHasty({ principal, body }: Registration): void {
+    const { nodeId, inviteHash, subject } = principal;
+    const registrant = nodeId ?? `${inviteHash ?? subject} ${body.name.toLowerCase()}`;
+    if (registrations.take(registrant)) return;
+    throw new MeshError("TOO_MANY_REQUESTS", "This node has registered again and again.", {
+      details: { retry_after_s: Math.ceil(registrationIntervalMs / 1000) },
+    });
+  }
 
   async function assertEndpoint(text: string): Promise<void> {
     const endpoint = parseEndpoint(text);
@@ -120,6 +144,7 @@ export function createDirectRoutes(options: DirectRouteOptions): DirectHandlers 
   return {
     registerNode: async (call) => {
       const { body, principal, headers } = call;
+      assertNotHasty(call);
       await assertEndpoint(body.endpoint);
       const instance = toInstance(body.name, body.endpoint);
       const { inviteHash } = principal;

@@ -73,8 +73,8 @@ describe("a deep body is refused", () => {
 
 describe("a body that is longer than a node has any use for is not read", () => {
   test.each([
-    ["heartbeat", () => `/api/v1/nodes/${nodeId}/heartbeat`, 16 * 1024],
-    ["registration", () => "/api/v1/nodes/register", 64 * 1024],
+    ["heartbeat", (): string => `/api/v1/nodes/${nodeId}/heartbeat`, 16 * 1024],
+    ["registration", (): string => "/api/v1/nodes/register", 64 * 1024],
   ] as const)("as a %s", async (_, path, limit) => {
     const send = (bytes: number) =>
       mesh.call("POST", path(), {

@@ -104,6 +104,20 @@ describe("a node that reports a failure", () => {
   );
 });
 
+describe("a node that registers its endpoint again and again", () => {
+  test("is told to wait, while another one registers", async () => {
+    const register = (name: string) =>
+      coordinator.call("POST", "/api/v1/nodes/register", {
+        body: { name, endpoint: "127.0.0.1:9", capabilities: { os: "linux", arch: "amd64" } },
+      });
+    const statuses: number[] = [];
+    for (let again = 0; again < 8; again += 1) statuses.push((await register("hasty")).status);
+    expect(statuses.slice(0, 5)).toEqual([201, 201, 201, 201, 201]);
+    expect(statuses.at(-1)).toBe(429);
+    expect((await register("calm")).status).toBe(201);
+  });
+});
+
 describe("a node that comes and goes without end", () => {
   test("is sent away before anything of it is written down, and let in again later", async () => {
     let node = await coordinator.join();
