@@ -3,6 +3,7 @@ import { sha256Hex } from "../../platform/hash.ts";
 import { createSecret } from "../../platform/ids.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
+import { ownAct } from "../audit/own-act.ts";
 import type { CallRate } from "./call-rate.ts";
 import { createNoteLimit } from "./note-limit.ts";
 import { cookiePrincipal, onRevoked, type Principal } from "./principal.ts";
@@ -73,16 +74,7 @@ export function createSessions({ clock, isSecure, audit }: SessionsOptions): Ses
   const ofPrincipal = new WeakMap<Principal, Session>();
 
   function note({ principal }: Session, reason: Ending): void {
-    if (!mayNote()) return;
-    const details = { reason };
-    audit.note({
-      subject: "coordinator",
-      address: null,
-      action: "session.end",
-      target: principal.subject,
-      result: "ok",
-      details,
-    });
+    if (mayNote()) audit.note(ownAct("session.end", principal.subject, { reason }));
   }
 
   function endByTime(held: Held): void {

@@ -190,6 +190,14 @@ test(
   limitMs,
 );
 
+test("the cookie of a login opens no link, which would outlive it", async () => {
+  const cookie = cookieOf((await logIn(mesh, mesh.token)).headers);
+  const origin = `http://127.0.0.1:${mesh.port()}`;
+  const headers = { cookie, origin, connection: "Upgrade", upgrade: "websocket" };
+  const answer = await mesh.call("GET", "/api/v1/link", { token: null, headers });
+  expect([answer.status, answer.body.code]).toEqual([403, "SCOPE_MISSING"]);
+});
+
 test(
   "a node that is removed loses its link and its token",
   async () => {

@@ -26,6 +26,17 @@ describe("under TLS", () => {
     expect((await logIn({ origin: "https://evil.test" })).status).toBe(403);
   });
 
+  test.each([
+    ["https://mesh.example.com", 200],
+    // Anybody on its way could have written this page.
+    ["http://mesh.example.com", 403],
+  ])("a page at %s of an allowed name gets %d", async (origin, status) => {
+    const host = "mesh.example.com";
+    expect((await logIn({ host, origin })).status).toBe(status);
+    const cookie = (await logIn({ origin: mesh.url() })).headers.get("set-cookie")?.split(";")[0] ?? "";
+    expect((await ask("/api/v1/nodes", { headers: { host, origin, cookie } })).status).toBe(status);
+  });
+
   test("a login's cookie is for this host, for TLS, for no script and for no other site", async () => {
     const answer = await logIn({ origin: mesh.url() });
     const cookie = answer.headers.get("set-cookie") ?? "";

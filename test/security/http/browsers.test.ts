@@ -308,9 +308,13 @@ describe("a WebSocket of a page (cross-site hijacking)", () => {
     expect((await send({ path: "/api/v1/link", headers })).status).toBe(isOwn ? 101 : 403);
   });
 
-  test.each(origins)("with the cookie from %s", async (_, where, isOwn) => {
+  test.each(origins)("with the cookie opens none: from %s", async (_, where, isOwn) => {
     const answer = await send({ path: "/api/v1/link", headers: { ...upgrade, cookie, ...withPort(where) } });
-    expect(answer.status).toBe(isOwn ? 101 : 403);
+    // Also not a page of the coordinator's own: it would go on after the logout.
+    expect({ status: answer.status, code: codeOf(answer) }).toEqual({
+      status: 403,
+      code: isOwn ? "SCOPE_MISSING" : "ORIGIN_NOT_ALLOWED",
+    });
   });
 
   test("is no matter for programs, which send no Origin", async () => {
@@ -323,6 +327,47 @@ describe("behind a proxy that speaks TLS for an allowed name", () => {
   // The logins above have pushed the first one out.
   beforeAll(async () => {
     cookie = await logIn();
+  });
+
+  const logInFrom = async (origin: string) => {
+    const { status, head } = await send({
+      method: "POST",
+      path: "/api/v1/session",
+      headers: { host: "mesh.example.com", origin, "content-type": "application/json" },
+      body: JSON.stringify({ token: mesh.token }),
+    });
+    expect(status).toBe(200);
+    return /^set-cookie: (.+)$/im.exec(head)?.[1]?.trim() ?? "";
+  };
+
+  test("a login's cookie never leaves TLS, and opens what it should", async () => {
+    const set = await logInFrom("https://mesh.example.com");
+    expect(set).toMatch(
+      /^__Host-claw_mesh_session=[0-9a-f]{64}; Max-Age=\d+; Path=\/; HttpOnly; SameSite=Strict; Secure$/,
+    );
+    const shown = set.split(";")[0] ?? "";
+    const headers = { host: "mesh.example.com", cookie: shown };
+    expect((await send({ path: "/api/v1/nodes", headers })).status).toBe(200);
+    const origin = "https://mesh.example.com";
+    const out = await send({ method: "DELETE", path: "/api/v1/session", headers: { ...headers, origin } });
+    expect(out.head).toMatch(/^set-cookie: __Host-claw_mesh_session=; Max-Age=0; .*; Secure\r?$/im);
+    expect((await send({ path: "/api/v1/nodes", headers })).status).toBe(401);
+  });
+
+  test("a login without TLS has a cookie that a browser keeps without", async () => {
+    expect(await logInFrom("http://mesh.example.com")).toMatch(/^claw_mesh_session=.*SameSite=Strict$/);
+  });
+
+  test("that has a login of its own, whose header it passes on, the cookie counts", async () => {
+    const headers = { cookie, authorization: "Basic dXNlcjpzZWNyZXQ=" };
+    expect((await send({ path: "/api/v1/nodes", headers })).status).toBe(200);
+    const foreign = await send({
+      method: "POST",
+      path: "/api/v1/route/explain",
+      headers: { ...headers, origin: "http://evil.test", "content-type": "application/json" },
+      body: "{}",
+    });
+    expect(codeOf(foreign)).toBe("ORIGIN_NOT_ALLOWED");
   });
 
   test.each([

@@ -73,6 +73,24 @@ describe("size", () => {
     });
   });
 
+  test("of a body of somebody with an invite is that of a registration", async () => {
+    const { limits } = testCoordinatorOptions("");
+    await using wide = await createTestCoordinator({ limits: { ...limits, bodyBytes: 1024 * 1024 } });
+    const { code } = (await wide.call("POST", "/api/v1/invites", { body: {} })).body;
+    const register = (bytes: number) =>
+      wide.call("POST", "/api/v1/nodes/register", { token: code, body: { name: "x".repeat(bytes) } });
+    expect((await register(60_000)).body.code).toBe("BODY_INVALID");
+    expect((await register(64 * 1024)).body.code).toBe("BODY_TOO_LARGE");
+  });
+
+  test("a body is not waited for when its invite is made up", async () => {
+    const bytes =
+      "POST /api/v1/nodes/register HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer cmi_made-up\r\n" +
+      "Content-Length: 900000\r\n\r\n";
+    const answer = await ask(mesh, bytes);
+    expect({ status: answer?.status, code: codeOf(answer) }).toEqual({ status: 401, code: "INVITE_INVALID" });
+  });
+
   test("a body is not waited for when its token is wrong", async () => {
     const bytes = `POST /api/v1/route HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n`;
     expect((await ask(mesh, bytes))?.status).toBe(401);

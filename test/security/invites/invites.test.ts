@@ -117,6 +117,64 @@ describe.each(Object.keys(ways) as readonly (keyof typeof ways)[])("an invite, o
   });
 });
 
+describe.each(Object.keys(ways) as readonly (keyof typeof ways)[])(
+  "an invite that was good once, over the %s",
+  (way) => {
+    const joinWith = ways[way];
+    /** What ended an invite: it gives its code. */
+    const endings = {
+      "used up": async () => {
+        const token = await code();
+        await mesh.join({ token, ...named("user") });
+        return token;
+      },
+      "used up before a restart": async () => {
+        const token = await code();
+        await mesh.join({ token, ...named("user") });
+        await mesh.restart();
+        return token;
+      },
+      revoked: async () => {
+        const made = (await invite()).body as Invite;
+        await mesh.call("DELETE", `/api/v1/invites/${made.id}`);
+        return made.code;
+      },
+      "used up and revoked": async () => {
+        const made = (await invite()).body as Invite;
+        await mesh.join({ token: made.code, ...named("user") });
+        await mesh.call("DELETE", `/api/v1/invites/${made.id}`);
+        return made.code;
+      },
+      expired: async () => {
+        const token = await code();
+        const database = new Database(join(mesh.dataDir, "mesh.db"));
+        database.run("update invites set expires_at_ms = ?", [Date.now()]);
+        database.close();
+        return token;
+      },
+    } as const;
+    const endingNames = Object.keys(endings) as readonly (keyof typeof endings)[];
+
+    test.each(endingNames)("and is %s is no guess", async (ending) => {
+      const token = await endings[ending]();
+      for (let at = 0; at < 12; at += 1) {
+        expect((await joinWith(token, `late-${"x".repeat(at)}`)).isIn).toBeFalse();
+      }
+      const answer = await mesh.call("GET", "/api/v1/nodes", { token: "unknown" });
+      expect([answer.status, answer.body.code]).toEqual([401, "TOKEN_INVALID"]);
+    });
+
+    test.each(endingNames)("and is %s learns no name that is taken", async (ending) => {
+      const token = await endings[ending]();
+      await mesh.join(named("secret-box"));
+      for (const name of ["secret-box", "nobody"]) {
+        const { isIn, told } = await joinWith(token, name);
+        expect([isIn, told]).toEqual([false, expect.not.stringContaining("NAME_TAKEN")]);
+      }
+    });
+  },
+);
+
 describe("an invite", () => {
   test("grants its groups to all of the machines that join at the same moment", async () => {
     await putGroup("all", { nodes: ["nobody"] });
