@@ -221,7 +221,9 @@ describe("a gateway that answers for the coordinator once it has the message", (
     await mesh.startNode(coordinator, { name: unique("once") });
     await using gateway = startGateway();
     const url = `http://127.0.0.1:${gateway.port}`;
-    const args = [...command.split(" "), "pay the bill", "--coordinator", url];
+    // The token of the data directory goes to the coordinator itself only.
+    const tokenFile = join(coordinator.machine.home, ".claw-mesh", "token");
+    const args = [...command.split(" "), "pay the bill", "--coordinator", url, "--token-file", tokenFile];
     const { exitCode, stderr } = await coordinator.machine.cli(args);
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
     expect(await json("task", "list")).toMatchObject([{ content_preview: "pay the bill" }]);
