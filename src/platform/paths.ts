@@ -26,6 +26,11 @@ export function tokenPath(dataDir: string): string {
   return join(dataDir, "token");
 }
 
+/** The coordinator's database. */
+export function databasePath(dataDir: string): string {
+  return join(dataDir, "mesh.db");
+}
+
 /** The file with the key that seals the tokens of direct nodes in the database. */
 export function directKeyPath(dataDir: string): string {
   return join(dataDir, "direct.key");

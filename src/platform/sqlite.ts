@@ -116,6 +116,21 @@ export function toOpenError(
 }
 
 /**
+ * Writes every page anew, so that no free page, and no free part of one, holds what was there before; the WAL is emptied for
+ * the same reason. What is not durable in full yet is afterwards. Needs room on the disk for two more copies.
+ */
+export function rewriteDatabase(database: Database): void {
+  // The new copy is a temporary database first: with all messages in it that is too much for the memory.
+  database.run("pragma temp_store = file");
+  try {
+    database.run("vacuum");
+  } finally {
+    database.run("pragma temp_store = memory");
+  }
+  database.run("pragma wal_checkpoint(truncate)");
+}
+
+/**
  * Closes for good: its statements end, its WAL is copied into the database and removed. A database that can no longer
  * be written is closed all the same; its WAL stays and is read at the next start.
  */

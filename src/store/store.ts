@@ -41,6 +41,12 @@ export interface Store {
   /** Why new work is refused now, or was moments ago: the disk is full or fails. null: nothing is known to be wrong. */
   readonly trouble: () => string | null;
 
+  /**
+   * Rewrites all that is stored, so that nothing is left of what was replaced or deleted before. For a start: it holds up the
+   * event loop about as long as the backup before a migration. Rejects as other methods do; then it may be left.
+   */
+  readonly scrub: () => Promise<void>;
+
   /** Commits what is queued and closes. Later calls reject with a StoreClosedError. */
   readonly close: () => Promise<void>;
 }

@@ -1,7 +1,7 @@
-import { join } from "node:path";
 import { systemClock } from "../../platform/clock.ts";
 import { coordinatorLockPath, removeCoordinatorFile } from "../../platform/coordinator-file.ts";
 import { systemIds } from "../../platform/ids.ts";
+import { databasePath } from "../../platform/paths.ts";
 import { preparePrivateDir } from "../../platform/private-files.ts";
 import { acquireLock, type ProcessLock } from "../../platform/process-lock.ts";
 import { MeshError } from "../../protocol/errors.ts";
@@ -37,7 +37,7 @@ export async function openDataDirectory(
   const certificate =
     tls === null ? null : await createServerCertificate({ settings: tls, dataDir, clock, log });
   const store = await createSqliteStore({
-    file: join(dataDir, "mesh.db"),
+    file: databasePath(dataDir),
     clock: systemClock,
     ids: systemIds,
     log,

@@ -1,5 +1,6 @@
-import { directKeyPath } from "../../platform/paths.ts";
+import { databasePath, directKeyPath } from "../../platform/paths.ts";
 import { loadSeal } from "../../platform/sealing.ts";
+import { listBackups } from "../../platform/sqlite-backups.ts";
 import type { CoordinatorOptions } from "../coordinator-options.ts";
 import { createSealedNodeStore } from "../direct/sealed-tokens.ts";
 import { createNodeRegistry, type NodeRegistry } from "../nodes/registry.ts";
@@ -24,7 +25,12 @@ export async function createMeshParts(
   let madeGroups: Groups | null = null;
   const seal = await loadSeal(directKeyPath(options.dataDir));
   const registry = await createNodeRegistry({
-    store: createSealedNodeStore(store.nodes, { seal, log }),
+    store: createSealedNodeStore(store.nodes, {
+      seal,
+      scrub: store.scrub,
+      backups: () => listBackups(databasePath(options.dataDir)),
+      log,
+    }),
     clock,
     ids,
     events,

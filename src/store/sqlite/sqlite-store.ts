@@ -1,7 +1,13 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
-import { closeDatabase, type Database, openDatabase, toOpenError } from "../../platform/sqlite.ts";
+import {
+  closeDatabase,
+  type Database,
+  openDatabase,
+  rewriteDatabase,
+  toOpenError,
+} from "../../platform/sqlite.ts";
 import { backupTimeMs, listBackups, wayBack } from "../../platform/sqlite-backups.ts";
 import { createLiveBackup } from "../../platform/sqlite-live-backup.ts";
 import { createWalFlusher } from "../../platform/sqlite-wal.ts";
@@ -116,6 +122,7 @@ export async function createSqliteStore(options: SqliteStoreOptions): Promise<St
       load: () => committer.read(mark.load),
       clear: () => committer.write("full", mark.clear),
     },
+    scrub: () => committer.read(() => rewriteDatabase(database)),
     sync: shared.sync,
     trouble: committer.trouble,
     close: () => {

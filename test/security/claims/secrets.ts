@@ -38,7 +38,7 @@ export const secretsClaims: readonly Claim[] = [
   {
     id: "secrets.sealed",
     claim:
-      "The database alone opens nothing: tokens and invites are in it as hashes, and the tokens of direct nodes sealed with a key that is kept beside it.",
+      "The database alone opens nothing: tokens and invites are in it as hashes, and the tokens of direct nodes sealed with a key that is kept beside it; nothing is left of those that an earlier version stored in clear.",
     shownBy: [
       { file: "src/coordinator/direct/sealed-tokens.test.ts" },
       { file: canary, tests: "a direct node's token" },
