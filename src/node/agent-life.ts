@@ -8,6 +8,7 @@ import type { CapabilityWatch } from "./capability-watch.ts";
 import type { CoordinatorAddress } from "./coordinator-address.ts";
 import { type Identity, type NodeFile, openIdentity } from "./identity.ts";
 import { type Membership, type MembershipDeps, openMembership } from "./membership.ts";
+import { createMoveLimit } from "./move-limit.ts";
 import type { RuntimeWatch } from "./runtime-watch.ts";
 
 /** Time that the runtimes have to let go of their gateways. */
@@ -34,6 +35,7 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
   let wasKnownAtMove: boolean | null = null;
   /** A move to another mesh is under way until this resolves. */
   let moving: Promise<void> = Promise.resolve();
+  const moveLimit = createMoveLimit(options);
   let ending: Promise<void> | null = null;
 
   const joined = (welcome: WelcomeFrame) => {
@@ -120,6 +122,7 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
 
   const closeAll = async () => {
     await closeRuntimes(options);
+    moveLimit.letGo();
     await moving;
     closeMembership();
   };
@@ -188,6 +191,7 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
       membership.stopRuns();
       await membership.leave(null);
       closeMembership();
+      await moveLimit.wait();
       if (ending !== null) return;
       const identity = await openIdentity({ dataDir, meshId: welcome.mesh_id, name });
       if (ending !== null) return identity.release();

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { maxDisowned } from "../../../src/node/disowned-attempts.ts";
 import { maxKnownMeshes } from "../../../src/node/known-meshes.ts";
+import { maxMoves } from "../../../src/node/move-limit.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { createFetch } from "../../../src/platform/http-fetch.ts";
 import { systemIds } from "../../../src/platform/ids.ts";
@@ -177,6 +178,23 @@ describe("a node writes into no other folder than its own", () => {
     expect(attempt).toMatchObject({ key: `${offer.task}.1`, content: text, source: offer.source, session });
     expect(machine.files().outside).toEqual([]);
     expect(machine.files().inside.sort()).toEqual(before.inside.sort());
+  });
+
+  test("nor joins more than a few meshes an hour, though each answer names another", async () => {
+    const stop = new AbortController();
+    const welcome = {
+      get mesh_id() {
+        return systemIds.mesh();
+      },
+    };
+    const lines: string[] = [];
+    const log = createLog({ level: "warn", format: "json", write: (line) => lines.push(line) });
+    const { machine, start } = await setUp({ welcome }, { signal: stop.signal, log });
+    const starting = codeOf(start());
+    await until("it waits", () => Promise.resolve(lines.some((line) => line.includes("with every answer"))));
+    expect(readdirSync(join(machine.dataDir, "nodes"))).toHaveLength(1 + maxMoves);
+    stop.abort(new MeshError("INTERNAL", "the test is over"));
+    expect(await starting).toBe("INTERNAL");
   });
 
   test(`nor keeps folders of more than ${maxKnownMeshes} meshes, whatever a coordinator calls itself`, async () => {

@@ -108,7 +108,11 @@ describe("a node that registers its endpoint again and again", () => {
   test("is told to wait, while another one registers", async () => {
     const register = (name: string) =>
       coordinator.call("POST", "/api/v1/nodes/register", {
-        body: { name, endpoint: "127.0.0.1:9", capabilities: { os: "linux", arch: "amd64" } },
+        body: {
+          name,
+          endpoint: "127.0.0.1:9",
+          capabilities: { os: "linux", arch: "amd64", gpu: false, memory_gb: 1 },
+        },
       });
     const statuses: number[] = [];
     for (let again = 0; again < 8; again += 1) statuses.push((await register("hasty")).status);
