@@ -1,4 +1,6 @@
+import { isIP } from "node:net";
 import { findLocalCoordinator } from "../platform/coordinator-file.ts";
+import { isLoopbackHost } from "../platform/http-fetch.ts";
 import { tokenPath } from "../platform/paths.ts";
 import { readPrivateText } from "../platform/private-files.ts";
 import { Secret } from "../protocol/secret.ts";
@@ -16,6 +18,8 @@ export interface LocalToken {
  * unasked: whoever listens at another port, or at that of a coordinator that has ended, is somebody else.
  */
 export async function findLocalToken(dataDir: string, asked: string): Promise<LocalToken | null> {
+  const { hostname } = new URL(asked);
+  if (!isLoopbackHost(hostname) && isIP(hostname.replace(/^\[|\]$/g, "")) === 0) return null;
   const url = (await findLocalCoordinator(dataDir))?.match(asked) ?? null;
   if (url === null) return null;
   const path = tokenPath(dataDir);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { stat, writeFile } from "node:fs/promises";
+import { mkdir, rename, stat, writeFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { holdDataDir } from "../../test/support/local-coordinator.ts";
@@ -45,6 +45,13 @@ describe("a coordinator of this machine", () => {
       expect(await findLocalCoordinator(dir.path)).toBeNull();
     },
   );
+
+  test("is not found where the lock cannot be looked at", async () => {
+    using _held = await holdDataDir(dir.path, { port: 9555 });
+    await rename(join(dir.path, "lock"), join(dir.path, "moved"));
+    await mkdir(join(dir.path, "lock"));
+    expect(await findLocalCoordinator(dir.path)).toBeNull();
+  });
 
   const own = Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { writeFileAtomic } from "./atomic-file.ts";
+import { errorCodeOf, writeFileAtomic } from "./atomic-file.ts";
 import { isLoopbackHost } from "./http-fetch.ts";
 import { privateFileMode, readPrivateText } from "./private-files.ts";
 import { findLockHolder } from "./process-lock.ts";
@@ -51,11 +51,12 @@ export async function removeCoordinatorFile(dataDir: string): Promise<void> {
 /**
  * null when none runs: there is no file, or nobody holds the lock of the directory any more, or somebody else than who
  * wrote the file does. A file that a killed coordinator left behind counts for nothing: its port may be another's by now.
+ * null, too, where this user may not look.
  * @throws MeshError FILE_UNSAFE, or the system's error with its `code`
  */
 export async function findLocalCoordinator(dataDir: string): Promise<LocalCoordinator | null> {
-  const facts = parseFacts(await readPrivateText(coordinatorFilePath(dataDir)));
-  if (facts === null || findLockHolder(coordinatorLockPath(dataDir))?.pid !== facts.pid) return null;
+  const facts = await loadFacts(dataDir);
+  if (facts === null) return null;
   const { scheme, host, port } = facts;
   const url = localUrl(host, { port, isTls: scheme === "https" });
   return {
@@ -69,6 +70,18 @@ export async function findLocalCoordinator(dataDir: string): Promise<LocalCoordi
       return isListenedOn(host, hostname.replace(/^\[|\]$/g, "")) ? asked : null;
     },
   };
+}
+
+async function loadFacts(dataDir: string): Promise<RunningCoordinatorFacts | null> {
+  try {
+    const facts = parseFacts(await readPrivateText(coordinatorFilePath(dataDir)));
+    if (facts === null) return null;
+    return findLockHolder(coordinatorLockPath(dataDir))?.pid === facts.pid ? facts : null;
+  } catch (error) {
+    const isOutOfReach = errorCodeOf(error) === "EACCES" || errorCodeOf(error) === "DATA_DIR_UNUSABLE";
+    if (isOutOfReach) return null;
+    throw error;
+  }
 }
 
 function parseFacts(text: string | null): RunningCoordinatorFacts | null {

@@ -140,6 +140,9 @@ describe("the time that redacting takes", () => {
     return Math.min(...times);
   }
 
+  /** Less than this is not told from noise: the machine has other work, too. */
+  const leastMs = 2;
+
   // Another one at every place: behind a dash begins a word, which a run of `[\w-]` then goes over again.
   const parts = beginnings.flatMap((part) => [part, `-${part}`]);
   test.each(parts)(
@@ -149,8 +152,8 @@ describe("the time that redacting takes", () => {
       const [short, long] = [ofLength(64 * 1024), ofLength(1024 * 1024)];
       let ratio = Number.POSITIVE_INFINITY;
       // 16 times the length; where the square of it were needed, the ratio would be 256.
-      for (let tries = 0; tries < 4 && ratio > 40; tries += 1)
-        ratio = Math.min(ratio, quickest(long, 1) / Math.max(quickest(short, 3), 0.5));
+      for (let tries = 0; tries < 6 && ratio > 40; tries += 1)
+        ratio = Math.min(ratio, quickest(long, 1) / Math.max(quickest(short, 3), leastMs));
       expect(ratio).toBeLessThan(40);
     },
     20_000,
