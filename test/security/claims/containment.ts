@@ -83,6 +83,26 @@ export const containmentClaims: readonly Claim[] = [
     ],
   },
   {
+    id: "containment.allowances",
+    claim:
+      "A node has 256 slots and 64 MiB of unfinished answers at most, may open and register only so often, is probed once at a time, and cannot choose a failure that is the coordinator's to find out.",
+    shownBy: [
+      { file: "test/security/containment/node-allowances.test.ts" },
+      { file: "src/coordinator/dispatch/reported-failure.test.ts" },
+      { file: "src/coordinator/direct/endpoint-probe.test.ts" },
+      { file: "src/platform/rate-gate.test.ts" },
+    ],
+  },
+  {
+    id: "containment.depth",
+    claim:
+      "No text from outside that nests deeper than 64 levels is parsed: not in a body, on a link, in an answer of a direct endpoint or of a runtime, nor what a coordinator sends.",
+    shownBy: [
+      { file: "test/security/containment/deep-json.test.ts" },
+      { file: "src/protocol/json-text.test.ts" },
+    ],
+  },
+  {
     id: "containment.terminal",
     claim:
       "No text of a node, a provider or a sender steers a terminal, hides, turns text round or forges a line: in no command, on a terminal, in a pipe or as JSON, and in neither form of the log.",
@@ -110,11 +130,13 @@ export const containmentClaims: readonly Claim[] = [
   {
     id: "containment.node-resources",
     claim:
-      "Offers beyond its slots, repeats, floods, endless answers, a full journal and absurd intervals leave a node working within its limits.",
+      "Offers beyond its slots, repeats, floods, endless answers, a full journal, a new mesh with every answer and absurd intervals leave a node working within its limits.",
     shownBy: [
       { file: coordinator, tests: "a node takes no more than it can do" },
       { file: coordinator, tests: "a node hangs up on" },
       { file: "src/node/journal.test.ts" },
+      { file: "src/node/journal-room.test.ts" },
+      { file: "src/node/move-limit.test.ts" },
     ],
   },
   {
