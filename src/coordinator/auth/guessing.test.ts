@@ -47,36 +47,6 @@ describe("guessing", () => {
     );
   });
 
-  test("does not lock out a token that nobody can guess, which was never seen there before", async () => {
-    const { token } = await make();
-    await assemble({ ...rig, admin: generatedAdmin });
-    guess(maxFailures, away);
-    for (const good of [token, nodeToken, generatedAdmin]) {
-      expect(codeOf(() => bearer(good, away))).toBe("passed");
-    }
-    expect(authenticator.identify(generatedAdmin, () => away).principal.subject).toBe("admin");
-    expect(codeOf(() => authenticator.identify(token, () => away))).toBe("passed");
-  });
-
-  test("does not lock it out for as long as somebody goes on guessing behind its address", async () => {
-    const { token } = await make();
-    await assemble({ ...rig, admin: generatedAdmin });
-    const refused = new Set<string>();
-    for (let second = 0; second < 3600; second += 1) {
-      guess(1, away, () => `guess-${second}-${"x".repeat(20)}`);
-      for (const good of [token, nodeToken, generatedAdmin]) refused.add(codeOf(() => bearer(good, away)));
-      clock.advance(1_000);
-    }
-    expect([...refused]).toEqual(["passed"]);
-  });
-
-  test("on this machine does not lock its owner out either, when the admin token is a generated one", async () => {
-    await assemble({ ...rig, admin: generatedAdmin });
-    guess(maxFailures, "127.0.0.1");
-    expect(codeOf(() => bearer("another", "::1"))).toBe("TOO_MANY_TRIES");
-    expect(codeOf(() => bearer(generatedAdmin, "127.0.0.1"))).toBe("passed");
-  });
-
   test("of an admin token that a person chose locks it out too, but not where it was in before, nor elsewhere", () => {
     bearer(admin, away);
     guess(maxFailures, away);
@@ -111,14 +81,6 @@ describe("guessing", () => {
     expect(codeOf(() => bearer(admin, "203.0.113.201"))).toBe("passed");
   });
 
-  test("of one token's end does not lock out its owner, from wherever he comes", async () => {
-    const { token } = await make();
-    for (let at = 0; at < maxFailures; at += 1) {
-      codeOf(() => bearer(`${token.slice(0, 12)}${String(at).padStart(32, "0")}`, `203.0.113.${at}`));
-    }
-    expect(codeOf(() => bearer(token, "203.0.113.201"))).toBe("passed");
-  });
-
   test("of a chosen admin token's end keeps only those out who were not in before, from anywhere", () => {
     const guessEnd = () => {
       for (let at = 0; at < maxFailures; at += 1) {
@@ -148,36 +110,6 @@ describe("guessing", () => {
     expect(codeOf(() => bearer("another", away))).toBe("TOO_MANY_TRIES");
   });
 
-  test("is not what the agent of a removed node does", () => {
-    guess(50, away, () => removedToken);
-    expect(codeOf(() => bearer(removedToken, away))).toBe("TOKEN_INVALID");
-    expect(codeOf(() => bearer(admin, away))).toBe("passed");
-  });
-
-  test("is not what somebody does whose token was revoked or has expired", async () => {
-    const { token } = await make();
-    const short = await make({ name: "short", ttl_s: 10 });
-    await tokens.revoke("ci", adminPrincipal);
-    clock.advance(10_000);
-    guess(50, away, () => token);
-    guess(50, away, () => short.token);
-    expect(codeOf(() => bearer(admin, away))).toBe("passed");
-  });
-
-  test("is not what a program does that has the text from before a rotation, also after a restart", async () => {
-    const { id, token } = await make();
-    const { token: second } = await tokens.rotate(id, adminPrincipal);
-    const { token: third } = await tokens.rotate(id, adminPrincipal);
-    for (const parts of [rig, { ...rig }]) {
-      await assemble(parts);
-      guess(50, away, () => token);
-      guess(50, away, () => second);
-      expect(() => bearer(token, away)).toThrow("This token was given a new text.");
-      expect(codeOf(() => bearer("another", away))).toBe("TOKEN_INVALID");
-      expect(codeOf(() => bearer(third, away))).toBe("passed");
-    }
-  });
-
   test("is what it is again thirty days after the rotation", async () => {
     const { id, token } = await make();
     await tokens.rotate(id, adminPrincipal);
@@ -189,13 +121,6 @@ describe("guessing", () => {
     await Bun.sleep(0);
     expect(() => bearer(token, away)).toThrow("opens nothing");
     expect(rig.store.former).toEqual([]);
-  });
-
-  test("is told apart from what was good once, also while it is locked out", async () => {
-    const { token } = await make();
-    await tokens.revoke("ci", adminPrincipal);
-    guess(maxFailures, away);
-    expect(() => bearer(token, away)).toThrow("This token was revoked.");
   });
 
   test("is told to the audit when a lock begins, without a part of a secret, and not without end", () => {
@@ -210,5 +135,82 @@ describe("guessing", () => {
       guess(maxFailures, `203.0.113.${from}`, (at) => `${from}-${at}-${"x".repeat(20)}`);
     }
     expect(notes).toHaveLength(maxNotesPerMinute);
+  });
+});
+
+describe("what others do who guess, or have what was good once,", () => {
+  test("locks out no token that nobody can guess, also one that was never seen there before", async () => {
+    const { token } = await make();
+    await assemble({ ...rig, admin: generatedAdmin });
+    guess(maxFailures, away);
+    for (const good of [token, nodeToken, generatedAdmin]) {
+      expect(codeOf(() => bearer(good, away))).toBe("passed");
+    }
+    expect(authenticator.identify(generatedAdmin, () => away).principal.subject).toBe("admin");
+    expect(codeOf(() => authenticator.identify(token, () => away))).toBe("passed");
+  });
+
+  test("locks it out at no moment of an hour", async () => {
+    const { token } = await make();
+    await assemble({ ...rig, admin: generatedAdmin });
+    const refused = new Set<string>();
+    for (let second = 0; second < 3600; second += 1) {
+      guess(1, away, () => `guess-${second}-${"x".repeat(20)}`);
+      for (const good of [token, nodeToken, generatedAdmin]) refused.add(codeOf(() => bearer(good, away)));
+      clock.advance(1_000);
+    }
+    expect([...refused]).toEqual(["passed"]);
+  });
+
+  test("on this machine locks its owner not out either, when the admin token is a generated one", async () => {
+    await assemble({ ...rig, admin: generatedAdmin });
+    guess(maxFailures, "127.0.0.1");
+    expect(codeOf(() => bearer("another", "::1"))).toBe("TOO_MANY_TRIES");
+    expect(codeOf(() => bearer(generatedAdmin, "127.0.0.1"))).toBe("passed");
+  });
+
+  test("with one token's beginning does not lock out its owner, from wherever he comes", async () => {
+    const { token } = await make();
+    for (let at = 0; at < maxFailures; at += 1) {
+      codeOf(() => bearer(`${token.slice(0, 12)}${String(at).padStart(32, "0")}`, `203.0.113.${at}`));
+    }
+    expect(codeOf(() => bearer(token, "203.0.113.201"))).toBe("passed");
+  });
+
+  test("is no guess when it is the agent of a removed node", () => {
+    guess(50, away, () => removedToken);
+    expect(codeOf(() => bearer(removedToken, away))).toBe("TOKEN_INVALID");
+    expect(codeOf(() => bearer(admin, away))).toBe("passed");
+  });
+
+  test("is no guess when its token was revoked or has expired", async () => {
+    const { token } = await make();
+    const short = await make({ name: "short", ttl_s: 10 });
+    await tokens.revoke("ci", adminPrincipal);
+    clock.advance(10_000);
+    guess(50, away, () => token);
+    guess(50, away, () => short.token);
+    expect(codeOf(() => bearer(admin, away))).toBe("passed");
+  });
+
+  test("is no guess with the text from before a rotation, also after a restart", async () => {
+    const { id, token } = await make();
+    const { token: second } = await tokens.rotate(id, adminPrincipal);
+    const { token: third } = await tokens.rotate(id, adminPrincipal);
+    for (const parts of [rig, { ...rig }]) {
+      await assemble(parts);
+      guess(50, away, () => token);
+      guess(50, away, () => second);
+      expect(() => bearer(token, away)).toThrow("This token was given a new text.");
+      expect(codeOf(() => bearer("another", away))).toBe("TOKEN_INVALID");
+      expect(codeOf(() => bearer(third, away))).toBe("passed");
+    }
+  });
+
+  test("is told what became of its token, also while the address is locked", async () => {
+    const { token } = await make();
+    await tokens.revoke("ci", adminPrincipal);
+    guess(maxFailures, away);
+    expect(() => bearer(token, away)).toThrow("This token was revoked.");
   });
 });

@@ -155,9 +155,9 @@ describe("a token that operates the nodes of some groups", () => {
   );
 });
 
-describe("guessing", () => {
-  const guess = (at: number) => mesh.call("GET", "/api/v1/nodes", { token: `guess-${at}-${"x".repeat(20)}` });
+const guess = (at: number) => mesh.call("GET", "/api/v1/nodes", { token: `guess-${at}-${"x".repeat(20)}` });
 
+describe("guessing", () => {
   test("is locked out over HTTP, told when to come back, and known to the audit", async () => {
     for (let at = 0; at < 10; at += 1) expect((await guess(at)).status).toBe(401);
     const locked = await guess(10);
@@ -185,7 +185,17 @@ describe("guessing", () => {
     expect(back.welcome.returning).toBeTrue();
   });
 
-  test("leaves alone whose token nobody can guess, also right after a restart", async () => {
+  test("at the login is locked out, too", async () => {
+    for (let at = 0; at < 10; at += 1) {
+      expect((await logIn(mesh, `guess-${at}-${"x".repeat(20)}`)).status).toBe(401);
+    }
+    const locked = await logIn(mesh, "another");
+    expect([locked.status, locked.body.code]).toEqual([429, "TOO_MANY_TRIES"]);
+  });
+});
+
+describe("what others do who guess, or have what was good once,", () => {
+  test("keeps no token out that nobody can guess, also right after a restart", async () => {
     const { token } = await makeToken(mesh, { scopes: ["read"] });
     const node = await mesh.join(named("home"));
     await mesh.restart({ token: null });
@@ -195,7 +205,7 @@ describe("guessing", () => {
     expect((await mesh.rejoin(node)).welcome.returning).toBeTrue();
   });
 
-  test("leaves alone the owner of a generated admin token; one that a person chose has to wait", async () => {
+  test("keeps no generated admin token out; one that a person chose has to wait", async () => {
     const list = (token: string) => mesh.call("GET", "/api/v1/nodes", { token });
     await mesh.restart();
     for (let at = 0; at < 10; at += 1) await guess(at);
@@ -207,7 +217,7 @@ describe("guessing", () => {
     expect((await logIn(mesh, generated)).status).toBe(200);
   });
 
-  test("is not what a program does that still has the text from before a rotation", async () => {
+  test("is no guess with the text from before a rotation", async () => {
     const { id, token } = await makeToken(mesh, { scopes: ["read"] });
     await mesh.call("POST", `/api/v1/tokens/${id}/rotate`);
     for (const isRestarted of [false, true]) {
@@ -218,14 +228,6 @@ describe("guessing", () => {
       }
     }
     expect((await guess(0)).body.code).toBe("TOKEN_INVALID");
-  });
-
-  test("at the login is locked out, too", async () => {
-    for (let at = 0; at < 10; at += 1) {
-      expect((await logIn(mesh, `guess-${at}-${"x".repeat(20)}`)).status).toBe(401);
-    }
-    const locked = await logIn(mesh, "another");
-    expect([locked.status, locked.body.code]).toEqual([429, "TOO_MANY_TRIES"]);
   });
 });
 

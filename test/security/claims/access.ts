@@ -17,7 +17,7 @@ export const accessClaims: readonly Claim[] = [
   {
     id: "access.revocation",
     claim: "Revoking or rotating a token ends its streams, waits, links and logins within 5 s.",
-    shownBy: [{ file: `${access}/revocation.test.ts` }],
+    shownBy: [{ file: `${access}/revocation.test.ts` }, { file: `${auth}/principal.test.ts` }],
   },
   {
     id: "access.tokens",
@@ -27,6 +27,7 @@ export const accessClaims: readonly Claim[] = [
       { file: `${auth}/authenticator.test.ts`, tests: "a token" },
       { file: `${auth}/authenticator.test.ts`, tests: "the last use" },
       { file: `${auth}/authenticator.test.ts`, tests: "the header" },
+      { file: `${auth}/authenticator.test.ts`, tests: "a header of another scheme" },
     ],
   },
   {
@@ -44,17 +45,30 @@ export const accessClaims: readonly Claim[] = [
     claim: "Whoever guesses tokens is locked out, for longer and longer; who was in before is not.",
     shownBy: [
       { file: `${auth}/guess-lockout.test.ts` },
-      { file: `${auth}/authenticator.test.ts`, tests: "guessing" },
+      { file: `${auth}/known-good.test.ts` },
+      { file: `${auth}/guessing.test.ts`, tests: "guessing" },
       { file: `${access}/tokens.test.ts`, tests: "guessing" },
+    ],
+  },
+  {
+    id: "access.locked-in",
+    claim:
+      "Who guesses keeps no token out that was drawn at random, and who has one that was good once is not taken for him.",
+    shownBy: [
+      { file: `${auth}/admin-token.test.ts` },
+      { file: `${auth}/guessing.test.ts`, tests: "what others do" },
+      { file: `${access}/tokens.test.ts`, tests: "what others do" },
+      { file: "test/security/invites/invites.test.ts", tests: "an invite that was good once" },
     ],
   },
   {
     id: "access.logins",
     claim:
-      "The cookie of a login is out of reach of scripts and other sites, and never opens more than its token.",
+      "The cookie of a login is out of reach of scripts and other sites, and never opens more than its token, nor a link.",
     shownBy: [
       { file: `${auth}/session-cookie.test.ts` },
       { file: `${access}/login-over-tls.test.ts` },
+      { file: `${access}/revocation.test.ts`, tests: "the cookie of a login" },
       { file: `${auth}/authenticator.test.ts`, tests: "a login" },
       { file: `${access}/tokens.test.ts`, tests: "a login" },
     ],
