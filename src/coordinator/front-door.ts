@@ -6,6 +6,7 @@ import type { TaskParts } from "./assembly/task-parts.ts";
 import type { Audit } from "./audit/audit.ts";
 import { createAuditRoutes } from "./audit/routes.ts";
 import { createAccessRoutes } from "./auth/routes.ts";
+import { tokenNamed } from "./auth/token-info.ts";
 import type { CoordinatorOptions } from "./coordinator-options.ts";
 import { createDirectRoutes } from "./direct/routes.ts";
 import { type Handlers, type HttpServer, startHttpServer } from "./http/http-server.ts";
@@ -66,6 +67,7 @@ function createHandlers(parts: FrontDoorParts, surroundings: Surroundings): Hand
       store: store.tasks,
       registry,
       groups,
+      findToken: (name) => tokenNamed(access.tokens.list(), name),
       events,
       clock,
       deadlines,

@@ -75,6 +75,8 @@ export const TaskSummary = z.object({
   state: TaskState,
   /** The beginning of the content, at most {@link contentPreviewLength} long. */
   content_preview: z.string(),
+  /** Id of the token that sent it, or `admin`; null: the caller may see its own tasks only. */
+  subject: z.string().nullable(),
   source: z.string(),
   session: z.string().nullable(),
   labels: Labels,
@@ -139,6 +141,8 @@ export const TaskFilter = z.strictObject({
   group: z.string().min(1).max(80).optional(),
   /** Exact, or the beginning and `*`. */
   source: z.string().min(1).max(256).optional(),
+  /** Id or name of the token that sent it, or `admin`; of those with one name the newest that is good, else the newest. */
+  subject: z.string().min(1).max(80).optional(),
   session: z.string().min(1).max(256).optional(),
   /** `key=value`; several joined by commas have to hold all. */
   label: z.string().min(3).max(1024).optional(),

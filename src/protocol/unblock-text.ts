@@ -23,7 +23,10 @@ const maxListed = 3;
 /** What would let a message go on: `a node with os=darwin; mac-mini has it, offline for 14 min`. null: nothing is missing. */
 export function unblockText(decision: Decision, nowMs: number): string | null {
   if (decision.unblock.length === 0) return null;
-  const isNobodyOnline = Object.keys(decision.refused.counts).every((reason) => reason === "offline");
+  // Nodes that the sender may not use count as little as those that are not there: it would learn of them.
+  const isNobodyOnline = Object.keys(decision.refused.counts).every(
+    (reason) => reason === "offline" || reason === "not_allowed",
+  );
   return decision.unblock.map((entry) => unblockEntryText(entry, { nowMs, isNobodyOnline })).join("; ");
 }
 

@@ -47,6 +47,7 @@ export interface TaskOutline {
   readonly state: TaskState;
   /** The beginning of the content, at most `contentPreviewLength` characters. */
   readonly contentPreview: string;
+  readonly subject: string;
   readonly source: string;
   readonly session: string | null;
   readonly labels: Labels;

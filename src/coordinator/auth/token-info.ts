@@ -25,3 +25,10 @@ export function toTokenInfo(record: TokenRecord): TokenInfo {
 function toTime(atMs: number | null): string | null {
   return atMs === null ? null : toIsoTime(atMs);
 }
+
+/** Id of the token of this name, in a list with the newest first: of one that is not revoked, if there is one. */
+export function tokenNamed(tokens: readonly TokenInfo[], name: string): string | null {
+  const key = name.toLowerCase();
+  const named = tokens.filter((token) => token.name.toLowerCase() === key);
+  return (named.find(({ revoked_at }) => revoked_at === null) ?? named[0])?.id ?? null;
+}

@@ -94,7 +94,8 @@ function open(first: Task) {
       from: positions.parse(lastEventId),
       refresh: () => undefined,
       printPosition: positions.print,
-      answerOf: toRouteAnswer,
+      seesAll: true,
+      answerOf: (task) => toRouteAnswer(task, true),
       onGone: () => undefined,
       onEnd: () => {
         ends += 1;

@@ -12,6 +12,8 @@ interface AnswerStreamOptions {
   readonly log: Log;
   /** Where the reader was when its last stream broke; null: it begins. */
   readonly from: StreamPosition | null;
+  /** The reader has the scope `read`. */
+  readonly seesAll: boolean;
   /** Brings the task's decision up to date while it waits. */
   readonly refresh: () => void;
   readonly printPosition: (position: StreamPosition) => string;
@@ -30,7 +32,10 @@ export function createAnswerStream(live: LiveTask, options: AnswerStreamOptions)
   const { from } = options;
   const isSameAttempt = from !== null && from.attempt === live.task.attempts.at(-1)?.number;
   const reader = live.preview.read(isSameAttempt ? from : null);
-  const decisions = createDecisionEvents(live, isSameAttempt ? from.attempt : 0);
+  const decisions = createDecisionEvents(live, {
+    toldAttempt: isSameAttempt ? from.attempt : 0,
+    seesAll: options.seesAll,
+  });
   let ended: Task | null = null;
   let stopped: unknown = null;
   let isOver = false;

@@ -1,14 +1,14 @@
 import type { Log } from "../../platform/log.ts";
-import { nextLoopTurn } from "../../platform/loop-turn.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { BulkAnswer, BulkInput } from "../../protocol/http/contract.ts";
 import type { TaskId } from "../../protocol/ids.ts";
 import { maxBulkTasks, maxTaskPage, type TaskState } from "../../protocol/task.ts";
-import type { TaskOutline, TaskQuery, TaskStore } from "../../store/tasks.ts";
+import type { TaskListing, TaskOutline, TaskQuery } from "../../store/tasks.ts";
 import { assertNotRevoked, type Principal } from "../auth/principal.ts";
 import { toErrorBody } from "../http/answers.ts";
-import { changesAll } from "./task-access.ts";
+import { changerOf, type TaskAccess } from "./task-access.ts";
 import type { TaskFilters } from "./task-filter.ts";
+import type { TaskPages } from "./task-pages.ts";
 
 /** One thing to do to many tasks. */
 export interface BulkAction {
@@ -29,27 +29,34 @@ export interface BulkCall {
 const bulkWidth = 20;
 
 interface BulkOptions {
-  readonly store: Pick<TaskStore, "list">;
+  readonly pages: TaskPages;
+  readonly access: Pick<TaskAccess, "mayChange">;
   readonly filters: TaskFilters;
   readonly log: Log;
 }
 
 /** Does something to named tasks, or to the oldest that a filter finds, each by itself. */
-export function createBulkTasks({ store, filters, log }: BulkOptions) {
+export function createBulkTasks({ pages, access, filters, log }: BulkOptions) {
+  /** A list does not tell of the groups of a sender: what waits in these is changed by id. */
+  function isInReach({ subject, nodeId }: TaskOutline, principal: Principal): boolean {
+    return access.mayChange({ subject, nodeId, allowedGroups: null }, principal);
+  }
+
   async function findIds({ input, principal }: BulkCall, action: BulkAction): Promise<readonly TaskId[]> {
     if ("ids" in input) return [...new Set(input.ids)];
-    const { query, fits } = filters.select(input.filter, changesAll(principal) ? null : principal.subject);
+    const { query, fits } = filters.select(input.filter, changerOf(principal));
     const limit = input.limit ?? maxBulkTasks;
     const found: TaskId[] = [];
     let after: TaskId | null = null;
     do {
       assertNotRevoked(principal);
-      const page = await store.list(action.narrow(query), { after, limit: maxTaskPage, order: "oldest" });
-      const concerned = page.tasks.filter((task: TaskOutline) => fits(task) && action.concerns(task));
-      found.push(...concerned.map(({ id }: TaskOutline) => id));
+      const range = { after, limit: maxTaskPage, order: "oldest" } as const;
+      const page: TaskListing = await pages.read(action.narrow(query), range, principal);
+      const concerned = page.tasks.filter(
+        (task) => fits(task) && action.concerns(task) && isInReach(task, principal),
+      );
+      found.push(...concerned.map(({ id }) => id));
       after = page.next;
-      // A page may look at many records: others have their turn in between.
-      await nextLoopTurn();
     } while (after !== null && found.length < limit);
     return found.slice(0, limit);
   }

@@ -1,7 +1,7 @@
 import { currentAttempt, isTerminal } from "../../domain/tasks/task-machine.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import type { ServerSentEvent } from "../http/event-stream.ts";
-import { toSendersView } from "./decision-view.ts";
+import { viewDecision } from "./decision-view.ts";
 import type { LiveTask } from "./live-task.ts";
 
 /** Tells one reader the decisions of a task: for every attempt, and for every new reason to wait, each once. */
@@ -10,8 +10,17 @@ export interface DecisionEvents {
   readonly take: () => readonly ServerSentEvent[];
 }
 
-/** @param toldAttempt the newest attempt of which the reader knows; 0: none */
-export function createDecisionEvents(live: LiveTask, toldAttempt: number): DecisionEvents {
+export interface DecisionReader {
+  /** The newest attempt of which he knows; 0: none. */
+  readonly toldAttempt: number;
+  /** He has the scope `read`. */
+  readonly seesAll: boolean;
+}
+
+export function createDecisionEvents(
+  live: LiveTask,
+  { toldAttempt, seesAll }: DecisionReader,
+): DecisionEvents {
   let told = toldAttempt;
   let toldWait: string | null = null;
   let seenWait: Decision | null = null;
@@ -33,7 +42,7 @@ export function createDecisionEvents(live: LiveTask, toldAttempt: number): Decis
       if (attempt === 0 ? isWaitTold(decision) : attempt <= told) return [];
       if (attempt === 0) toldWait = waitOf(decision);
       else [told, toldWait, seenWait] = [attempt, null, null];
-      const shown = toSendersView(decision, task.message);
+      const shown = viewDecision(decision, { message: task.message, seesAll });
       return [{ event: "decision", data: { message_id: live.id, attempt, decision: shown } }];
     },
   };

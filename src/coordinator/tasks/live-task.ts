@@ -26,7 +26,7 @@ export interface LiveTask {
   readonly passedOver: Set<NodeId>;
   /** The node whose attempt failed last: it is tried again only when no other fits. */
   avoid: NodeId | null;
-  /** Epoch since when it waits for a node; null while it does not. */
+  /** Monotonic: since when it waits for a node; null while it does not. */
   waitingSinceMs: number | null;
   /** Its place in the order of those that wait, kept from its first wait on; `atMs` is monotonic. null: it never waited. */
   arrival: { readonly number: number; readonly atMs: number } | null;

@@ -7,6 +7,8 @@ import { jsonAnswer } from "../http/answers.ts";
 import { type Call, takingTime } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
 import type { LiveTask } from "./live-task.ts";
+import { tellingRefusals } from "./refusal-by-rule.ts";
+import { seesAll } from "./task-access.ts";
 import type { TaskEngine } from "./task-engine.ts";
 import { toSender, toSynchronousMessage } from "./task-message.ts";
 import { toRouteAnswer } from "./task-outcome.ts";
@@ -29,7 +31,8 @@ export function createMessageRoutes(options: MessageRouteOptions): MessageHandle
     const { body, bodyText, headers, principal } = call;
     const from = { sender: toSender(principal, call.address()), headers, bodyText };
     const made = { id: options.ids.task(), nowMs: clock.nowMs() };
-    return engine.submit(toSynchronousMessage({ ...body, target }, from, made));
+    const message = toSynchronousMessage({ ...body, target }, from, made);
+    return tellingRefusals(principal, () => engine.submit(message));
   }
 
   async function send(call: MessageCall, target: string | null): Promise<Response> {
@@ -64,7 +67,11 @@ export function createMessageRoutes(options: MessageRouteOptions): MessageHandle
     const task = await untilRevoked(call.principal, live.ended.promise);
     forgetCaller();
     call.signal.removeEventListener("abort", onAbort);
-    return jsonAnswer(200, toRouteAnswer(task), answerHeaders(live, task, clock.monotonicMs()));
+    return jsonAnswer(
+      200,
+      toRouteAnswer(task, seesAll(call.principal)),
+      answerHeaders(live, task, clock.monotonicMs()),
+    );
   }
 
   return {

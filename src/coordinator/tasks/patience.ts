@@ -68,7 +68,7 @@ export function createPatience({ registry, clock, random }: PatienceOptions): Pa
   }
 
   function untilRecheckMs({ recheckAtMs }: RouteDecision): number {
-    return recheckAtMs === null ? Number.POSITIVE_INFINITY : Math.max(0, recheckAtMs - clock.nowMs());
+    return recheckAtMs === null ? Number.POSITIVE_INFINITY : Math.max(0, recheckAtMs - clock.monotonicMs());
   }
 
   function waitForNodeMs(one: LiveTask, decided: RouteDecision): number | null {

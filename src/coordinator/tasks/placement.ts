@@ -13,7 +13,8 @@ import { createLaneReview } from "./lane-review.ts";
 import type { LiveTask } from "./live-task.ts";
 import { serveNode, watchMesh } from "./mesh-watch.ts";
 import { createPatience, type Patience } from "./patience.ts";
-import { refusedByRule, unroutableFailure } from "./task-outcome.ts";
+import { RefusalByRule } from "./refusal-by-rule.ts";
+import { unroutableFailure } from "./task-outcome.ts";
 import type { TasksByNode } from "./tasks-by-node.ts";
 import { createWaitingAllowance } from "./waiting-allowance.ts";
 import { createWaitingRoom, type Lane } from "./waiting-room.ts";
@@ -118,7 +119,7 @@ export function createPlacement(options: PlacementOptions): Placement {
   function startWaiting(one: LiveTask): void {
     allowance.grant(one);
     if (one.waitingSinceMs !== null) return;
-    one.waitingSinceMs = clock.nowMs();
+    one.waitingSinceMs = clock.monotonicMs();
     events.emit("task.waiting", { taskId: one.id });
   }
 
@@ -170,7 +171,7 @@ export function createPlacement(options: PlacementOptions): Placement {
     const decided = decider.decide(message, null, null);
     if (decided.outcome !== "refused") return decided;
     events.emit("message.refused", { ruleId: decided.rule?.rule.id ?? null });
-    throw refusedByRule(router.explain(decided), message);
+    throw new RefusalByRule(router.explain(decided), message);
   }
 
   return {

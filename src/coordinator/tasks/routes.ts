@@ -17,6 +17,7 @@ import { createTaskActions } from "./task-actions.ts";
 import type { TaskEngine } from "./task-engine.ts";
 import { createTaskFilters } from "./task-filter.ts";
 import { createTaskListRoutes } from "./task-list-routes.ts";
+import { createTaskPages } from "./task-pages.ts";
 import { createTaskStreams } from "./task-streams.ts";
 
 interface TaskRouteOptions {
@@ -24,6 +25,8 @@ interface TaskRouteOptions {
   readonly store: TaskStore;
   readonly registry: NodeRegistry;
   readonly groups: Groups;
+  /** Id of the token that has, or had, this name; null: none that is known. */
+  readonly findToken: (name: string) => string | null;
   readonly events: MeshEventEmitter;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -35,10 +38,18 @@ interface TaskRouteOptions {
 /** Everything the HTTP API says about messages and tasks, put together. */
 export function createTaskRoutes(options: TaskRouteOptions) {
   const { engine, store, registry, groups, events, clock, deadlines, ids, log } = options;
-  const access = createTaskAccess({ engine, store });
+  const access = createTaskAccess({
+    engine,
+    store,
+    groupsOf: (nodeId) => {
+      const node = registry.findKnown(nodeId);
+      return node === null ? [] : groups.of(node);
+    },
+  });
+  const pages = createTaskPages(store);
   const actions = createTaskActions({ engine, store, access, events, clock, deadlines, ids });
-  const filters = createTaskFilters({ registry, groups });
-  const bulk = createBulkTasks({ store, filters, log });
+  const filters = createTaskFilters({ registry, groups, findToken: options.findToken });
+  const bulk = createBulkTasks({ pages, access, filters, log });
   const streams = createTaskStreams({
     engine,
     streams: createEventStreams(deadlines, options.streamLimits),
@@ -48,7 +59,7 @@ export function createTaskRoutes(options: TaskRouteOptions) {
   return {
     ...createMessageRoutes({ engine, streams, clock, ids }),
     ...createSingleTaskRoutes({ engine, store, access, actions, streams, clock, ids }),
-    ...createTaskListRoutes({ engine, store, filters, clock }),
+    ...createTaskListRoutes({ engine, pages, filters, clock }),
     ...createBulkRoutes({ actions, bulk }),
   };
 }

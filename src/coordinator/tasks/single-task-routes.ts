@@ -9,7 +9,8 @@ import { assertNotRevoked, type Principal } from "../auth/principal.ts";
 import { jsonAnswer } from "../http/answers.ts";
 import { type Handler, takingTime } from "../http/call.ts";
 import type { Handlers } from "../http/http-server.ts";
-import { toSendersView } from "./decision-view.ts";
+import { viewDecision } from "./decision-view.ts";
+import { tellingRefusals } from "./refusal-by-rule.ts";
 import { endedTask } from "./repeats.ts";
 import { seesAll, type TaskAccess } from "./task-access.ts";
 import type { TaskActions } from "./task-actions.ts";
@@ -37,7 +38,7 @@ type SingleTaskHandlers = Pick<
 export function createSingleTaskRoutes(options: SingleTaskRouteOptions): SingleTaskHandlers {
   const { access, actions, clock } = options;
   const toInfo = (task: Task, principal: Principal) =>
-    toTaskInfo(task, { nowMs: clock.nowMs(), showsAddress: seesAll(principal) });
+    toTaskInfo(task, { nowMs: clock.nowMs(), seesAll: seesAll(principal) });
 
   return {
     addTask: createAddTask(options),
@@ -45,7 +46,7 @@ export function createSingleTaskRoutes(options: SingleTaskRouteOptions): SingleT
     getTaskDecision: async ({ params, principal }) => {
       const { decision, message } = await access.see(params.id, principal);
       if (decision === null) throw new MeshError("TASK_NOT_FOUND", `Task ${params.id} has no decision yet.`);
-      return seesAll(principal) ? decision : toSendersView(decision, message);
+      return viewDecision(decision, { message, seesAll: seesAll(principal) });
     },
     streamTask: createStreamTask(options),
     cancelTask: async ({ params, principal }) =>
@@ -76,8 +77,8 @@ function createAddTask({ engine, store, clock, ids }: SingleTaskRouteOptions): H
       const message = toQueuedMessage(body, from, { id: ids.task(), nowMs: clock.nowMs() });
       await assertTimesOfNew(message);
       assertNotRevoked(principal);
-      const { task } = await engine.submit(message);
-      return accepted(toTaskInfo(task, { nowMs: clock.nowMs(), showsAddress: seesAll(principal) }));
+      const { task } = await tellingRefusals(principal, () => engine.submit(message));
+      return accepted(toTaskInfo(task, { nowMs: clock.nowMs(), seesAll: seesAll(principal) }));
     });
 }
 

@@ -9,6 +9,7 @@ import type { RetryEdit } from "../../protocol/message.ts";
 import type { TaskStore } from "../../store/tasks.ts";
 import { assertNotRevoked, type Principal } from "../auth/principal.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
+import { tellingRefusals } from "./refusal-by-rule.ts";
 import type { TaskAccess } from "./task-access.ts";
 import type { TaskEngine } from "./task-engine.ts";
 import { assertTimes, toRetryMessage } from "./task-message.ts";
@@ -56,7 +57,7 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
     // Looking the task up took its time.
     assertNotRevoked(principal);
     try {
-      return (await engine.submit(message)).task;
+      return (await tellingRefusals(principal, () => engine.submit(message))).task;
     } catch (error) {
       if (!(error instanceof MeshError) || error.code !== "TASK_ALREADY_RETRIED") throw error;
       // Another call was quicker, after this one had looked.
@@ -98,11 +99,24 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
   };
 }
 
-/** Other words, or another conversation, are a message that the caller sends himself. */
-function assertMayEdit({ content, session }: RetryEdit, { scopes }: Principal): void {
-  if ((content === undefined && session === undefined) || scopes.has("send")) return;
-  throw new MeshError("SCOPE_MISSING", "Another content or session takes a token with the scope send, too.", {
-    hint: "Run the task again as it is, or use a token with the scopes operate and send.",
+/** Parts of a message that an operator may change: when it runs, and before whom. */
+const operableEdits: ReadonlySet<string> = new Set([
+  "priority",
+  "not_before",
+  "expires_at",
+  "timeout_s",
+] satisfies readonly (keyof RetryEdit)[]);
+
+/** Other words, or the same ones elsewhere or under other rules, are a message that the caller sends himself. */
+function assertMayEdit(edit: RetryEdit, { scopes }: Principal): void {
+  if (scopes.has("send")) return;
+  const changed = Object.entries(edit).filter(
+    ([key, value]) => value !== undefined && !operableEdits.has(key),
+  );
+  const [first] = changed;
+  if (first === undefined) return;
+  throw new MeshError("SCOPE_MISSING", `Another ${first[0]} takes a token with the scope send, too.`, {
+    hint: "Run the task again as it is, or at another time or priority, or use a token with the scopes operate and send.",
   });
 }
 

@@ -1,3 +1,4 @@
+import { allowsAnyOf } from "../../domain/routing/index.ts";
 import { fromIsoTime } from "../../platform/clock.ts";
 import { issueLines, MeshError } from "../../protocol/errors.ts";
 import { FailureClass, RuntimeErrorKind } from "../../protocol/failure.ts";
@@ -15,21 +16,28 @@ export interface TaskSelection {
   readonly fits: (task: TaskOutline) => boolean;
 }
 
+/** Who looks for tasks. */
+export interface TaskViewer {
+  /** Id of the token whose tasks alone he finds; null: all. */
+  readonly subject: string | null;
+  /** Groups of which he may know the members; null: all. */
+  readonly groups: readonly string[] | null;
+}
+
 /** Reads the filters of lists and bulk calls against the mesh as it is now. */
 export interface TaskFilters {
-  /**
-   * @param subject only tasks that this token submitted; null: all
-   * Throws QUERY_INVALID; NODE_NOT_FOUND or GROUP_NOT_FOUND only to who sees all tasks, and so may know all names.
-   */
-  readonly select: (filter: TaskFilter, subject: string | null) => TaskSelection;
+  /** Throws QUERY_INVALID; NODE_NOT_FOUND or GROUP_NOT_FOUND only to who sees all tasks, and so may know all names. */
+  readonly select: (filter: TaskFilter, viewer: TaskViewer) => TaskSelection;
 }
 
 interface TaskFilterOptions {
   readonly registry: Pick<NodeRegistry, "nodes" | "findKnown">;
   readonly groups: Pick<Groups, "list" | "of">;
+  /** Id of the token that has, or had, this name; null: none that is known. */
+  readonly findToken: (name: string) => string | null;
 }
 
-export function createTaskFilters({ registry, groups }: TaskFilterOptions): TaskFilters {
+export function createTaskFilters({ registry, groups, findToken }: TaskFilterOptions): TaskFilters {
   function nodeIdOf(idOrName: string): NodeId {
     const node = registry.findKnown(idOrName);
     if (node !== null) return node.id;
@@ -66,20 +74,32 @@ export function createTaskFilters({ registry, groups }: TaskFilterOptions): Task
   }
 
   /** A name that is not there finds nothing, like one that is there and has none of the caller's tasks. */
-  function knownPlacesOf(filter: TaskFilter): ReturnType<typeof placesOf> {
+  function knownPlacesOf(filter: TaskFilter, viewer: TaskViewer): ReturnType<typeof placesOf> {
+    const nothing = { nodeIds: [], target: null, fits: () => false };
+    if (filter.group !== undefined && !allowsAnyOf(viewer.groups, [filter.group])) return nothing;
     try {
       return placesOf(filter);
     } catch (error) {
       const isUnknown =
         error instanceof MeshError && (error.code === "NODE_NOT_FOUND" || error.code === "GROUP_NOT_FOUND");
       if (!isUnknown) throw error;
-      return { nodeIds: [], target: null, fits: () => false };
+      return nothing;
     }
   }
 
+  /** A name of a token is told only to who sees all tasks; to others all but their own is like one that is not there. */
+  function sendersOf({ subject: asked }: TaskFilter, { subject: own }: TaskViewer) {
+    if (asked === undefined) return { subject: own, isNobody: false };
+    if (own === null) return { subject: findToken(asked) ?? asked, isNobody: false };
+    return { subject: own, isNobody: asked !== own };
+  }
+
   return {
-    select: (filter, subject) => {
-      const { nodeIds, target, fits } = subject === null ? placesOf(filter) : knownPlacesOf(filter);
+    select: (filter, viewer) => {
+      const places = viewer.subject === null ? placesOf(filter) : knownPlacesOf(filter, viewer);
+      const { nodeIds, target } = places;
+      const { subject, isNobody } = sendersOf(filter, viewer);
+      const fits = isNobody ? () => false : places.fits;
       const query: TaskQuery = {
         subject,
         nodeIds,

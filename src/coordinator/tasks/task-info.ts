@@ -44,17 +44,18 @@ export function waitingText(task: Task, nowMs: number): string | null {
 
 interface TaskInfoView {
   readonly nowMs: number;
-  /** Whether the caller may see where it was sent from. */
-  readonly showsAddress: boolean;
+  /** The caller has the scope `read`: he may see who sent it, and from where. */
+  readonly seesAll: boolean;
 }
 
 /** The task as the API shows it. */
-export function toTaskInfo(task: Task, { nowMs, showsAddress }: TaskInfoView): TaskInfo {
+export function toTaskInfo(task: Task, { nowMs, seesAll }: TaskInfoView): TaskInfo {
   const { message } = task;
   return {
     id: message.id,
     state: task.state,
     content: message.content,
+    subject: seesAll ? message.subject : null,
     source: message.source,
     session: message.session,
     requires: message.requires,
@@ -64,7 +65,7 @@ export function toTaskInfo(task: Task, { nowMs, showsAddress }: TaskInfoView): T
     priority: message.priority,
     synchronous: message.isSynchronous,
     untrusted: message.isUntrusted,
-    from_address: showsAddress ? message.address : null,
+    from_address: seesAll ? message.address : null,
     timeout_s: message.timeoutMs / 1000,
     retry: toRetryInfo(message),
     created_at: toIsoTime(message.createdAtMs),
@@ -86,12 +87,18 @@ export function toTaskInfo(task: Task, { nowMs, showsAddress }: TaskInfoView): T
   };
 }
 
-/** @param waitingFor what it waits for now, as the engine knows it */
-export function toTaskSummary(task: TaskOutline, waitingFor: string | null): TaskSummary {
+interface TaskSummaryView {
+  /** What it waits for now, as the engine knows it. */
+  readonly waitingFor: string | null;
+  readonly seesAll: boolean;
+}
+
+export function toTaskSummary(task: TaskOutline, { waitingFor, seesAll }: TaskSummaryView): TaskSummary {
   return {
     id: task.id,
     state: task.state,
     content_preview: task.contentPreview,
+    subject: seesAll ? task.subject : null,
     source: task.source,
     session: task.session,
     labels: task.labels,

@@ -108,7 +108,7 @@ describe("where a message came from", () => {
 
   test("is shown only to who may see all tasks", () => {
     const task = createSampleTask({}, { address: "192.0.2.7" });
-    const shown = [true, false].map((showsAddress) => toTaskInfo(task, { nowMs, showsAddress }).from_address);
+    const shown = [true, false].map((seesAll) => toTaskInfo(task, { nowMs, seesAll }).from_address);
     expect(shown).toEqual(["192.0.2.7", null]);
   });
 });

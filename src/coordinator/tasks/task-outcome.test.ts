@@ -14,7 +14,7 @@ const failed: TaskEvent = {
 function messageAfter(...events: readonly TaskEvent[]): string {
   const { task } = run(queued({ effects: "safe" }), ...events, { kind: "expired" });
   try {
-    toRouteAnswer(task);
+    toRouteAnswer(task, true);
   } catch (error) {
     if (error instanceof MeshError && error.code === "MESSAGE_EXPIRED") return error.message;
     throw error;

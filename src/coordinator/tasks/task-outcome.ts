@@ -1,11 +1,12 @@
 import { countedAttempts } from "../../domain/tasks/retry-policy.ts";
-import type { Task, TaskMessage } from "../../domain/tasks/task.ts";
+import type { Task } from "../../domain/tasks/task.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import { type ErrorCode, MeshError } from "../../protocol/errors.ts";
 import { type Failure, type FailureClass, maxFailureLength } from "../../protocol/failure.ts";
 import type { RouteAnswer } from "../../protocol/http/contract.ts";
 import { unblockText } from "../../protocol/unblock-text.ts";
-import { toSendersView } from "./decision-view.ts";
+import { viewDecision } from "./decision-view.ts";
+import { fullRefusalText, refusalText } from "./refusal-by-rule.ts";
 
 const codeOfClass: Readonly<Record<FailureClass, ErrorCode>> = {
   unroutable: "NO_NODE_FITS",
@@ -18,10 +19,13 @@ const codeOfClass: Readonly<Record<FailureClass, ErrorCode>> = {
   timeout: "MESSAGE_TIMEOUT",
 };
 
-/** What the sender of an ended message is told: the answer, or a thrown MeshError that says why there is none. */
-export function toRouteAnswer(task: Task): RouteAnswer {
+/**
+ * What one who waits for a message is told of its end: the answer, or a thrown MeshError that says why there is none.
+ * `seesAll`: he has the scope `read`.
+ */
+export function toRouteAnswer(task: Task, seesAll: boolean): RouteAnswer {
   const last = task.attempts.at(-1);
-  if (task.state !== "succeeded" || last === undefined) throw toMessageError(task);
+  if (task.state !== "succeeded" || last === undefined) throw toMessageError(task, seesAll);
   return {
     message_id: task.message.id,
     node_id: last.nodeId,
@@ -32,7 +36,7 @@ export function toRouteAnswer(task: Task): RouteAnswer {
   };
 }
 
-function toMessageError(task: Task): MeshError {
+function toMessageError(task: Task, seesAll: boolean): MeshError {
   const { failure, decision } = task;
   const isRefusedByRule = failure?.class === "refused" && decision?.outcome === "refused";
   const isExplained = failure?.class === "unroutable" || isRefusedByRule;
@@ -40,7 +44,9 @@ function toMessageError(task: Task): MeshError {
     message_id: task.message.id,
     ...(task.nodeId === null ? {} : { node_id: task.nodeId, node_name: task.attempts.at(-1)?.nodeName }),
     ...(failure === null ? {} : { failure }),
-    ...(isExplained && decision !== null ? { decision: toSendersView(decision, task.message) } : {}),
+    ...(isExplained && decision !== null
+      ? { decision: viewDecision(decision, { message: task.message, seesAll }) }
+      : {}),
   };
   if (task.state === "cancelled")
     return new MeshError("MESSAGE_CANCELLED", "The message was cancelled.", { details });
@@ -48,22 +54,10 @@ function toMessageError(task: Task): MeshError {
     return new MeshError("MESSAGE_EXPIRED", expiryText(countedAttempts(task)), { details });
   if (failure === null)
     return new MeshError("INTERNAL", `The message ended ${task.state} without a reason.`, { details });
+  if (isRefusedByRule && seesAll)
+    return new MeshError("REFUSED_BY_RULE", fullRefusalText(decision), { details });
   const code = isRefusedByRule ? "REFUSED_BY_RULE" : codeOfClass[failure.class];
   return new MeshError(code, failure.message, { details });
-}
-
-/** A rule keeps it from being accepted: nothing of it is kept. */
-export function refusedByRule(decision: Decision, message: TaskMessage): MeshError {
-  return new MeshError("REFUSED_BY_RULE", refusalText(decision), {
-    details: { decision: toSendersView(decision, message) },
-  });
-}
-
-/** Of a decision with the outcome `refused`. */
-function refusalText({ rule }: Decision): string {
-  return rule === null
-    ? "A rule refuses this message."
-    : `Rule ${rule.position} (${rule.text}) refuses this message.`;
 }
 
 function expiryText(tries: number): string {

@@ -1,13 +1,14 @@
 import type { Task } from "../../domain/tasks/task.ts";
 import type { Log } from "../../platform/log.ts";
 import type { RouteAnswer } from "../../protocol/http/contract.ts";
-import { revocationOf } from "../auth/principal.ts";
+import { type Principal, revocationOf } from "../auth/principal.ts";
 import { toErrorBody } from "../http/answers.ts";
 import type { Call } from "../http/call.ts";
 import type { EventStreams } from "../http/event-stream.ts";
 import { createAnswerStream } from "./answer-stream.ts";
 import type { LiveTask } from "./live-task.ts";
 import type { StreamPositions } from "./stream-position.ts";
+import { seesAll } from "./task-access.ts";
 import type { TaskEngine } from "./task-engine.ts";
 import { toRouteAnswer } from "./task-outcome.ts";
 
@@ -39,8 +40,8 @@ export function createTaskStreams({ engine, streams, positions, log }: TaskStrea
   /** Answers are long; all readers of one share it. */
   const answers = new WeakMap<Task, RouteAnswer>();
 
-  function answerOf(task: Task): RouteAnswer {
-    const answer = answers.get(task) ?? toRouteAnswer(task);
+  function answerOf(task: Task, reader: Principal): RouteAnswer {
+    const answer = answers.get(task) ?? toRouteAnswer(task, seesAll(reader));
     answers.set(task, answer);
     return answer;
   }
@@ -52,18 +53,19 @@ export function createTaskStreams({ engine, streams, positions, log }: TaskStrea
         release: place.release,
         follow: (live, onGone) => {
           const endTime = call.takeTime();
+          const { principal, requestId } = call;
           const source = createAnswerStream(live, {
-            requestId: call.requestId,
+            requestId,
             log,
+            seesAll: seesAll(principal),
             from: positions.parse(call.headers.get("last-event-id")),
             refresh: () => void engine.find(live.id),
             printPosition: positions.print,
-            answerOf,
+            answerOf: (task) => answerOf(task, principal),
             onGone,
             // From now on a reader that takes nothing is not waited for.
             onEnd: endTime,
           });
-          const { principal, requestId } = call;
           const farewell = () => {
             endTime();
             return { event: "error", data: toErrorBody(revocationOf(principal), requestId, log).body };

@@ -29,6 +29,7 @@ import type { Strategy } from "./strategies/strategy.ts";
 
 /** What a decision depends on besides message, mesh and rules. */
 export interface RoutingContext {
+  /** Of a clock that never jumps, like all times that a decision compares. */
   readonly nowMs: number;
   readonly random: Random;
   /** Where the conversation of the message lives; null: nowhere yet, or the message has none. */

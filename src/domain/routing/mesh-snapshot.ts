@@ -22,7 +22,7 @@ export interface NodeView {
   readonly isOnline: boolean;
   /** Epoch; when it went offline. null while online. */
   readonly offlineSinceMs: number | null;
-  /** Epoch; since when it is missed, where that is later because nobody watched before. null: since it went offline. */
+  /** Monotonic, as the clock on the wall may be set: since when it is missed. null: it is here. */
   readonly missedSinceMs?: number | null;
   readonly isReady: boolean;
   /** Why it is not ready. */

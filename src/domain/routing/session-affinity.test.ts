@@ -77,7 +77,7 @@ describe("a conversation", () => {
   });
 
   test("waits for a node that went offline just now, and moves after the grace", () => {
-    const offlineFor = (ms: number) => ({ isOnline: false, offlineSinceMs: fixtureNowMs - ms });
+    const offlineFor = (ms: number) => ({ isOnline: false, missedSinceMs: fixtureNowMs - ms });
     const early = decideWith(offlineFor(sessionGraceMs - 1));
     expect(early).toMatchObject({ outcome: "waiting", waits: ["home"], recheckAtMs: fixtureNowMs + 1 });
     const late = decideWith(offlineFor(sessionGraceMs));

@@ -32,6 +32,7 @@ export type SessionVerdict =
   /** This message asks for something its node is not; it goes to another node and the conversation stays. */
   | { readonly kind: "elsewhere" };
 
+/** All of a clock that never jumps. */
 interface SessionTimes {
   readonly nowMs: number;
   /** Since when this message waits; null: it does not yet. */
@@ -57,7 +58,7 @@ export function decideSession(
   if (!isAskedFor(holder, question)) return { kind: "elsewhere" };
   const { node } = holder;
   if (!node.isOnline) {
-    const untilMs = (node.missedSinceMs ?? node.offlineSinceMs ?? times.nowMs) + sessionGraceMs;
+    const untilMs = (node.missedSinceMs ?? times.nowMs) + sessionGraceMs;
     return times.nowMs < untilMs ? { kind: "wait", holder, untilMs } : { kind: "move" };
   }
   if (node.scheduling === "draining") return { kind: "move" };

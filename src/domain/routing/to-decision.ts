@@ -6,6 +6,7 @@ import { missingNeeds, type NodeNeeds, needTexts } from "./capable.ts";
 import type { CompiledRule } from "./compile-rules.ts";
 import { meetsInferred } from "./infer-requirements.ts";
 import type { Place } from "./mesh-index.ts";
+import type { NodeView } from "./mesh-snapshot.ts";
 import type { RouteDecision, RouteEvidence } from "./route-decision.ts";
 import { slotsText } from "./strategies/strategy.ts";
 
@@ -41,7 +42,8 @@ function toDecidingRule({ rule, position, text, targetText }: CompiledRule): Non
 }
 
 function toRanking({ evidence }: RouteDecision): Decision["ranking"] {
-  const { ranking, question, inferred, strategy } = evidence;
+  const { ranking, question, strategy } = evidence;
+  const inferred = tellsOfRules(evidence) ? evidence.inferred : [];
   return ranking.places.map((place, rank) => {
     const { node } = place;
     const isHolder = question.holder === place;
@@ -97,9 +99,7 @@ function refusalDetail(reason: RefusalReason, { node }: Place, decision: RouteDe
     case "not_ready":
       return node.reason ?? runtimeDetail(wantedNeeds(decision));
     case "not_capable":
-      return wantedNeeds(decision)
-        .flatMap((needs) => missingNeeds(node, needs, question.index.isGroupMember))
-        .join(", ");
+      return lackText(node, decision);
     case "not_target":
       return question.holder === null ? null : `the conversation is on ${question.holder.node.name}`;
     case "breaker_open":
@@ -116,9 +116,22 @@ function runtimeDetail(wanted: readonly NodeNeeds[]): string | null {
   return kind === undefined ? null : `its runtime ${kind} is not ready`;
 }
 
+/** null: what it lacks is not to be told. */
+function lackText(node: NodeView, decision: RouteDecision): string | null {
+  const { isGroupMember } = decision.evidence.question.index;
+  const lacks = wantedNeeds(decision).flatMap((needs) => missingNeeds(node, needs, isGroupMember));
+  return lacks.length === 0 ? null : lacks.join(", ");
+}
+
 /** What the sender declared and what the rule adds. */
 function wantedNeeds({ rule, evidence }: RouteDecision): readonly NodeNeeds[] {
-  return [evidence.question.declared, rule?.needs ?? null].filter((needs) => needs !== null);
+  const added = tellsOfRules(evidence) ? (rule?.needs ?? null) : null;
+  return [evidence.question.declared, added].filter((needs) => needs !== null);
+}
+
+/** Needs of rules and words of the mesh name tags, skills and groups that a sender with a limit is not to know. */
+function tellsOfRules({ message }: RouteEvidence): boolean {
+  return message.allowedGroups === null;
 }
 
 /** What would let the message go on, and who has that and cannot serve now. */
@@ -151,9 +164,8 @@ function wantedText(decision: RouteDecision): string {
   const { holder } = decision.evidence.question;
   if (holder !== null) return `${holder.node.name}, the node of the conversation`;
   const needs = [...new Set(wantedNeeds(decision).flatMap(needTexts))];
-  const { target: named, allowedGroups } = decision.evidence.message;
-  // Rules may name nodes that a sender with a limit is not to know.
-  const target = named ?? (allowedGroups === null ? (decision.rule?.targetText ?? null) : null);
+  const ruleTarget = tellsOfRules(decision.evidence) ? (decision.rule?.targetText ?? null) : null;
+  const target = decision.evidence.message.target ?? ruleTarget;
   const who = target === null ? anyNode : `the target ${target}`;
   return needs.length === 0 ? who : `${who} with ${needs.join(", ")}`;
 }

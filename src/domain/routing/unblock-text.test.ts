@@ -1,7 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { durationText, unblockText } from "../../protocol/unblock-text.ts";
 import { decideRoute, type RoutingContext } from "./decide-route.ts";
-import { contextOf, fixtureNowMs, meshOf, messageOf, nodeIdOf, nodeOf, rulesOf } from "./mesh-fixture.ts";
+import {
+  contextOf,
+  fixtureNowMs,
+  groupOf,
+  meshOf,
+  messageOf,
+  nodeIdOf,
+  nodeOf,
+  rulesOf,
+} from "./mesh-fixture.ts";
 import type { NodeView } from "./mesh-snapshot.ts";
 import { toDecision } from "./to-decision.ts";
 
@@ -53,6 +62,19 @@ describe("what would unblock a message", () => {
     expect(unblockText(decide(hello, [asleep]), fixtureNowMs)).toBe(
       "a node; no online nodes available: mac-mini is offline for 14 min",
     );
+  });
+
+  test("says the same to a sender with a limit whether there are nodes outside it or not", () => {
+    const groups = [groupOf("guests", { nodes: ["mac-mini"] })];
+    const message = messageOf("hi", { allowedGroups: ["guests"] });
+    const texts = [[asleep], [asleep, linux]].map((nodes) =>
+      unblockText(
+        toDecision(decideRoute(message, meshOf(nodes, groups), rulesOf(), contextOf()), fixtureNowMs),
+        fixtureNowMs,
+      ),
+    );
+    expect(texts[1]).toBe("a node; no online nodes available: mac-mini is offline for 14 min");
+    expect(texts[1]).toBe(texts[0] ?? null);
   });
 
   test("names a few full nodes and counts the rest", () => {

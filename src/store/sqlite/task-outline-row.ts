@@ -11,13 +11,14 @@ import { jsonColumn, parseRow } from "./row.ts";
 
 /** What {@link fromOutlineRow} reads: nothing that lies behind a large content. */
 export const outlineColumns = `
-  id, state, source, session, labels, target, effects, created_at_ms, ended_at_ms, cancel_requested_at_ms, node_id,
+  id, state, subject, source, session, labels, target, effects, created_at_ms, ended_at_ms, cancel_requested_at_ms, node_id,
   failure, delivery, retried_as, discarded_at_ms, json_array_length(attempts) as attempt_count,
   attempts ->> '$[#-1].nodeName' as node_name, coalesce(content_preview, content) as preview`;
 
 const OutlineRow = z.object({
   id: TaskId,
   state: TaskState,
+  subject: z.string(),
   source: z.string(),
   session: z.string().nullable(),
   labels: jsonColumn(Labels),
@@ -43,6 +44,7 @@ export function fromOutlineRow(outlineRow: unknown): TaskOutline {
     id: row.id,
     state: row.state,
     contentPreview: toPreview(row.preview),
+    subject: row.subject,
     source: row.source,
     session: row.session,
     labels: row.labels,

@@ -2,13 +2,14 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { adminPrincipal } from "../../../src/coordinator/auth/principal.ts";
 import type { MeshEvents } from "../../../src/coordinator/events/mesh-events.ts";
 import { createBulkTasks } from "../../../src/coordinator/tasks/bulk-tasks.ts";
-import { createTaskAccess } from "../../../src/coordinator/tasks/task-access.ts";
+import { createTaskAccess, type TaskAccess } from "../../../src/coordinator/tasks/task-access.ts";
 import {
   cancelCommitMs,
   createTaskActions,
   type TaskActions,
 } from "../../../src/coordinator/tasks/task-actions.ts";
 import { createTaskFilters } from "../../../src/coordinator/tasks/task-filter.ts";
+import { createTaskPages } from "../../../src/coordinator/tasks/task-pages.ts";
 import { createDeadlines } from "../../../src/platform/deadlines.ts";
 import { createEventEmitter } from "../../../src/platform/event-emitter.ts";
 import { systemIds } from "../../../src/platform/ids.ts";
@@ -17,12 +18,13 @@ import type { TaskId } from "../../../src/protocol/ids.ts";
 import { createEngineRig, type EngineRig } from "../../support/engine-rig.ts";
 
 let rig: EngineRig;
+let access: TaskAccess;
 let actions: TaskActions;
 beforeEach(async () => {
   rig = await createEngineRig();
   const { clock, engine } = rig;
   const store = rig.store.tasks;
-  const access = createTaskAccess({ engine, store });
+  access = createTaskAccess({ engine, store, groupsOf: () => [] });
   const events = createEventEmitter<MeshEvents>();
   const deadlines = createDeadlines(clock);
   actions = createTaskActions({ engine, store, access, events, clock, deadlines, ids: systemIds });
@@ -97,8 +99,14 @@ describe("the cancel of many tasks", () => {
     const filters = createTaskFilters({
       registry: rig.registry,
       groups: { list: () => [], of: () => [] },
+      findToken: () => null,
     });
-    const bulk = createBulkTasks({ store: rig.store.tasks, filters, log: silentLog });
+    const bulk = createBulkTasks({
+      pages: createTaskPages(rig.store.tasks),
+      access,
+      filters,
+      log: silentLog,
+    });
     rig.setDiskFull(true);
     const answer = bulk(
       { input: { ids }, principal: adminPrincipal, requestId: "req_1" },

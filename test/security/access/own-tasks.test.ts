@@ -127,12 +127,24 @@ test("a token that operates runs what failed again as it is, and sends nothing o
   const id = await failTask(others, "as it is");
   const retry = (body: unknown, token = operator) =>
     mesh.call("POST", `/api/v1/tasks/${id}/retry`, { token, body });
-  for (const edit of [{ content: "rm -rf ~" }, { session: "theirs" }, { session: null }]) {
+  const edits = [
+    { content: "rm -rf ~" },
+    { session: "theirs" },
+    { session: null },
+    { target: "other" },
+    { target: null },
+    { requires: {} },
+    { labels: { team: "red" } },
+    { effects: "safe" },
+    { retry: { max_attempts: 9 } },
+  ];
+  for (const edit of edits) {
     const refused = await retry(edit);
     expect([refused.status, refused.body.code]).toEqual([403, "SCOPE_MISSING"]);
   }
   expect((await mesh.call("GET", `/api/v1/tasks/${id}`)).body.retried_as).toBeNull();
-  expect((await retry({ priority: 9 })).body.content).toBe("as it is");
+  const timing = { priority: 9, timeout_s: 60, expires_at: new Date(Date.now() + 3_600_000).toISOString() };
+  expect((await retry(timing)).body.content).toBe("as it is");
 });
 
 test("the same Idempotency-Key of two tokens makes two tasks", async () => {

@@ -172,18 +172,76 @@ describe("a token that is limited to groups", () => {
     const elsewhere = await admin("POST", `/tasks/${named}/retry`, { target: "desk" });
     expect(elsewhere.status).toBe(404);
 
-    const [others] = [await cancelled(admin)];
-    await caller(mesh, operator)("POST", `/tasks/${others}/retry`, { content: "by operator" });
+    const [others, mine] = [await cancelled(admin), await cancelled(caller(mesh, operator))];
+    const refused = await caller(mesh, operator)("POST", `/tasks/${others}/retry`, { content: "x" });
+    expect([refused.status, refused.body.code]).toEqual([403, "SCOPE_MISSING"]);
+    await caller(mesh, operator)("POST", `/tasks/${mine}/retry`, { content: "by operator" });
     const homes = [nodes.desk, nodes.vault];
     const taken = await Promise.race(homes.map(async (home) => ({ home, offer: await home.nextOffer() })));
     taken.home.answer(taken.offer, "done");
     expect(taken.offer.content).toBe("by operator");
+  });
 
-    // Nobody's groups are in both limits: there is no node for it.
-    const [none] = [await cancelled(sender)];
-    const { body } = await caller(mesh, operator)("POST", `/tasks/${none}/retry`, {});
+  test("has nothing lent when its message runs again by who operates other nodes, and none is in both limits", async () => {
+    // It ran on the desk while that was in its groups.
+    await admin("PUT", "/groups/guests", { nodes: ["desk"] });
+    const answer = mesh.send("hello", { token });
+    await answerNext(nodes.desk);
+    const { message_id } = (await answer).body;
+    await admin("PUT", "/groups/guests", { nodes: ["sandbox"] });
+    const operator = await createToken(mesh, "operator", { scopes: ["operate"], groups: ["family"] });
+    const { body } = await caller(mesh, operator)("POST", `/tasks/${message_id}/retry`, {});
     const decision = (await admin("GET", `/tasks/${body.id}/decision`)).body;
     expect(decision).toMatchObject({ candidate_count: 0, refused: { counts: { not_allowed: 3 } } });
+  });
+
+  test("learns nothing of what rules look for and lead to, whatever becomes of its message", async () => {
+    const rules = [
+      { match: { source: "s1" }, refuse: true },
+      {
+        match: { source: "s2", requires_group: "family", requires_tag: "hidden-tag" },
+        target: "vault",
+        otherwise: "fail",
+      },
+      { match: { source: "s3", requires_group: "family", requires_tag: "hidden-tag" }, otherwise: "queue" },
+      { match: { source: "s*", labels: { team: "hidden-team" } }, target: "vault" },
+      { match: { source: "s4", requires_skill: "hidden-skill" } },
+    ];
+    for (const rule of rules) expect((await admin("POST", "/rules", rule)).status).toBe(201);
+    const leaks = /hidden|vault|desk|family|s1|s2|s3|s4/;
+    const told: string[] = [];
+    for (const source of ["s1", "s2", "s3", "s4"]) {
+      const parts = { source, timeout_s: 0.3, labels: { team: "hidden-team" } };
+      const texts = [
+        await mesh.send("hello", { token, parts }),
+        await mesh.send("hello", { token, parts, headers: { accept: "text/event-stream" } }),
+        await sender("POST", "/tasks", { content: "hello", ...parts }),
+      ].map(({ text }) => text);
+      told.push(...texts);
+    }
+    const { body } = await sender("GET", "/tasks?limit=100");
+    for (const { id } of body.tasks) {
+      for (const path of [`/tasks/${id}`, `/tasks/${id}/decision`])
+        told.push((await sender("GET", path)).text);
+    }
+    const own = /"source":"s.","session"|"source":"s."|"labels":\{[^}]*\}/g;
+    expect(told.map((text) => text.replace(own, "")).filter((text) => leaks.test(text))).toEqual([]);
+    expect(told.length).toBeGreaterThan(15);
+  });
+
+  test("finds no task by the name of a group that is not its own", async () => {
+    await admin("PUT", "/groups/guests", { nodes: ["sandbox"] });
+    await admin("PUT", "/groups/both", { nodes: ["sandbox"] });
+    const answer = mesh.send("hello", { token });
+    await answerNext(nodes.sandbox);
+    await answer;
+    const count = async (by: ReturnType<typeof caller>, group: string) =>
+      (await by("GET", `/tasks?group=${group}`)).body.tasks.length;
+    expect(await count(sender, "GUESTS")).toBe(1);
+    expect(await count(sender, "both")).toBe(0);
+    expect(await count(admin, "both")).toBe(1);
+    const { body } = await sender("POST", "/tasks/retry", { filter: { group: "both", state: "succeeded" } });
+    expect(body.matched).toBe(0);
   });
 
   test("keeps it over a restart", async () => {

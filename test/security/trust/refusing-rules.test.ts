@@ -67,7 +67,7 @@ describe("a rule that refuses the untrusted label", () => {
     });
     expect(task).toMatchObject({
       state: "failed",
-      failure: { class: "refused", message: "Rule 1 (untrusted:true) refuses this message." },
+      failure: { class: "refused", message: "Rule 1 refuses this message." },
     });
     expect((await admin("GET", `/tasks/${body.id}/decision`)).body.outcome).toBe("refused");
     const retried = await admin("POST", `/tasks/${body.id}/retry`, {});

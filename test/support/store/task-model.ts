@@ -23,6 +23,7 @@ export const anyTask: TaskQuery = {
 /** Texts of these tests hold no character of two code units at the border of the preview. */
 export function toOutline({ message, ...task }: Task): TaskOutline {
   return {
+    subject: message.subject,
     id: message.id,
     state: task.state,
     contentPreview: message.content.slice(0, contentPreviewLength),
