@@ -15,7 +15,7 @@ export interface Call<Route extends RouteContract> {
   readonly bodyText: string;
   readonly headers: Headers;
   readonly requestId: string;
-  /** Remote address, of the proxy when there is one between; `unknown` when the client has left. */
+  /** Remote address, of the proxy when there is one between. Known of every call: who has left before is not heard. */
   readonly address: () => string;
   /** Sends the answer with this `Set-Cookie` header. */
   readonly setCookie: (cookie: string) => void;

@@ -1,19 +1,22 @@
 import { isIPv4, isIPv6 } from "node:net";
 
+/** Of a client that has left before anybody asked. */
+export const unknownAddress = "unknown";
+
 /** A client on this machine. On the way of every message: a list of networks would cost more than all else about it. */
 export function isOwnAddress(address: string): boolean {
-  return address !== "unknown" && clientKey(address) === null;
+  return clientKey(address) === null;
 }
 
 /**
  * What tells clients apart: the address; of IPv6 the first 64 bits, because one client has as many addresses in its
- * network as it likes. null: this machine itself, or a client that has left, which have no limits of one client.
+ * network as it likes. null: this machine itself, which has no limits of one client. All that have left count as one.
  */
 export function clientKey(address: string): string | null {
   const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
   if (isIPv4(v4)) return v4.startsWith("127.") ? null : v4;
   const bare = address.split("%", 1)[0] ?? "";
-  if (!isIPv6(bare)) return null;
+  if (!isIPv6(bare)) return unknownAddress;
   const [head = "", tail] = bare.split("::");
   const before = readGroups(head);
   const after = tail === undefined ? [] : readGroups(tail);

@@ -7,6 +7,7 @@ import { anonymous, assertNotRevoked, type Principal } from "../auth/principal.t
 import { type Admission, assertScope, isOpenToAll } from "./admission.ts";
 import { errorAnswer, jsonAnswer } from "./answers.ts";
 import type { Call, Handler, RouteAudit } from "./call.ts";
+import { unknownAddress } from "./client-key.ts";
 import type { UpgradeLink } from "./link-upgrade.ts";
 import type { OpenRequests } from "./open-requests.ts";
 import { assertJsonType, parseBody, parseParams, parseQuery } from "./parse-call.ts";
@@ -75,11 +76,14 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
   function createServe(route: RouteContract, handler: AnyHandler | null): Serve {
     return async (request, server) => {
       const requestId = nextRequestId();
+      // Before anything is awaited: afterwards a client that leaves has none, and nobody could tell who has acted.
+      const address = remoteAddress(server, request);
+      if (address === unknownAddress) return errorAnswer(leftAlready(), requestId, log);
       const exchange: Exchange = {
         request,
         server,
         requestId,
-        address: rememberedAddress(server, request),
+        address: () => address,
         principal: anonymous,
         // As sent: the audit tells what a refused call was about.
         params: request.params,
@@ -226,18 +230,14 @@ function schemeOf(server: Server): "http" | "https" {
   return server.protocol ?? "http";
 }
 
-/** `unknown` when the client has left. */
+/** {@link unknownAddress} when the client has left. */
 function remoteAddress(server: Server, request: Request): string {
-  return server.requestIP(request)?.address ?? "unknown";
+  return server.requestIP(request)?.address || unknownAddress;
 }
 
-/** Asking costs more than all else about an address. */
-function rememberedAddress(server: Server, request: Request): () => string {
-  let address: string | null = null;
-  return () => {
-    address ??= remoteAddress(server, request);
-    return address;
-  };
+/** Nobody waits for this answer. */
+function leftAlready(): MeshError {
+  return new MeshError("BODY_NOT_JSON", "The client left before its call was looked at.");
 }
 
 /** The Host header is part of the URL and may be anything, so that `new URL` may throw. */

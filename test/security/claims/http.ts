@@ -55,6 +55,14 @@ export const httpClaims: readonly Claim[] = [
     shownBy: [{ file: paths }],
   },
   {
+    id: "http.gone-clients",
+    claim: "Who leaves right behind his request has acted from his address, or has not acted.",
+    shownBy: [
+      { file: "test/security/http/gone-clients.test.ts" },
+      { file: "src/coordinator/http/client-key.test.ts" },
+    ],
+  },
+  {
     id: "http.size",
     claim:
       "Heads and bodies beyond their limits are refused before they are kept, without a token beyond 4 KiB.",
