@@ -48,6 +48,8 @@ export function openListener(options: ListenOptions, { serve, clock, log }: List
   const servers = new Set<Server>([first]);
   /** null: the port could not be taken again yet. */
   let present: Server | null = first;
+  /** What is to be served as soon as the port can be taken; null: it is served. */
+  let wanted: ServedCertificate | null = null;
   let cancelRetry: CancelTimer = () => {};
 
   const retire = (server: Server) => {
@@ -57,16 +59,18 @@ export function openListener(options: ListenOptions, { serve, clock, log }: List
     );
   };
 
-  /** There is one try under way at most, so that an older certificate never takes the place of a newer one. */
-  const listen = (tls: ServedCertificate, failures: number) => {
+  const listen = (failures: number) => {
+    if (isStopped || wanted === null) return;
     try {
-      present = serve({ ...options, port, tls });
-      servers.add(present);
-      if (failures > 0) log.info("listening with the new certificate", { port });
+      present = serve({ ...options, port, tls: wanted });
     } catch (error) {
       if (failures === 0) log.error("cannot listen with the new certificate; trying again", { port, error });
-      cancelRetry = clock.after(retryMs, () => listen(tls, failures + 1));
+      cancelRetry = clock.after(retryMs, () => listen(failures + 1));
+      return;
     }
+    wanted = null;
+    servers.add(present);
+    if (failures > 0) log.info("listening with the new certificate", { port });
   };
 
   return {
@@ -77,7 +81,8 @@ export function openListener(options: ListenOptions, { serve, clock, log }: List
       cancelRetry();
       if (present !== null) retire(present);
       present = null;
-      listen(tls, 0);
+      wanted = tls;
+      listen(0);
     },
     stop: async (isForced) => {
       isStopped = true;
