@@ -1,6 +1,7 @@
 import type { Claim } from "../claim.ts";
 
 const directory = "test/security/files/private-dir.test.ts";
+const localToken = "test/security/files/local-token.test.ts";
 const product = "test/security/files/whole-product.test.ts";
 
 /** docs/reference/files.md lists the files and their modes. */
@@ -34,6 +35,25 @@ export const filesClaims: readonly Claim[] = [
       { file: directory, tests: "an export" },
       { file: "src/cli/actions/support-bundle.test.ts" },
       { file: "src/platform/atomic-file.test.ts" },
+    ],
+  },
+  {
+    id: "files.local-token",
+    claim:
+      "The admin token of a data directory goes unasked to the coordinator that runs with it: to no other port, no other scheme, and to nobody who listens where one has ended.",
+    shownBy: [
+      { file: localToken, tests: "the admin token of a data directory" },
+      { file: "src/platform/coordinator-file.test.ts" },
+      { file: "src/cli/run-cli.test.ts", tests: "who is asked, and with which token" },
+    ],
+  },
+  {
+    id: "files.foreign-configuration",
+    claim:
+      "A configuration that another user owns, may write to, or could put in its place is passed over in the usual places, and told; named with --config it is used, and told.",
+    shownBy: [
+      { file: localToken, tests: "a configuration in a folder that all users share" },
+      { file: "src/config/load-config.test.ts", tests: "a configuration that others could have written" },
     ],
   },
   {

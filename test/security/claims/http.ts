@@ -69,6 +69,12 @@ export const httpClaims: readonly Claim[] = [
     shownBy: [{ file: limits, tests: "size" }],
   },
   {
+    id: "http.error-texts",
+    claim:
+      "A request that does not fit is answered at once, whatever its names hold: the error repeats little of it.",
+    shownBy: [{ file: "test/security/http/error-texts.test.ts" }, { file: "src/protocol/errors.test.ts" }],
+  },
+  {
     id: "http.slowness",
     claim:
       "Slow, silent and greedy clients lose their connections in seconds, and others are served meanwhile.",

@@ -42,8 +42,14 @@ export const supplyChainClaims: readonly Claim[] = [
   {
     id: "supply-chain.directory",
     claim:
-      "The directory that the program is started in changes nothing: no .env, bunfig.toml or package.json of it is read.",
-    shownBy: [{ file: `${folder}/foreign-settings.test.ts` }],
+      "Of the directory that the program is started in, only a claw-mesh.yaml counts that nobody but the user and root could have written: no .env, bunfig.toml or package.json of it is read.",
+    shownBy: [
+      { file: `${folder}/foreign-settings.test.ts` },
+      {
+        file: "test/security/files/local-token.test.ts",
+        tests: "a configuration in a folder that all users share",
+      },
+    ],
   },
   {
     id: "supply-chain.reproducible",
