@@ -1,11 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { createSampleTask } from "../../../test/support/store/sample-tasks.ts";
 import type { TaskMessage } from "../../domain/tasks/task.ts";
+import type { MeshError } from "../../protocol/errors.ts";
 import { createLiveTask } from "./live-task.ts";
 import { createWaitingAllowance, maxWaiting, maxWaitingLength, shareBehind } from "./waiting-allowance.ts";
 
 const mi = 1024 * 1024;
-const one = (message: Partial<TaskMessage> = {}) => createLiveTask(createSampleTask({}, message), 0);
+const one = (message: Partial<TaskMessage> = {}) =>
+  createLiveTask(createSampleTask({}, { subject: "admin", ...message }), 0);
 /** Takes all that is left but so many characters. */
 function fillUpTo(left: number) {
   const allowance = createWaitingAllowance();
@@ -55,4 +57,40 @@ describe("the messages that wait", () => {
       allowance.claim(one({ ...bare, content: "x".repeat(10) }));
     },
   );
+
+  test("of one token leave as much as they take, in number and characters, and others find room", () => {
+    const allowance = createWaitingAllowance();
+    const of = (subject: string, content = "x") => one({ subject, content, session: null, labels: {} });
+    const fill = (subject: string, content = "x") => {
+      for (let count = 0; ; count += 1) {
+        try {
+          allowance.claim(of(subject, content));
+        } catch (error) {
+          expect((error as MeshError).code).toBe("QUEUE_FULL");
+          return count;
+        }
+      }
+    };
+    expect([fill("a"), fill("b"), fill("c")]).toEqual([5_000, 2_500, 1_250]);
+    expect(() => allowance.claim(of("a"))).toThrow("5000 messages of this token wait already");
+    expect(fill("admin")).toBe(1_250);
+  });
+
+  test("of one token get their room back when they go", () => {
+    const allowance = createWaitingAllowance();
+    const all = Array.from({ length: maxWaiting / 2 }, () => one({ subject: "a" }));
+    for (const each of all) allowance.claim(each);
+    expect(() => allowance.claim(one({ subject: "a" }))).toThrow("of this token");
+    for (const each of all) allowance.giveBack(each);
+    for (const each of all) allowance.claim(each);
+    expect(allowance.size()).toBe(maxWaiting / 2);
+  });
+
+  test("of one token have half of the characters at most", () => {
+    const allowance = createWaitingAllowance();
+    const bare = { session: null, labels: {}, requires: {}, subject: "a", content: "x".repeat(mi) };
+    for (let filled = 0; filled < maxWaitingLength / 2; filled += mi) allowance.claim(one(bare));
+    expect(() => allowance.claim(one(bare))).toThrow("128 Mi characters: it may have no more");
+    allowance.claim(one({ ...bare, subject: "b" }));
+  });
 });

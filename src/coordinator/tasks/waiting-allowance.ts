@@ -1,5 +1,6 @@
 import type { TaskMessage } from "../../domain/tasks/task.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import { adminPrincipal } from "../auth/principal.ts";
 import type { LiveTask } from "./live-task.ts";
 
 /** Messages that wait at most: for a slot, for a node that fits, or for their time. Beyond it: QUEUE_FULL. */
@@ -14,7 +15,14 @@ export const maxWaitingLength = 256 * 1024 * 1024;
  */
 export const shareBehind = 0.1;
 
-/** Counts the messages that wait, and those that will when their commit is done. */
+/** Whose messages may take all the room: the owner's. */
+const unlimitedSubject = adminPrincipal.subject;
+
+/**
+ * Counts the messages that wait, and those that will when their commit is done. Those of one token take no more room than
+ * they leave, in number and characters: half of all when no other wait, and whoever comes later finds some, too. The admin
+ * token may take all.
+ */
 export interface WaitingAllowance {
   readonly size: () => number;
   /** For a new message. `isBehind`: a node is free for it, and others go first. Throws QUEUE_FULL. */
@@ -28,6 +36,22 @@ export interface WaitingAllowance {
 export function createWaitingAllowance(): WaitingAllowance {
   let count = 0;
   let length = 0;
+  const shares = new Map<string, Share>();
+
+  /** Throws when one token's messages would take more than they leave. */
+  function assertShare(message: TaskMessage, factor: number): void {
+    const share = shares.get(message.subject);
+    if (share === undefined || message.subject === unlimitedSubject) return;
+    if (share.count >= maxWaiting * factor - count) {
+      throw ownShareFull(`${share.count} messages of this token wait already`);
+    }
+    const added = lengthOf(message);
+    if (share.length + added > maxWaitingLength * factor - length - added) {
+      throw ownShareFull(
+        `The ${share.count} messages of this token that wait already have ${inMi(share.length)} Mi characters`,
+      );
+    }
+  }
 
   function assertRoom(message: TaskMessage, isBehind: boolean): void {
     const factor = isBehind ? 1 + shareBehind : 1;
@@ -35,19 +59,28 @@ export function createWaitingAllowance(): WaitingAllowance {
       throw new MeshError("QUEUE_FULL", `${count} messages wait already: no more may.`);
     }
     if (length + lengthOf(message) > maxWaitingLength * factor) {
-      const inMi = (characters: number) => Math.floor(characters / (1024 * 1024));
       throw new MeshError(
         "QUEUE_FULL",
         `The ${count} messages that wait already have ${inMi(length)} Mi characters: with this one they would have more than ${inMi(maxWaitingLength)} Mi.`,
       );
     }
+    assertShare(message, factor);
+  }
+
+  function change({ task: { message } }: LiveTask, by: 1 | -1): void {
+    const added = by * lengthOf(message);
+    count += by;
+    length += added;
+    const { subject } = message;
+    const share = shares.get(subject) ?? { count: 0, length: 0 };
+    if (share.count + by === 0) shares.delete(subject);
+    else shares.set(subject, { count: share.count + by, length: share.length + added });
   }
 
   function grant(one: LiveTask): void {
     if (one.hasPlace) return;
     one.hasPlace = true;
-    count += 1;
-    length += lengthOf(one.task.message);
+    change(one, 1);
   }
 
   return {
@@ -60,10 +93,25 @@ export function createWaitingAllowance(): WaitingAllowance {
     giveBack: (one) => {
       if (!one.hasPlace) return;
       one.hasPlace = false;
-      count -= 1;
-      length -= lengthOf(one.task.message);
+      change(one, -1);
     },
   };
+}
+
+/** What one token's messages take. */
+interface Share {
+  readonly count: number;
+  readonly length: number;
+}
+
+function ownShareFull(problem: string): MeshError {
+  return new MeshError("QUEUE_FULL", `${problem}: it may have no more than it leaves to others.`, {
+    hint: "Try again when some of them have gone, or cancel some.",
+  });
+}
+
+function inMi(characters: number): number {
+  return Math.floor(characters / (1024 * 1024));
 }
 
 /** What a client may make long. */
