@@ -167,7 +167,7 @@ function tellRepair(log: Log, path: string, from: number, to: number): void {
   });
 }
 
-/** Characters of a file that holds one secret; more is another file. */
+/** Bytes of a file that holds one secret; more is another file. */
 const maxSecretFileBytes = 1024 * 1024;
 
 /**
@@ -198,7 +198,7 @@ export async function readPrivateText(path: string): Promise<string | null> {
   }
 }
 
-/** null on systems without them. */
+/** 0 on systems without them. */
 const noFollow = constants.O_NOFOLLOW ?? 0;
 const nonBlocking = constants.O_NONBLOCK ?? 0;
 
