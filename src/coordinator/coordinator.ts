@@ -99,7 +99,7 @@ async function assemble(options: CoordinatorOptions, directory: DataDirectory): 
   const mesh = await createMeshParts(options, surroundings);
   const tasks = await createTaskParts(mesh, surroundings);
   const entrances = await createEntranceParts(
-    { options, ...directory, ...mesh, ...tasks, audit: audit.trail, urls },
+    { options, ...directory, ...mesh, ...tasks, audit: audit.trail, joins: audit.joins, urls },
     surroundings,
   );
   const isReady = () => !isStopping;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { systemIds } from "../../src/platform/ids.ts";
-import { type InviteRecord, keepExpiredMs } from "../../src/store/invites.ts";
+import { type InviteRecord, keepExpiredMs, repeatLimitMs } from "../../src/store/invites.ts";
 import { maxFormerTexts, type TokenRecord } from "../../src/store/tokens.ts";
 import { sampleTimeMs } from "../support/store/sample-tasks.ts";
 import type { StoreUnderTest } from "./store.ts";
@@ -186,8 +186,9 @@ export function describeAccess(subject: StoreUnderTest): void {
       groups: [],
       ...parts,
     });
-    const redeem = ({ codeHash }: InviteRecord, instance = systemIds.instance(), nowMs = 1_500) =>
-      invites().redeem(codeHash, instance, nowMs);
+    const use = (instance = systemIds.instance()) => ({ instance, nodeId: systemIds.node() });
+    const redeem = ({ codeHash }: InviteRecord, who = use(), nowMs = 1_500) =>
+      invites().redeem(codeHash, who, nowMs);
 
     test("are kept with all that they grant, newest first, after a restart too", async () => {
       const plain = createInvite();
@@ -206,7 +207,11 @@ export function describeAccess(subject: StoreUnderTest): void {
         { ...rich, usesLeft: 3 },
         { ...plain, usesLeft: 1 },
       ]);
-      expect(await invites().find(rich.codeHash, 1_999, null)).toEqual({ ...rich, usesLeft: 3 });
+      expect(await invites().find(rich.codeHash, 1_999, null)).toEqual({
+        ...rich,
+        usesLeft: 3,
+        nodeId: null,
+      });
     });
 
     test("are good until they expire", async () => {
@@ -215,7 +220,7 @@ export function describeAccess(subject: StoreUnderTest): void {
       expect(await invites().find(invite.codeHash, 1_999, null)).not.toBeNull();
       expect(await invites().find(invite.codeHash, 2_000, null)).toBeNull();
       expect(await invites().list(2_000)).toEqual([]);
-      expect(await redeem(invite, systemIds.instance(), 2_000)).toBeNull();
+      expect(await redeem(invite, use(), 2_000)).toBeNull();
     });
 
     test("are found and redeemed only when they exist", async () => {
@@ -223,25 +228,65 @@ export function describeAccess(subject: StoreUnderTest): void {
       expect(await redeem(createInvite())).toBeNull();
     });
 
-    test("serve one node agent, as often as it asks, until they expire", async () => {
-      const [first, second] = [systemIds.instance(), systemIds.instance()];
+    test("serve one node agent, as often as it asks, for one node, until they expire", async () => {
+      const [first, second] = [use(), use()];
+      const { nodeId } = first;
       const invite = createInvite();
       await invites().add(invite);
-      expect(await Promise.all([redeem(invite, first), redeem(invite, second)])).toEqual([invite, null]);
+      expect(await Promise.all([redeem(invite, first), redeem(invite, second)])).toEqual([
+        { invite, nodeId, isNewUse: true },
+        null,
+      ]);
       await subject.reopen();
       expect(await redeem(invite, second)).toBeNull();
-      expect(await redeem(invite, first, 1_999)).toEqual(invite);
+      expect(await redeem(invite, use(first.instance), 1_999)).toEqual({ invite, nodeId, isNewUse: false });
       expect(await redeem(invite, first, 2_000)).toBeNull();
       expect(await invites().find(invite.codeHash, 1_999, null)).toBeNull();
-      expect(await invites().find(invite.codeHash, 1_999, second)).toBeNull();
-      expect(await invites().find(invite.codeHash, 1_999, first)).toEqual({ ...invite, usesLeft: 0 });
+      expect(await invites().find(invite.codeHash, 1_999, second.instance)).toBeNull();
+      expect(await invites().find(invite.codeHash, 1_999, first.instance)).toEqual({
+        ...invite,
+        usesLeft: 0,
+        nodeId,
+      });
       expect(await invites().list(1_500)).toEqual([]);
     });
+
+    test.each([1, 3])("of %i uses serve the same agent again for a minute only", async (uses) => {
+      const who = use();
+      const { nodeId } = who;
+      const invite = createInvite({ uses, expiresAtMs: 9e12 });
+      await invites().add(invite);
+      await redeem(invite, who);
+      const lastMs = 1_500 + repeatLimitMs - 1;
+      expect(await redeem(invite, who, lastMs)).toEqual({ invite, nodeId, isNewUse: false });
+      expect(await redeem(invite, who, lastMs + 1)).toBeNull();
+      expect(await invites().find(invite.codeHash, lastMs + 1, who.instance)).toBeNull();
+      // Nor by a clock that was set back.
+      expect(await redeem(invite, who, 1_500 - repeatLimitMs)).toBeNull();
+    });
+
+    test.each([1, 3])(
+      "of %i uses serve no agent again whose node has come with its own token",
+      async (uses) => {
+        const [who, other] = [use(), use()];
+        const invite = createInvite({ uses });
+        await invites().add(invite);
+        await redeem(invite, who);
+        await redeem(invite, other);
+        await invites().endUse(who.nodeId);
+        await invites().endUse(systemIds.node());
+        await subject.reopen();
+        expect(await redeem(invite, who)).toBeNull();
+        expect(await invites().find(invite.codeHash, 1_500, who.instance)).toBeNull();
+        expect((await redeem(invite, other))?.isNewUse ?? null).toBe(uses > 1 ? false : null);
+        expect(await invites().list(1_500)).toHaveLength(uses > 2 ? 1 : 0);
+      },
+    );
 
     test("of several uses serve as many agents, however many come at once", async () => {
       const invite = createInvite({ uses: 3 });
       await invites().add(invite);
-      const instances = Array.from({ length: 20 }, () => systemIds.instance());
+      const instances = Array.from({ length: 20 }, () => use());
       const answers = await Promise.all(instances.map((instance) => redeem(invite, instance)));
       expect(answers.map((answer) => answer !== null)).toEqual(instances.map((_, index) => index < 3));
       const again = await Promise.all(instances.map((instance) => redeem(invite, instance)));
@@ -251,14 +296,14 @@ export function describeAccess(subject: StoreUnderTest): void {
     test("count the same agent once", async () => {
       const invite = createInvite({ uses: 2 });
       await invites().add(invite);
-      const instance = systemIds.instance();
+      const instance = use();
       await Promise.all([redeem(invite, instance), redeem(invite, instance), redeem(invite, instance)]);
       expect(await invites().list(1_500)).toEqual([{ ...invite, usesLeft: 1 }]);
     });
 
     test("are removed, once, with their uses: nobody joins with them again", async () => {
       const invite = createInvite({ uses: 2 });
-      const instance = systemIds.instance();
+      const instance = use();
       await invites().add(invite);
       await redeem(invite, instance);
       expect(await invites().remove(invite.id)).toBe(invite.codeHash);

@@ -3,6 +3,7 @@ import { beatIntervalMs } from "../../link/liveness.ts";
 import { createSafeFetch } from "../../platform/safe-fetch.ts";
 import { closeCodes } from "../../protocol/link/v1/frames.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
+import type { JoinActs } from "../audit/join-acts.ts";
 import { type Access, createAccess } from "../auth/access.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { CoordinatorOptions } from "../coordinator-options.ts";
@@ -25,12 +26,13 @@ export interface EntranceParts {
 interface EntranceOptions extends MeshParts, TaskParts, Pick<DataDirectory, "token" | "certificate"> {
   readonly options: Pick<CoordinatorOptions, "allowPrivate" | "version">;
   readonly audit: AuditTrail;
+  readonly joins: JoinActs;
   /** Addresses of this coordinator that another machine may be able to reach; asked when it is open. */
   readonly urls: () => readonly string[];
 }
 
 export async function createEntranceParts(
-  { options, registry, groups, engine, reports, token, certificate, audit, urls }: EntranceOptions,
+  { options, registry, groups, engine, reports, token, certificate, audit, joins, urls }: EntranceOptions,
   { store, clock, ids, events, log }: Surroundings,
 ): Promise<EntranceParts> {
   const safeFetch = createSafeFetch({ clock, allowPrivate: options.allowPrivate });
@@ -60,7 +62,7 @@ export async function createEntranceParts(
       engine,
       reports,
       invites: access.invites,
-      audit,
+      joins,
       clock,
       log,
       meshId: store.meshId,

@@ -5,6 +5,7 @@ import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { RouteAudit } from "../http/call.ts";
 import type { Handlers } from "../http/contract-routes.ts";
 import { type AuditPruning, createAuditPruning, defaultMaxAuditEntries } from "./audit-pruning.ts";
+import { createJoinActs, type JoinActs } from "./join-acts.ts";
 import { noteNodeEvents } from "./node-acts.ts";
 import { ownAct } from "./own-act.ts";
 import { createRepeatCounts } from "./repeat-counts.ts";
@@ -16,6 +17,7 @@ export interface Audit {
   readonly trail: StoreTrail;
   readonly pruning: AuditPruning;
   readonly recordCall: RouteAudit;
+  readonly joins: JoinActs;
   /** See {@link onlyAudited}. */
   readonly onlyAudited: (handlers: Handlers) => Handlers;
   /** Says that the coordinator runs; resolves when that is stored, or the disk has refused it. */
@@ -57,6 +59,7 @@ export async function createAudit(options: AuditOptions): Promise<Audit> {
     trail,
     pruning,
     recordCall: createRouteAudit({ trail, repeats }),
+    joins: createJoinActs({ trail, repeats }),
     onlyAudited: (handlers) => onlyAudited(handlers, trail),
     // The trail has logged what it could not store.
     start: () => trail.record(ownAct("coordinator.start", null, { version })).catch(() => undefined),

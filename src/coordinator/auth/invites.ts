@@ -4,9 +4,9 @@ import { createSecret, type Ids } from "../../platform/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Invite, InviteInfo, InviteInput } from "../../protocol/access.ts";
 import { MeshError } from "../../protocol/errors.ts";
-import type { Instance, InviteId } from "../../protocol/ids.ts";
+import type { Instance, InviteId, NodeId } from "../../protocol/ids.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
-import type { InviteRecord, InviteStore, OpenInvite } from "../../store/invites.ts";
+import { type InviteRecord, type InviteStore, type OpenInvite, repeatLimitMs } from "../../store/invites.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
@@ -29,15 +29,19 @@ export interface Joining {
   /**
    * Throws when the machine cannot have its name. Asked when the invite is known to be good for it, as only that one may
    * learn which names are taken, and before it is used up: it stays good for another one.
+   * @param own the node that the machine has been given with this invite before, when the answer to that was lost; null: none
    */
-  readonly assertNameFree: () => void;
+  readonly assertNameFree: (own: NodeId | null) => void;
 }
 
 /** Who makes an invite: a caller, or the coordinator itself. */
 export type InviteMaker = Pick<Principal, "subject" | "revoked">;
 
 /** What an invite brings with it. */
-export type Grants = Pick<InviteRecord, "id" | "tags" | "groups">;
+export interface Grants extends Pick<InviteRecord, "id" | "tags" | "groups"> {
+  /** The one node that it is good for: a new one gets this id. */
+  readonly nodeId: NodeId;
+}
 
 /** Expiring rights to join. A code is shown once; only its hash is stored. */
 export interface Invites {
@@ -59,6 +63,8 @@ export interface Invites {
   readonly redeem: (joining: Joining) => Promise<Grants | null>;
   /** Gives a node that was let in what its invite grants. */
   readonly grant: (node: MeshNode, grants: Grants) => Promise<void>;
+  /** A node has shown the token that it was answered with: its invite, if it had one, is used up for it, too. */
+  readonly arrived: (node: MeshNode) => Promise<void>;
 }
 
 export interface InvitesOptions {
@@ -68,7 +74,7 @@ export interface InvitesOptions {
   readonly guard: Pick<GuessGuard, "failedAt">;
   readonly audit: Pick<AuditTrail, "note">;
   readonly clock: Clock;
-  readonly ids: Pick<Ids, "invite">;
+  readonly ids: Pick<Ids, "invite" | "node">;
   readonly log: Pick<Log, "warn">;
   /** Addresses of this coordinator that another machine may be able to reach. */
   readonly urls: () => readonly string[];
@@ -78,8 +84,8 @@ export interface InvitesOptions {
 
 export function createInvites(options: InvitesOptions): Invites {
   const { store, registry, groups, clock } = options;
-  /** Those that machines have joined with, by the hash of their code, the newest last. */
-  const redeemed = new Map<string, { readonly id: InviteId; readonly expiresAtMs: number }>();
+  /** When machines have joined with them, by the hash of their code, the newest last; monotonic. */
+  const redeemed = new Map<string, number>();
   /** Hashes of the codes of those that were revoked, the newest last. */
   const revoked = new Set<string>();
 
@@ -93,17 +99,17 @@ export function createInvites(options: InvitesOptions): Invites {
     }
   }
 
-  function remember({ codeHash, id, expiresAtMs }: InviteRecord): void {
+  function remember(codeHash: string): void {
     redeemed.delete(codeHash);
-    redeemed.set(codeHash, { id, expiresAtMs });
+    redeemed.set(codeHash, clock.monotonicMs());
     dropOldest(redeemed);
   }
 
-  /** Used up, but not over: the answer to its last machine may have been lost. */
+  /** Used up a moment ago: the answer to its last machine may have been lost. */
   function mayComeAgain(codeHash: string): boolean {
-    const last = redeemed.get(codeHash);
-    if (last === undefined) return false;
-    if (last.expiresAtMs > clock.nowMs()) return true;
+    const atMs = redeemed.get(codeHash);
+    if (atMs === undefined) return false;
+    if (clock.monotonicMs() - atMs < repeatLimitMs) return true;
     redeemed.delete(codeHash);
     return false;
   }
@@ -173,20 +179,29 @@ export function createInvites(options: InvitesOptions): Invites {
           details: { name: open.name },
         });
       }
-      assertNameFree();
-      const taken = await store.redeem(inviteHash, instance, clock.nowMs());
+      assertNameFree(open.nodeId);
+      const use = { instance, nodeId: options.ids.node() };
+      const taken = await store.redeem(inviteHash, use, clock.nowMs());
       if (taken === null) throw await refused(inviteHash, address);
-      remember(taken);
-      const details = { name };
-      options.audit.note({
-        subject: taken.id,
-        address,
-        action: "invite.redeem",
-        target: taken.id,
-        result: "ok",
-        details,
-      });
-      return taken;
+      const { id, tags, groups: names } = taken.invite;
+      // Whoever comes again and again, as no answer reaches him, must not push others out of the audit.
+      if (taken.isNewUse) {
+        remember(inviteHash);
+        const details = { name, node: taken.nodeId, tags: tags.join(), groups: names.join() };
+        options.audit.note({
+          subject: id,
+          address,
+          action: "invite.redeem",
+          target: id,
+          result: "ok",
+          details,
+        });
+      }
+      return { id, tags, groups: names, nodeId: taken.nodeId };
+    },
+    arrived: async (node) => {
+      // After that it is over by itself.
+      if (Math.abs(clock.nowMs() - node.record.joinedAtMs) < repeatLimitMs) await store.endUse(node.id);
     },
     grant: async (node, grants) => {
       if (grants.tags.length > 0)

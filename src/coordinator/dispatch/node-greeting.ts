@@ -11,7 +11,7 @@ import {
   linkVersion,
   type WelcomeFrame,
 } from "../../protocol/link/v1/frames.ts";
-import type { AuditTrail } from "../audit/audit-trail.ts";
+import type { JoinActs, Joiner } from "../audit/join-acts.ts";
 import type { Grants, Invites } from "../auth/invites.ts";
 import { assertNotRevoked } from "../auth/principal.ts";
 import { nextDrainOrder } from "../nodes/drain-order.ts";
@@ -34,8 +34,8 @@ const largeBackoffCapMs = 15_000;
 export interface GreetingOptions {
   readonly registry: NodeRegistry;
   readonly engine: TaskEngine;
-  readonly invites: Pick<Invites, "redeem" | "grant">;
-  readonly audit: Pick<AuditTrail, "note">;
+  readonly invites: Pick<Invites, "redeem" | "grant" | "arrived">;
+  readonly joins: JoinActs;
   readonly clock: Clock;
   readonly log: Log;
   readonly meshId: MeshId;
@@ -48,7 +48,7 @@ export function createNodeGreeting(
   /** The link is this node's now; called before the welcome is sent. */
   onAdmitted: (link: LinkToNode, node: MeshNode) => void,
 ): (link: LinkToNode, hello: HelloFrame) => Promise<void> {
-  const { registry, engine, invites, audit, clock, log } = options;
+  const { registry, engine, invites, joins, clock, log } = options;
 
   async function greet(link: LinkToNode, hello: HelloFrame): Promise<void> {
     try {
@@ -58,10 +58,13 @@ export function createNodeGreeting(
           `This coordinator speaks link version ${linkVersion} only.`,
         );
       }
-      await assertNotHeld(link, hello);
-      // Asking the other link whether it lives takes time.
-      assertNotRevoked(link.principal);
+      if (link.principal.nodeId === null) joins.assertRecordable();
       const grants = await redeemInvite(link, hello);
+      const holder =
+        grants === null ? registry.holderOf(hello, link.principal) : registry.find(grants.nodeId);
+      await assertNotHeld(holder, hello);
+      // All of this takes time.
+      assertNotRevoked(link.principal);
       await welcome(link, hello, grants);
     } catch (error) {
       const known =
@@ -72,13 +75,13 @@ export function createNodeGreeting(
         code: known.code,
         error: String(error),
       });
+      joins.refused(joinerOf(link, hello.name), known.code);
       link.close(closeCodeOf(known), closeReasonOf(known));
     }
   }
 
   /** A second link of the same agent process takes over; of another one, only when the first is dead. */
-  async function assertNotHeld(link: LinkToNode, hello: HelloFrame): Promise<void> {
-    const holder = registry.holderOf(hello, link.principal);
+  async function assertNotHeld(holder: MeshNode | null, hello: HelloFrame): Promise<void> {
     const old = holder?.link ?? null;
     if (holder === null || old === null || !old.isOpen) return;
     if (holder.instance !== hello.instance && (await old.isAlive(aliveCheckMs))) {
@@ -99,19 +102,26 @@ export function createNodeGreeting(
       name,
       instance,
       address,
-      assertNameFree: () => {
-        const isOwnName = registry.holderOf(hello, principal) !== null;
-        if (!isOwnName) registry.assertNameFree(name, null, false);
+      assertNameFree: (own) => {
+        if (own !== null) registry.madeWith(own, name, "link");
+        registry.assertNameFree(name, own, false);
       },
     });
   }
 
   async function welcome(link: LinkToNode, hello: HelloFrame, grants: Grants | null): Promise<void> {
-    const { node, token, isReturning } = await registry.admit(hello, link.principal);
+    const { principal } = link;
+    const place = grants === null ? undefined : { invitedId: grants.nodeId };
+    const { node, token, isReturning } = await registry.admit(hello, principal, place);
     // Also for a link that has closed meanwhile: the machine comes again, and is a node by then.
     if (grants !== null) await invites.grant(node, grants);
+    if (principal.nodeId !== null) await invites.arrived(node);
+    // Those who have a token come back as often as their connection breaks.
     if (token !== null) {
-      noteJoin(link, node, { grants, isReturning });
+      const { tags = [], groups = [] } = grants ?? {};
+      const who = joinerOf(link, node.name);
+      const subject = grants?.id ?? principal.subject;
+      await joins.joined({ ...who, subject }, { nodeId: node.id, isReturning, tags, groups });
     }
     if (!link.isOpen) return;
     // Another dial of this node may have been let in while this one was being recorded.
@@ -154,22 +164,6 @@ export function createNodeGreeting(
     };
   }
 
-  /** Only of one that was given a token: others come back as often as their connection breaks. */
-  function noteJoin(
-    link: LinkToNode,
-    node: MeshNode,
-    how: { readonly grants: Grants | null; readonly isReturning: boolean },
-  ): void {
-    audit.note({
-      subject: how.grants?.id ?? link.principal.subject,
-      address: link.remoteAddress,
-      action: "node.join",
-      target: node.id,
-      result: "ok",
-      details: { name: node.name, returning: how.isReturning },
-    });
-  }
-
   /** Brings what the node runs and what the tasks say together. Attempts the node has not heard of it reports as lost. */
   function reconcile(node: MeshNode, link: LinkToNode, hello: HelloFrame): void {
     for (const { task, attempt } of hello.running) {
@@ -192,6 +186,11 @@ export function createNodeGreeting(
   }
 
   return greet;
+}
+
+function joinerOf({ principal, remoteAddress }: LinkToNode, name: string): Joiner {
+  const { subject, scopes } = principal;
+  return { subject, address: remoteAddress, name, isAdmin: scopes.has("admin") };
 }
 
 /** That an invite is one for another name is not to be guessed; the node knows what the bare codes mean. */

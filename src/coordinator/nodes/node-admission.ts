@@ -28,19 +28,35 @@ export interface DirectPlace {
   readonly endpoint: string;
   /** Whose place it takes; null: nobody's. */
   readonly holder: MeshNode | null;
+  /** Of a node that is made with an invite; left out: it has none. */
+  readonly invitedId?: NodeId;
+}
+
+/** The one place that an invite is good for. */
+export interface InvitedPlace {
+  readonly invitedId: NodeId;
 }
 
 /** Lets nodes into the mesh. */
 export interface NodeAdmission {
   /**
-   * Decides who a dialing node is, and records it. Throws NAME_TAKEN, SCOPE_MISSING, TOKEN_INVALID, MESH_FULL or
-   * STORE_UNAVAILABLE.
+   * Decides who a dialing node is, and records it. `place` left out: as its token says. Throws NAME_TAKEN, SCOPE_MISSING,
+   * TOKEN_INVALID, INVITE_INVALID, MESH_FULL or STORE_UNAVAILABLE.
    */
-  readonly admit: (hello: HelloFrame, principal: Principal, direct?: DirectPlace) => Promise<Admission>;
+  readonly admit: (
+    hello: HelloFrame,
+    principal: Principal,
+    place?: DirectPlace | InvitedPlace,
+  ) => Promise<Admission>;
 }
 
 /** Nodes that a coordinator knows at most, those among them that have left; removed ones do not count. */
 export const maxKnownNodes = 20_000;
+
+interface ToldPlace {
+  readonly direct: DirectPlace | undefined;
+  readonly invitedId: NodeId | undefined;
+}
 
 interface AdmissionOptions {
   readonly known: KnownNodes;
@@ -54,9 +70,34 @@ interface AdmissionOptions {
 
 export function createNodeAdmission(options: AdmissionOptions): NodeAdmission {
   const { known, places, records, clock, ids, events, maxNodes } = options;
+  /** The newest join with the use of an invite that has one on its way: the next one is of the node that it makes. */
+  const joining = new Map<NodeId, Promise<unknown>>();
 
-  async function admit(hello: HelloFrame, principal: Principal, direct?: DirectPlace): Promise<Admission> {
-    const existing = direct === undefined ? places.holderOf(hello, principal) : direct.holder;
+  async function admitInvited(id: NodeId, admitIt: () => Promise<Admission>): Promise<Admission> {
+    // Whoever comes first has its failure.
+    const admitted = Promise.allSettled([joining.get(id)]).then(admitIt);
+    joining.set(id, admitted);
+    try {
+      return await admitted;
+    } finally {
+      if (joining.get(id) === admitted) joining.delete(id);
+    }
+  }
+
+  function holderOf(
+    hello: HelloFrame,
+    principal: Principal,
+    { direct, invitedId }: ToldPlace,
+  ): MeshNode | null {
+    const transport = direct === undefined ? "link" : "direct";
+    const made = invitedId === undefined ? null : places.madeWith(invitedId, hello.name, transport);
+    if (direct !== undefined) return direct.holder ?? made;
+    return invitedId === undefined ? places.holderOf(hello, principal) : made;
+  }
+
+  async function admitNow(hello: HelloFrame, principal: Principal, place: ToldPlace): Promise<Admission> {
+    const { direct, invitedId } = place;
+    const existing = holderOf(hello, principal, place);
     assertOwnName(existing, hello, principal);
     places.assertNameFree(hello.name, existing?.id ?? null, principal.scopes.has("admin"));
     if (existing === null && known.count() >= maxNodes) {
@@ -70,7 +111,7 @@ export function createNodeAdmission(options: AdmissionOptions): NodeAdmission {
       nowMs: clock.nowMs(),
       isSameAgent: existing?.instance === hello.instance,
     };
-    const node = existing ?? new MeshNode(newRecord(ids.node(), entry));
+    const node = existing ?? new MeshNode(newRecord(invitedId ?? ids.node(), entry));
     await records.save(node, (present) => {
       // Whoever has become void while it was found out who dials lets nobody in any more.
       assertNotRevoked(principal);
@@ -84,7 +125,14 @@ export function createNodeAdmission(options: AdmissionOptions): NodeAdmission {
     return { node, token, isReturning: existing !== null };
   }
 
-  return { admit };
+  return {
+    admit: (hello, principal, place) => {
+      const direct = place !== undefined && "endpoint" in place ? place : undefined;
+      const invitedId = place?.invitedId;
+      const admitIt = () => admitNow(hello, principal, { direct, invitedId });
+      return invitedId === undefined ? admitIt() : admitInvited(invitedId, admitIt);
+    },
+  };
 }
 
 /** A node's own token opens that node under its own name: a rule or a message may mean another one by the new name. */

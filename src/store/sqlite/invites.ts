@@ -8,16 +8,15 @@ export function createInviteStore(database: Database, committer: Committer): Inv
   return {
     add: (invite) => committer.write("full", () => invites.add(invite)),
     find: (codeHash, nowMs, instance) => committer.read(() => invites.find(codeHash, nowMs, instance)),
-    redeem: async (codeHash, instance, nowMs) => {
-      const redemption = await committer.write(
+    redeem: (codeHash, use, nowMs) =>
+      committer.write(
         "full",
-        () => invites.redeem(codeHash, instance, nowMs),
+        () => invites.redeem(codeHash, use, nowMs),
         (taken) => {
-          if (taken?.isNewUse === true) invites.giveBack(taken.invite.id, instance);
+          if (taken?.isNewUse === true) invites.giveBack(taken.invite.id, use.instance);
         },
-      );
-      return redemption?.invite ?? null;
-    },
+      ),
+    endUse: (nodeId) => committer.write("full", () => invites.endUse(nodeId)),
     list: (nowMs) => committer.read(() => invites.list(nowMs)),
     isKnown: (codeHash) => committer.read(() => invites.isKnown(codeHash)),
     remove: (id) => committer.write("full", () => invites.remove(id)),

@@ -39,7 +39,9 @@ test("a database of version 2 gets tokens, invites and the audit, keeps its task
   });
   // Invites that were made before are void.
   expect(await store.invites.list(1)).toEqual([]);
-  expect(await store.invites.redeem(codeHash, systemIds.instance(), 1)).toBeNull();
+  expect(
+    await store.invites.redeem(codeHash, { instance: systemIds.instance(), nodeId: systemIds.node() }, 1),
+  ).toBeNull();
   expect(await store.tokens.list()).toEqual([]);
   expect(await store.audit.start()).toEqual({ seq: 1, previousHash: "0".repeat(64) });
   await store.close();

@@ -42,6 +42,8 @@ create table invites (
 create table invite_uses (
   invite_id text not null,
   instance text not null,
+  -- The node that was made with it; null: the machine has arrived, and may not redeem it again.
+  node_id text,
   used_at_ms integer not null,
   primary key (invite_id, instance)
 ) strict, without rowid;

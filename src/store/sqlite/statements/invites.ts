@@ -1,7 +1,15 @@
 import { z } from "zod";
 import type { Database } from "../../../platform/sqlite.ts";
-import { type Instance, InviteId } from "../../../protocol/ids.ts";
-import { type InviteRecord, keepExpiredMs, type OpenInvite } from "../../invites.ts";
+import { type Instance, InviteId, NodeId } from "../../../protocol/ids.ts";
+import {
+  type FoundInvite,
+  type InviteRecord,
+  type InviteStore,
+  keepExpiredMs,
+  type OpenInvite,
+  type Redemption,
+  repeatLimitMs,
+} from "../../invites.ts";
 import { jsonColumn, parseRow } from "../row.ts";
 
 const InviteRow = z.object({
@@ -19,16 +27,15 @@ const InviteRow = z.object({
 
 const CodeRow = InviteRow.pick({ code_hash: true });
 
-/** What came of redeeming: the invite, and whether this took a use of it. */
-export interface Redemption {
-  readonly invite: InviteRecord;
-  readonly isNewUse: boolean;
-}
+const UseRow = z.object({ node_id: NodeId.nullable(), used_at_ms: z.number() });
+
+type Use = Parameters<InviteStore["redeem"]>[1];
 
 export interface InviteStatements {
   readonly add: (invite: InviteRecord) => void;
-  readonly find: (codeHash: string, nowMs: number, instance: Instance | null) => OpenInvite | null;
-  readonly redeem: (codeHash: string, instance: Instance, nowMs: number) => Redemption | null;
+  readonly find: (codeHash: string, nowMs: number, instance: Instance | null) => FoundInvite | null;
+  readonly redeem: (codeHash: string, use: Use, nowMs: number) => Redemption | null;
+  readonly endUse: (nodeId: NodeId) => void;
   readonly giveBack: (id: InviteId, instance: Instance) => void;
   readonly list: (nowMs: number) => readonly OpenInvite[];
   readonly isKnown: (codeHash: string) => boolean;
@@ -54,11 +61,12 @@ export function prepareInvites(database: Database): InviteStatements {
     `${selectInvites} where expires_at_ms > ? order by created_at_ms desc, id desc`,
   );
   const selectUse = database.prepare<unknown, [string, string]>(
-    "select 1 from invite_uses where invite_id = ? and instance = ?",
+    "select node_id, used_at_ms from invite_uses where invite_id = ? and instance = ?",
   );
   const insertUse = database.prepare(
-    "insert into invite_uses (invite_id, instance, used_at_ms) values (?, ?, ?)",
+    "insert into invite_uses (invite_id, instance, node_id, used_at_ms) values (?, ?, ?, ?)",
   );
+  const updateUse = database.prepare("update invite_uses set node_id = null where node_id = ?");
   const deleteUse = database.prepare("delete from invite_uses where invite_id = ? and instance = ?");
   const deleteUses = database.prepare("delete from invite_uses where invite_id = ?");
   const selectCode = database.prepare<unknown, [string]>("select 1 from invites where code_hash = ?");
@@ -70,7 +78,15 @@ export function prepareInvites(database: Database): InviteStatements {
     const inviteRow = select.get(codeHash, nowMs);
     return inviteRow === null ? null : fromInviteRow(inviteRow);
   }
-  const hasUsed = (id: InviteId, instance: Instance) => selectUse.get(id, instance) !== null;
+
+  /** The node that this instance may come back to; `over`: it has used the invite, and may not again; null: it has not. */
+  function usedFor(id: InviteId, instance: Instance, nowMs: number): NodeId | "over" | null {
+    const useRow = selectUse.get(id, instance);
+    if (useRow === null) return null;
+    const { node_id, used_at_ms } = parseRow(UseRow, "invite_uses", useRow);
+    // Also of a clock that was set back nothing is known.
+    return node_id !== null && Math.abs(nowMs - used_at_ms) < repeatLimitMs ? node_id : "over";
+  }
 
   return {
     add: (invite) => {
@@ -90,17 +106,23 @@ export function prepareInvites(database: Database): InviteStatements {
     },
     find: (codeHash, nowMs, instance) => {
       const invite = findGood(codeHash, nowMs);
-      if (invite === null || invite.usesLeft > 0) return invite;
-      return instance !== null && hasUsed(invite.id, instance) ? invite : null;
+      if (invite === null) return null;
+      const used = instance === null ? null : usedFor(invite.id, instance, nowMs);
+      if (used === "over" || (used === null && invite.usesLeft === 0)) return null;
+      return { ...invite, nodeId: used };
     },
-    redeem: (codeHash, instance, nowMs) => {
+    redeem: (codeHash, { instance, nodeId }, nowMs) => {
       const open = findGood(codeHash, nowMs);
       if (open === null) return null;
       const { usesLeft, ...invite } = open;
-      if (hasUsed(invite.id, instance)) return { invite, isNewUse: false };
-      if (usesLeft === 0) return null;
-      insertUse.run(invite.id, instance, nowMs);
-      return { invite, isNewUse: true };
+      const used = usedFor(invite.id, instance, nowMs);
+      if (used === "over" || (used === null && usesLeft === 0)) return null;
+      if (used !== null) return { invite, nodeId: used, isNewUse: false };
+      insertUse.run(invite.id, instance, nodeId, nowMs);
+      return { invite, nodeId, isNewUse: true };
+    },
+    endUse: (nodeId) => {
+      updateUse.run(nodeId);
     },
     giveBack: (id, instance) => {
       deleteUse.run(id, instance);
