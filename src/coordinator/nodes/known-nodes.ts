@@ -88,7 +88,7 @@ export function createKnownNodes(clock: Clock): KnownNodes {
   function restore(record: NodeRecord): void {
     const node = new MeshNode(record);
     // Nobody watched it while the coordinator was down: the time that it may be away for begins now.
-    node.missedSinceMs = clock.nowMs();
+    node.missedSinceMs = clock.monotonicMs();
     byId.set(node.id, node);
     keepToken(record);
     if (record.hiddenAtMs === null) show(node);

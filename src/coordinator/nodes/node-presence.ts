@@ -77,7 +77,7 @@ export function createNodePresence(options: PresenceOptions): NodePresence {
     node.link = null;
     node.isOnline = false;
     node.offlineSinceMs = nowMs;
-    node.missedSinceMs = null;
+    node.missedSinceMs = clock.monotonicMs();
     node.sinceMs = nowMs;
     node.load = null;
     node.foreignRuns = 0;

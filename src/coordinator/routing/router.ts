@@ -30,7 +30,7 @@ import { createSessionBindings } from "./session-bindings.ts";
 
 /** Applies the pure routing of domain/routing to the mesh as it is now, and keeps what it remembers between messages. */
 export interface Router {
-  /** @param waitingSinceMs epoch; null: the message does not wait yet */
+  /** @param waitingSinceMs monotonic; null: the message does not wait yet */
   readonly decide: (
     message: RoutingMessage & { readonly subject: string },
     excluded: ReadonlySet<NodeId> | null,
@@ -90,7 +90,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       const { session } = message;
       const binding = session === null ? null : bindings.find(conversationOwner(message), session);
       const context = {
-        nowMs: clock.nowMs(),
+        nowMs: clock.monotonicMs(),
         random,
         binding: binding ?? null,
         waitingSinceMs,

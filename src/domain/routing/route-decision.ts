@@ -33,7 +33,7 @@ export interface RouteDecision {
   readonly waitFor: readonly NodeView[];
   /** The rule says `otherwise: queue` and has no candidate: any node that joins may be the one, too. */
   readonly isParked: boolean;
-  /** Epoch; decide again then even if nothing changes. null: no need. */
+  /** Monotonic; decide again then even if nothing changes. null: no need. */
   readonly recheckAtMs: number | null;
   /** To store for the rule once the message has been handed over. */
   readonly nextCursor: { readonly ruleId: RuleId; readonly nodeId: NodeId } | null;
