@@ -17,7 +17,11 @@ export const accessClaims: readonly Claim[] = [
   {
     id: "access.revocation",
     claim: "Revoking or rotating a token ends its streams, waits, links and logins within 5 s.",
-    shownBy: [{ file: `${access}/revocation.test.ts` }, { file: `${auth}/principal.test.ts` }],
+    shownBy: [
+      { file: `${access}/revocation.test.ts` },
+      { file: `${auth}/principal.test.ts` },
+      { file: "test/integration/coordinator/void-caller.test.ts" },
+    ],
   },
   {
     id: "access.tokens",
@@ -45,7 +49,6 @@ export const accessClaims: readonly Claim[] = [
     claim: "Whoever guesses tokens is locked out, for longer and longer; who was in before is not.",
     shownBy: [
       { file: `${auth}/guess-lockout.test.ts` },
-      { file: `${auth}/known-good.test.ts` },
       { file: `${auth}/guessing.test.ts`, tests: "guessing" },
       { file: `${access}/tokens.test.ts`, tests: "guessing" },
     ],

@@ -37,7 +37,7 @@ export const httpClaims: readonly Claim[] = [
   },
   {
     id: "http.own-sockets",
-    claim: "A page of another origin cannot open a WebSocket, with or without a login.",
+    claim: "A page of another origin cannot open a WebSocket, and no page opens one with a login.",
     shownBy: [
       { file: browsers, tests: "a WebSocket of a page (cross-site hijacking)" },
       { file: websocket, tests: "an upgrade is refused as plain HTTP" },
@@ -65,7 +65,7 @@ export const httpClaims: readonly Claim[] = [
   {
     id: "http.size",
     claim:
-      "Heads and bodies beyond their limits are refused before they are kept, without a token beyond 4 KiB.",
+      "Heads and bodies beyond their limits are refused before they are kept, without a token beyond 4 KiB, with an invite beyond 64.",
     shownBy: [{ file: limits, tests: "size" }],
   },
   {
