@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCodeOf } from "../platform/atomic-file.ts";
-import { findForeignHand } from "../platform/private-files.ts";
+import { findForeignHand, findForeignOwner } from "../platform/private-files.ts";
 import { MeshError } from "../protocol/errors.ts";
 
 export const configFileName = "claw-mesh.yaml";
@@ -49,13 +49,26 @@ export async function findFile(
   const skipped: SkippedFile[] = [];
   for (const folder of folders) {
     const path = join(folder, configFileName);
-    const result = await readConfigText(path);
+    const result = await readUsual(path);
     if (result === null) continue;
-    if ("reason" in result) skipped.push({ path, reason: result.reason, isForeign: false });
+    if ("reason" in result) skipped.push({ path, isForeign: false, ...result });
     else if (result.foreignHand === null) return { file: { path, ...result }, skipped };
     else skipped.push({ path, reason: result.foreignHand, isForeign: true });
   }
   return { file: null, skipped };
+}
+
+/** What another user has put there so that it cannot be read does not keep this user's commands from working. */
+async function readUsual(
+  path: string,
+): Promise<Omit<FoundFile, "path"> | { readonly reason: string; readonly isForeign?: true } | null> {
+  try {
+    return await readConfigText(path);
+  } catch (error) {
+    const reason = await findForeignOwner(path);
+    if (reason === null) throw error;
+    return { reason, isForeign: true };
+  }
 }
 
 const initHint = "Name a YAML file with --config, or write one with: claw-mesh init";

@@ -322,6 +322,15 @@ describe("a configuration that others could have written", () => {
             "it is a link of another user (4711)",
           ],
           [
+            "that another user has made unreadable",
+            async () => {
+              await rm(cwdFile());
+              await symlink("claw-mesh.yaml", cwdFile());
+              await lchown(cwdFile(), 4711, 4711);
+            },
+            "it belongs to another user (4711)",
+          ],
+          [
             "in a folder of another user",
             () => chown(join(dir, "cwd"), 4711, 4711),
             "/cwd belongs to another user (4711)",

@@ -236,6 +236,19 @@ export async function findForeignHand(path: string, opened: Stats): Promise<stri
   return null;
 }
 
+/** Whether the name itself is another user's, link or file, in words; null when it is not, or cannot be looked at. */
+export async function findForeignOwner(path: string): Promise<string | null> {
+  const uid = process.getuid?.();
+  if (uid === undefined) return null;
+  try {
+    const { uid: owner } = await lstat(path);
+    return owner === uid || owner === 0 ? null : `it belongs to another user (${owner})`;
+  } catch (error) {
+    if (errorCodeOf(error) === null) throw error;
+    return null;
+  }
+}
+
 /** As {@link findForeignHand}, of the file alone. */
 export function describeForeignHand(stats: Pick<Stats, "uid" | "gid" | "mode">, uid: number): string | null {
   if (stats.uid !== uid && stats.uid !== 0) return `belongs to another user (${stats.uid})`;
