@@ -121,7 +121,7 @@ describe("the commands of another terminal", () => {
         flags: [flag("tls.cert_file", "c.pem"), flag("tls.key_file", "k.pem")],
         names: ["mesh.example.com"],
       },
-      " --coordinator https://mesh.example.com:9180",
+      " --coordinator https://mesh.example.com:9180 --token-file /home/.claw-mesh/token",
     ],
     ["need no token of a flag: it is kept", { flags: [flag("coordinator.token", "s3cret")] }, ""],
     [

@@ -29,6 +29,8 @@ export function clientFlags({ config, port, names = [], home }: ClientFlagsOptio
   // A certificate of the file is known to the other terminal, too; one of a flag has to be called by its name.
   const [name] = isOfThisRun("tls.cert_file") ? names : [];
   const url = localUrl(name ?? coordinator.host, { port, isTls });
+  // To an address by name it goes when it is told to.
+  const needsToken = isHidden || name !== undefined;
   return [
     ...(config.file === null || isUsualPlace(config.file, home)
       ? []
@@ -38,7 +40,7 @@ export function clientFlags({ config, port, names = [], home }: ClientFlagsOptio
       : []),
     ...(isOwnCertificate && isHidden ? [` --ca ${shellWord(join(config.dataDir, "tls", "ca.pem"))}`] : []),
     // The file of the configuration may have another one, which comes before that of the data directory.
-    ...((isHidden && config.originOf("coordinator.token").kind !== "file") ||
+    ...((needsToken && config.originOf("coordinator.token").kind !== "file") ||
     (isOfThisRun("coordinator.token") && config.file !== null)
       ? [` --token-file ${shellWord(tokenPath(config.dataDir))}`]
       : []),
