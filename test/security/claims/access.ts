@@ -37,7 +37,11 @@ export const accessClaims: readonly Claim[] = [
   {
     id: "access.rate",
     claim: "A token calls no more often than it may.",
-    shownBy: [{ file: `${auth}/call-rate.test.ts` }],
+    shownBy: [
+      { file: `${auth}/call-rate.test.ts` },
+      { file: `${access}/tokens.test.ts`, tests: "a token > that calls too often" },
+      { file: `${auth}/authenticator.test.ts`, tests: "a login > uses up the calls" },
+    ],
   },
   {
     id: "access.groups",
@@ -46,7 +50,8 @@ export const accessClaims: readonly Claim[] = [
   },
   {
     id: "access.guessing",
-    claim: "Whoever guesses tokens is locked out, for longer and longer; who was in before is not.",
+    claim:
+      "Whoever guesses tokens is locked out, for longer and longer, and learns nothing meanwhile: also not at the address of the owner.",
     shownBy: [
       { file: `${auth}/guess-lockout.test.ts` },
       { file: `${auth}/guessing.test.ts`, tests: "guessing" },

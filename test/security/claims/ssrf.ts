@@ -37,7 +37,12 @@ export const ssrfClaims: readonly Claim[] = [
       "A name is resolved once for each request, all of its addresses are judged, and the connection goes to the judged one: a DNS server that answers public first and private afterwards gains nothing.",
     shownBy: [
       { file: rebinding },
+      { file: spellings, tests: "a name" },
       { file: "src/platform/safe-fetch.test.ts", tests: "a guarded request > goes to the judged address" },
+      {
+        file: "src/platform/safe-fetch.test.ts",
+        tests: "a guarded request > is refused when one address of many",
+      },
     ],
   },
   {

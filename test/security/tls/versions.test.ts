@@ -41,10 +41,8 @@ describe("versions of TLS", () => {
   ])("%s is refused with an alert, not a handshake", async (_, version) => {
     await using mesh = await createTlsMesh();
     const answer = await exchange(mesh.port(), clientHello(version));
-    // An alert (21), fatal (2): the version (70), or a handshake that failed (40).
-    expect(answer[0]).toBe(21);
-    expect(answer[5]).toBe(2);
-    expect([40, 70]).toContain(answer[6] ?? 0);
+    // An alert (21), fatal (2), about the version (70): about anything else, another offer might have been taken.
+    expect([answer[0], answer[5], answer[6]]).toEqual([21, 2, 70]);
   });
 
   test.each(["TLSv1.2", "TLSv1.3"] as const)("%s is spoken", async (version) => {
