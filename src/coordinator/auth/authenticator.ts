@@ -19,6 +19,10 @@ export interface Credentials {
   readonly cookie: string | null;
   /** Remote address; asked only when it is needed. */
   readonly address: () => string;
+  /** Throws when a browser may not have sent the cookie so. Asked when it counts, before its token is charged a call. */
+  readonly assertOwnPage?: () => void;
+  /** As of {@link Try}. */
+  readonly isByOtherName?: () => boolean;
 }
 
 /** Tells who is calling. */
@@ -72,7 +76,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   function ownerOf(tokenHash: string, attempt: Try): SessionOwner | null {
     const digest = toDigest(tokenHash);
     if (timingSafeEqual(digest, adminDigest)) {
-      if (isAdminGuessable) guard.admit(attempt);
+      // The answer would tell: to whoever guesses at the owner's address, too.
+      if (isAdminGuessable) guard.assertMayTry(attempt);
       return adminOwner;
     }
     const token = tokens.find(tokenHash);
@@ -101,8 +106,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     throw new MeshError("TOKEN_INVALID", "This token opens nothing here.");
   }
 
-  function byBearer(token: string, address: () => string): Principal {
-    const attempt = { token, address };
+  function byBearer(attempt: Try): Principal {
+    const { token, address } = attempt;
     const tokenHash = sha256Hex(token);
     const owner = ownerOf(tokenHash, attempt);
     if (owner !== null) return use(owner, address);
@@ -114,15 +119,16 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   }
 
   return {
-    authenticate: ({ authorization, cookie, address }) => {
+    authenticate: ({ authorization, cookie, address, assertOwnPage, isByOtherName }) => {
       if (authorization !== null && isBearer(authorization)) {
-        return byBearer(bearerToken(authorization), address);
+        return byBearer({ token: bearerToken(authorization), address, isByOtherName });
       }
       const session = cookie === null ? null : sessions.find(cookie);
       if (session === null) {
         if (authorization !== null) throw notBearer();
         return anonymous;
       }
+      assertOwnPage?.();
       use(session.owner, address);
       return session.principal;
     },

@@ -4,7 +4,6 @@ import { apiTokenPrefix, shownTokenLength } from "../../protocol/token-prefix.ts
 import type { AuditTrail } from "../audit/audit-trail.ts";
 import { clientKey } from "../http/client-key.ts";
 import { createGuessLockout } from "./guess-lockout.ts";
-import { createKnownGood } from "./known-good.ts";
 import { createNoteLimit } from "./note-limit.ts";
 
 /** Beginnings of locks that the audit is told of in a minute; the rest happens unsaid. */
@@ -16,6 +15,11 @@ export interface Try {
   readonly token: string;
   /** Asked only when it is needed. */
   readonly address: () => string;
+  /**
+   * Called by a name that is not the coordinator's own. A page that a stranger's name has led here makes its reader's browser
+   * guess: that must not lock the reader's own commands, which call by an own name. default: no
+   */
+  readonly isByOtherName?: (() => boolean) | undefined;
 }
 
 /**
@@ -23,13 +27,11 @@ export interface Try {
  * in without asking here: a lock that others have earned at the same address must not keep it out.
  */
 export interface GuessGuard {
-  /** For what is unknown, or cannot be known yet. Throws TOO_MANY_TRIES while its address or its beginning is locked. */
-  readonly assertMayTry: (attempt: Try) => void;
   /**
-   * For the one right text that a person may have chosen. Throws as {@link GuessGuard.assertMayTry} does, as the answer
-   * would tell, unless it was admitted before: from there or, for its beginning, from anywhere.
+   * For what is unknown, cannot be known yet, or is the one right text that a person may have chosen: whoever guesses learns
+   * nothing while he is locked. Throws TOO_MANY_TRIES while its address or its beginning is.
    */
-  readonly admit: (attempt: Try) => void;
+  readonly assertMayTry: (attempt: Try) => void;
   readonly failed: (attempt: Try) => void;
   /** As `failed`, where only the address counts. */
   readonly failedAt: (address: string) => void;
@@ -43,7 +45,6 @@ interface GuessGuardOptions {
 export function createGuessGuard({ clock, audit }: GuessGuardOptions): GuessGuard {
   const byAddress = createGuessLockout(clock);
   const byPrefix = createGuessLockout(clock);
-  const good = createKnownGood();
   const mayNote = createNoteLimit(maxNotesPerMinute, clock);
 
   function note(action: string, address: string, target: string | null, lockMs: number): void {
@@ -52,50 +53,38 @@ export function createGuessGuard({ clock, audit }: GuessGuardOptions): GuessGuar
     audit.note({ subject: "anonymous", address, action, target, result: "TOO_MANY_TRIES", details });
   }
 
-  function failedAt(address: string): void {
-    const lockMs = byAddress.fail(toClientKey(address));
+  function fail(address: string, client: string): void {
+    const lockMs = byAddress.fail(client);
     if (lockMs > 0) note("lockout.address", address, toClientKey(address), lockMs);
   }
 
-  function assertMayTry({ token, address }: Try): void {
+  function assertMayTry(attempt: Try): void {
     if (byAddress.isQuiet() && byPrefix.isQuiet()) return;
-    const addressMs = byAddress.lockedForMs(toClientKey(address()));
+    const addressMs = byAddress.lockedForMs(clientOf(attempt));
     if (addressMs > 0) throw lockedOut(addressMs);
-    const prefixMs = byPrefix.lockedForMs(prefixOf(token));
+    const prefixMs = byPrefix.lockedForMs(prefixOf(attempt.token));
     if (prefixMs > 0) throw lockedOut(prefixMs);
-  }
-
-  /** Where it was right last: nearly all calls come from there. */
-  let lastGood: string | null = null;
-
-  function admit(attempt: Try): void {
-    const from = attempt.address();
-    if (from === lastGood) return;
-    const client = toClientKey(from);
-    if (!good.hasFrom(client)) {
-      const addressMs = byAddress.lockedForMs(client);
-      if (addressMs > 0) throw lockedOut(addressMs);
-      const prefixMs = byPrefix.lockedForMs(prefixOf(attempt.token));
-      if (prefixMs > 0 && good.isEmpty()) throw lockedOut(prefixMs);
-    }
-    good.add(client);
-    lastGood = from;
   }
 
   return {
     assertMayTry,
-    admit,
-    failed: ({ token, address }) => {
-      const from = address();
-      failedAt(from);
-      const prefix = prefixOf(token);
+    failed: (attempt) => {
+      const from = attempt.address();
+      fail(from, clientOf(attempt));
+      const prefix = prefixOf(attempt.token);
       const lockMs = byPrefix.fail(prefix);
       // The beginning of any other token is a part of its secret.
       const shown = prefix.startsWith(apiTokenPrefix) ? prefix : null;
       if (lockMs > 0) note("lockout.prefix", from, shown, lockMs);
     },
-    failedAt,
+    failedAt: (address) => fail(address, toClientKey(address)),
   };
+}
+
+/** What shares a lock. */
+function clientOf({ address, isByOtherName }: Try): string {
+  const client = toClientKey(address());
+  return isByOtherName?.() === true ? `${client}, by another name` : client;
 }
 
 /** This machine counts as one client, too: whoever guesses may sit behind a proxy on it. */

@@ -52,22 +52,28 @@ export function createAdmission({ authenticator, browserChecks }: AdmissionOptio
     }
   }
 
+  function assertOwnPage(route: RouteContract, { headers, scheme }: Arrival): void {
+    browserChecks.assertOwnHost(headers);
+    const isChange = route.method !== "GET" || route.browsers === "socket";
+    browserChecks.assertOwnPage(headers, { scheme, isChange });
+  }
+
   return {
-    identify: (route, { headers, scheme, address }) => {
+    identify: (route, arrival) => {
+      const { headers, address } = arrival;
       browserChecks.assertHost(headers);
-      if (route.browsers !== undefined) checkBrowser(route, { headers, scheme, address });
+      if (route.browsers !== undefined) checkBrowser(route, arrival);
       if (isOpenToAll(route)) return anonymous;
-      const principal = authenticator.authenticate({
-        authorization: headers.get("authorization"),
+      const authorization = headers.get("authorization");
+      // Before the token is looked at: what a page of somebody else shows is no guess of whoever looks at that page.
+      if (authorization !== null && headers.get("origin") !== null) assertOwnPage(route, arrival);
+      return authenticator.authenticate({
+        authorization,
         cookie: headers.get("cookie"),
         address,
+        assertOwnPage: () => assertOwnPage(route, arrival),
+        isByOtherName: () => !browserChecks.isOwnHost(headers),
       });
-      if (principal.isCookie) {
-        browserChecks.assertOwnHost(headers);
-        const isChange = route.method !== "GET" || route.browsers === "socket";
-        browserChecks.assertOwnPage(headers, { scheme, isChange });
-      }
-      return principal;
     },
     assertHost: browserChecks.assertHost,
     // Of other names the owner has not said that they are this coordinator's alone: the promise holds for all ports.

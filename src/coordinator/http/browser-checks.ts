@@ -4,14 +4,16 @@ import { type NamedHost, parseHost, toHostName } from "./host-name.ts";
 /**
  * Checks for what browsers send by themselves. A browser adds a cookie to a request that any page made it send, and
  * believes what the DNS says about a name; so whatever comes with a cookie, or from a page, has to be called by a name
- * that no stranger can point here, and to come from a page of this coordinator. Who shows a bearer token has put it
- * there himself, and is not checked. docs/reference/http-api.md has the rules in words.
+ * that no stranger can point here, and to come from a page of this coordinator. Who shows a bearer token and no Origin has
+ * put it there himself, and is not checked. docs/reference/http-api.md has the rules in words.
  */
 export interface BrowserChecks {
   /** Throws HOST_INVALID for a Host header that is not one name or address. */
   readonly assertHost: (headers: Headers) => void;
   /** Throws HOST_NOT_ALLOWED unless the Host is an address, `localhost`, this machine or an allowed name. */
   readonly assertOwnHost: (headers: Headers) => void;
+  /** As `assertOwnHost`, as an answer. */
+  readonly isOwnHost: (headers: Headers) => boolean;
   /**
    * Throws ORIGIN_NOT_ALLOWED when the request comes from a page of somebody else; `isChange`: also when it does not say
    * where it comes from.
@@ -47,6 +49,8 @@ export function createBrowserChecks(options: BrowserCheckOptions): BrowserChecks
     return host;
   };
 
+  const isOwn = ({ isAddress, name }: NamedHost): boolean => isAddress || own.has(name);
+
   const isOwnOrigin = (origin: string, host: NamedHost, scheme: "http" | "https"): boolean => {
     const parts = /^(https?):\/\/(.+)$/i.exec(origin);
     const from = parts?.[1]?.toLowerCase() === "https" ? "https" : "http";
@@ -66,9 +70,10 @@ export function createBrowserChecks(options: BrowserCheckOptions): BrowserChecks
       readHost(headers);
       lastGood = text;
     },
+    isOwnHost: (headers) => isOwn(readHost(headers)),
     assertOwnHost: (headers) => {
       const host = readHost(headers);
-      if (host.isAddress || own.has(host.name)) return;
+      if (isOwn(host)) return;
       throw new MeshError("HOST_NOT_ALLOWED", `Browsers may not call this coordinator "${host.name}".`);
     },
     assertOwnPage: (headers, { scheme, isChange }) => {

@@ -26,11 +26,13 @@ export const httpClaims: readonly Claim[] = [
   {
     id: "http.own-pages",
     claim:
-      "A page of another origin cannot use a login: it changes nothing, reads nothing, logs nobody in or out.",
+      "A page of another origin cannot use a login or a token: it changes nothing, reads nothing, logs nobody in or out, and locks nobody out.",
     shownBy: [
       { file: browsers, tests: "a change with a cookie has to come from the coordinator's own page (CSRF)" },
       { file: browsers, tests: "a reading with a cookie" },
       { file: browsers, tests: "a login or its end" },
+      { file: browsers, tests: "a bearer token that a page shows" },
+      { file: browsers, tests: "a page of somebody else does not make its reader pay" },
       { file: browsers, tests: "behind a proxy that speaks TLS for an allowed name" },
       { file: "test/security/http/browsers-tls.test.ts" },
     ],

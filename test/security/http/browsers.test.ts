@@ -244,14 +244,76 @@ describe("a change with a cookie has to come from the coordinator's own page (CS
     expect({ status: answer.status, code: codeOf(answer) }).toEqual({ status: 400, code: "BODY_NOT_JSON" });
   });
 
-  test("which a bearer token has not", async () => {
+  test("which a bearer token need not have", async () => {
     const answer = await send({
       method: "POST",
       path: "/api/v1/route/explain",
-      headers: { authorization: bearer, origin: "http://evil.test", "content-type": "text/plain" },
+      headers: { authorization: bearer, "content-type": "text/plain" },
       body: JSON.stringify({ content: "x" }),
     });
     expect(answer.status).toBe(200);
+  });
+});
+
+describe("a bearer token that a page shows", () => {
+  test.each(origins.filter(([, headers]) => "origin" in headers))(
+    "counts from the coordinator's own pages only, changing and reading: %s",
+    async (_, where, isOwn) => {
+      const headers = { authorization: bearer, "content-type": "application/json", ...withPort(where) };
+      const body = JSON.stringify({ content: "x" });
+      const changing = await send({ method: "POST", path: "/api/v1/route/explain", headers, body });
+      const reading = await send({ path: "/api/v1/nodes", headers });
+      const code = isOwn ? "ok" : "ORIGIN_NOT_ALLOWED";
+      expect([changing, reading].map(codeOf)).toEqual([code, code]);
+    },
+  );
+
+  test("counts by the coordinator's own names only", async () => {
+    const host = `evil.test:${port}`;
+    const headers = { host, origin: `http://${host}`, authorization: bearer };
+    expect(codeOf(await send({ path: "/api/v1/nodes", headers }))).toBe("HOST_NOT_ALLOWED");
+  });
+});
+
+describe("a page of somebody else does not make its reader pay", () => {
+  /** So many as would lock its address out, and with it a token that a person has chosen, as the one here. */
+  const guesses = 30;
+
+  test.each([
+    ["a page of another site", { origin: "http://evil.test" }],
+    ["a page of another port", { origin: "http://127.0.0.1:1" }],
+    ["a page of a name that was pointed here", { host: "evil.test", origin: "http://evil.test" }],
+    ["a reading of such a page, which has no Origin", { host: "evil.test" }],
+    ["a sandboxed frame", { origin: "null" }],
+  ])("with a lock: %s guesses", async (_, headers) => {
+    for (let at = 0; at < guesses; at += 1) {
+      await send({
+        path: "/api/v1/nodes",
+        headers: { ...headers, authorization: `Bearer guess-${at}-xxxxxxxx` },
+      });
+    }
+    expect((await send({ path: "/api/v1/nodes", headers: { authorization: bearer } })).status).toBe(200);
+  });
+
+  test("with the calls of the token that he logged in with", async () => {
+    const made = await mesh.call("POST", "/api/v1/tokens", {
+      body: { name: "few", scopes: ["read"], rate_per_minute: 5 },
+    });
+    expect(made.status).toBe(201);
+    const begun = await send({
+      method: "POST",
+      path: "/api/v1/session",
+      headers: { "content-type": "application/json", origin: `http://127.0.0.1:${port}` },
+      body: JSON.stringify({ token: made.body.token }),
+    });
+    const own = /^set-cookie: ([^;]+)/im.exec(begun.head)?.[1] ?? "";
+    for (const where of [{ origin: "http://127.0.0.1:1" }, { "sec-fetch-site": "same-site" }]) {
+      for (let at = 0; at < 10; at += 1) {
+        const foreign = await send({ path: "/api/v1/nodes", headers: { cookie: own, ...where } });
+        expect(codeOf(foreign)).toBe("ORIGIN_NOT_ALLOWED");
+      }
+    }
+    expect((await send({ path: "/api/v1/nodes", headers: { cookie: own } })).status).toBe(200);
   });
 });
 
