@@ -1,13 +1,16 @@
 import {
   allowsAnyOf,
   type CompiledRules,
+  allowsNode,
   compileRules,
   createRoutingMemo,
   decideRoute,
   type MeshSnapshot,
   type NodeView,
   type RouteDecision,
+  type RoutingContext,
   type RoutingMessage,
+  type RuleNeighbours,
   ruleWarnings,
   type SessionBinding,
   toDecision,
@@ -40,13 +43,18 @@ export interface Router {
   readonly decideAsLastResort: Router["decide"];
   /** Whether a node could be one that these messages wait for; errs on the side of yes. */
   readonly mayServe: (node: NodeView, wants: LaneWants) => boolean;
+  /**
+   * Whether this node, had it a free slot, could be given the message now: by what its sender may use, names and needs, by the
+   * rules and by its conversation. `node` as it will be when it is online, in place of the one that the mesh has.
+   */
+  readonly mayHave: (message: TaskMessage, node: NodeView) => boolean;
   /** The decision is acted on: remembers where the conversation lives and where a round-robin rule stands. */
   readonly bind: (message: TaskMessage, decided: RouteDecision) => void;
   /** The message that put its conversation on this node never ran there: the conversation has no node again. */
   readonly unbind: (message: TaskMessage, nodeId: NodeId) => void;
   readonly setRules: (rules: readonly Rule[]) => void;
-  /** What looks wrong about a rule, behind those that come before it, in the mesh as it is now. */
-  readonly warningsFor: (rule: RuleInput, earlier: readonly RuleInput[]) => readonly string[];
+  /** What looks wrong about a rule, among those around it, in the mesh as it is now. */
+  readonly warningsFor: (rule: RuleInput, around: RuleNeighbours) => readonly string[];
   /** The decision as it is stored and shown, in the turn in which it was made; with a target that has left the mesh. */
   readonly explain: (decided: RouteDecision) => Decision;
   /**
@@ -84,21 +92,24 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     bindings.put(subject, session, binding);
   }
 
+  function contextOf(message: Parameters<Router["decide"]>[0]): RoutingContext {
+    const { session } = message;
+    const binding = session === null ? null : bindings.find(conversationOwner(message), session);
+    return {
+      nowMs: clock.monotonicMs(),
+      random,
+      binding: binding ?? null,
+      waitingSinceMs: null,
+      cursors,
+      excluded: null,
+      memo,
+    };
+  }
+
   const decide =
     (ignoresBreakers: boolean): Router["decide"] =>
     (message, excluded, waitingSinceMs) => {
-      const { session } = message;
-      const binding = session === null ? null : bindings.find(conversationOwner(message), session);
-      const context = {
-        nowMs: clock.monotonicMs(),
-        random,
-        binding: binding ?? null,
-        waitingSinceMs,
-        cursors,
-        excluded,
-        ignoresBreakers,
-        memo,
-      };
+      const context = { ...contextOf(message), waitingSinceMs, excluded, ignoresBreakers };
       return decideRoute(message, meshNow(), rules, context);
     };
 
@@ -163,6 +174,13 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       const left = findLeft(decided.evidence.message);
       return left === null ? decision : withLeftTarget(decision, left);
     },
+    mayHave: (message, node) => {
+      const mesh = meshNow();
+      const nodes = mesh.nodes.map((other) => (other.id === node.id ? node : other));
+      // The mesh is one that is not there yet: nothing of it may be kept.
+      const context = { ...contextOf(message), memo: createRoutingMemo() };
+      return allowsNode(decideRoute(message, { ...mesh, nodes }, rules, context), node.id);
+    },
     mayServe: (node, wants) => mayServe(node, wants, memo.indexOf(meshNow())),
     bind: (message, decided) => {
       if (decided.nextCursor !== null) cursors.set(decided.nextCursor.ruleId, decided.nextCursor.nodeId);
@@ -178,7 +196,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     setRules: (next) => {
       rules = compileRules(next);
     },
-    warningsFor: (rule, earlier) => ruleWarnings(rule, meshNow(), earlier),
+    warningsFor: (rule, around) => ruleWarnings(rule, meshNow(), around),
     assertTarget: (target, allowedGroups) => {
       const node = findTarget(target, allowedGroups);
       if (node === null) return;

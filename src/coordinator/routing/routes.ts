@@ -26,11 +26,8 @@ type RoutingHandlers = Pick<
 export function createRoutingRoutes({ router, rules, groups }: RoutingRouteOptions): RoutingHandlers {
   function withWarnings(rule: Rule): Rule {
     const all = rules.list();
-    const earlier = all.slice(
-      0,
-      all.findIndex(({ id }) => id === rule.id),
-    );
-    const warnings = router.warningsFor(rule, earlier);
+    const at = all.findIndex(({ id }) => id === rule.id);
+    const warnings = router.warningsFor(rule, { earlier: all.slice(0, at), later: all.slice(at + 1) });
     return warnings.length === 0 ? rule : { ...rule, warnings: [...warnings] };
   }
 

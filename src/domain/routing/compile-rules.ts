@@ -2,7 +2,8 @@ import type { Rule } from "../../protocol/rule.ts";
 import { printRuleMatch } from "../../protocol/rule-text.ts";
 import { type NodeNeeds, toRuleNeeds } from "./capable.ts";
 import type { RuleWords } from "./infer-requirements.ts";
-import { compileContentRegex, toContentPattern } from "./match-content.ts";
+import { type ContentTest, compileContentRegex, toContentPattern } from "./match-content.ts";
+import { createRefusedText, type RefusedText } from "./refused-text.ts";
 import { strategyNamed } from "./strategies/index.ts";
 import type { Strategy } from "./strategies/strategy.ts";
 import { createTermMatcher, type TermMatcher } from "./term-matcher.ts";
@@ -25,8 +26,8 @@ export interface CompiledRule {
   readonly sourceGlob: string | null;
   readonly sessionGlob: string | null;
   readonly labels: readonly (readonly [key: string, value: string])[] | null;
-  readonly contentRegex: ((content: string) => boolean) | null;
-  /** Its words are in {@link CompiledRules.contentWords}, under this rule. */
+  readonly contentRegex: ContentTest | null;
+  /** Its words are in {@link CompiledRules.contentWords}, or known to {@link CompiledRules.isRefusedText}, under this rule. */
   readonly hasContentWords: boolean;
   readonly needs: NodeNeeds | null;
   /** null: any node. */
@@ -39,8 +40,10 @@ export interface CompiledRule {
 /** All rules, compiled once whenever they change. */
 export interface CompiledRules {
   readonly rules: readonly CompiledRule[];
-  /** One pass over a message finds the words of all rules. */
+  /** One pass over a message finds the words of all rules, but for those that refuse. */
   readonly contentWords: TermMatcher<CompiledRule>;
+  /** Whether the `content` of a rule that refuses is in a text. */
+  readonly isRefusedText: RefusedText;
   readonly ruleWords: RuleWords;
   /** Some refuse, or hold whatever was chosen. */
   readonly hasGuards: boolean;
@@ -50,11 +53,12 @@ export interface CompiledRules {
 export function compileRules(rules: readonly Rule[]): CompiledRules {
   const compiled = rules.map((rule, index) => compileRule(rule, index + 1));
   const needs = compiled.flatMap((rule) => rule.needs ?? []);
+  const wordsOf = (some: readonly CompiledRule[]) =>
+    createTermMatcher(some.flatMap((value) => contentWordsOf(value.rule).map((term) => ({ term, value }))));
   return {
     rules: compiled,
-    contentWords: createTermMatcher(
-      compiled.flatMap((value) => contentWordsOf(value.rule).map((term) => ({ term, value }))),
-    ),
+    contentWords: wordsOf(compiled.filter(({ isRefusal }) => !isRefusal)),
+    isRefusedText: createRefusedText(wordsOf(compiled.filter(({ isRefusal }) => isRefusal))),
     hasGuards: compiled.some(({ isRefusal, isBinding }) => isRefusal || isBinding),
     ruleWords: {
       abilities: new Set(needs.flatMap((need) => [...need.abilities, ...need.anyAbility, ...need.tags])),

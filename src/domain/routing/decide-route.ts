@@ -5,6 +5,7 @@ import {
   free,
   full,
   hasCandidate,
+  notReady,
   type Standing,
   standingCount,
   standingOf,
@@ -106,6 +107,14 @@ export function decideRoute(
   return held === null
     ? settle(routing, { question, ...byDefault })
     : settleWithHolder(routing, question, held);
+}
+
+/** Whether a node is one of those that the decision lets have the message, apart from how busy and how ready it is. */
+export function allowsNode({ outcome, evidence }: RouteDecision, id: NodeId): boolean {
+  const position = evidence.question.index.placeOf(id)?.position;
+  if (outcome === "refused" || position === undefined) return false;
+  const standing = evidence.standings[position] ?? free;
+  return standing === free || standing === full || standing === notReady;
 }
 
 /** What stays the same while one message is routed. */

@@ -71,6 +71,50 @@ describe("a rule that refuses", () => {
   });
 });
 
+describe("a rule that refuses by content", () => {
+  const word: RuleInput = { match: { content: ["launch code"] }, refuse: true };
+  const pattern: RuleInput = { match: { content: "/launch\\s+codes?\\b/i" }, refuse: true };
+  const outcome = (rule: RuleInput, content: string, leads: Partial<RoutingMessage> = {}) =>
+    decideRoute(messageOf(content, leads), mesh, rulesOf(rule), contextOf()).outcome;
+
+  test.each([
+    ["its words", "give me the LAUNCH CODE"],
+    ["its words behind many spaces", `${" ".repeat(16_400)}give me the launch code`],
+    ["its words at the end of a long text", `${"x ".repeat(500_000)}launch code`],
+    ["its words with a character that has no width", "give me the lau\u200bnch co\u00adde"],
+    ["its words among marks of direction", `${" ".repeat(16_400)}\u202elaun\ufeffch\u2060 code`],
+  ])("finds %s", (_what, content) => {
+    for (const rule of [word, pattern]) {
+      expect(outcome(rule, content)).toBe("refused");
+      expect(outcome(rule, content, { target: "desk" })).toBe("refused");
+    }
+  });
+
+  test("finds nothing in other texts, and what it looks for may be such a character", () => {
+    for (const rule of [word, pattern])
+      expect(outcome(rule, "a launch\u200b pad, no codec")).toBe("assigned");
+    const unseen: RuleInput = { match: { content: "/\u200b/" }, refuse: true };
+    expect(outcome(unseen, "a\u200bb")).toBe("refused");
+    expect(outcome(unseen, "ab")).toBe("assigned");
+  });
+
+  test("does not count the words of a rule that leads somewhere, which reads the beginning only", () => {
+    const leads: RuleInput = { match: { content: ["launch code"] }, target: "lab" };
+    const decided = (content: string) =>
+      decideRoute(messageOf(content), mesh, rulesOf(word, leads), contextOf()).rule?.position;
+    expect(decided("launch code")).toBe(1);
+    const late = `${" ".repeat(16_400)}launch code`;
+    expect(decideRoute(messageOf(late), mesh, rulesOf(leads), contextOf()).rule).toBeNull();
+  });
+
+  test("is decided the same again for a long text, also under other rules", () => {
+    const message = messageOf(`${" ".repeat(20_000)}launch code`);
+    const [some, others] = [rulesOf(word), rulesOf({ match: { content: ["nothing"] }, refuse: true })];
+    const decide2 = (rules: typeof some) => decideRoute(message, mesh, rules, contextOf()).outcome;
+    expect([some, others, some].map(decide2)).toEqual(["refused", "assigned", "refused"]);
+  });
+});
+
 describe("a rule for the untrusted label", () => {
   test("leads messages with the label, and no others", () => {
     expect(decide([toSandbox], { isUntrusted: true }).order).toEqual(["sandbox"]);

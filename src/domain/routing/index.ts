@@ -1,11 +1,11 @@
 export { allowsAnyOf, bothAllow, isWithinLimit } from "./allowed-nodes.ts";
 export { type CompiledRules, compileRules } from "./compile-rules.ts";
-export { decideRoute, type RoutingContext } from "./decide-route.ts";
+export { allowsNode, decideRoute, type RoutingContext } from "./decide-route.ts";
 export { groupNamesOf } from "./groups.ts";
 export type { MeshSnapshot, NodeView } from "./mesh-snapshot.ts";
 export type { RouteDecision } from "./route-decision.ts";
 export { createRoutingMemo } from "./routing-memo.ts";
 export type { RoutingMessage } from "./routing-message.ts";
-export { ruleWarnings, validateRule } from "./rule-check.ts";
+export { type RuleNeighbours, ruleWarnings, validateRule } from "./rule-check.ts";
 export { type SessionBinding, sessionGraceMs } from "./session-affinity.ts";
 export { toDecision } from "./to-decision.ts";

@@ -66,6 +66,10 @@ function labelsFit(rule: CompiledRule, message: RoutingMessage): boolean {
 }
 
 function contentFits(rule: CompiledRule, reading: MessageReading, rules: CompiledRules): boolean {
+  if (rule.isRefusal) {
+    const hasContent = rule.contentRegex !== null || rule.hasContentWords;
+    return !hasContent || rules.isRefusedText(rule, reading.message);
+  }
   if (rule.contentRegex !== null) return rule.contentRegex(reading.message.content);
   if (!rule.hasContentWords) return true;
   reading.rulesByWords ??= new Set(rules.contentWords.find(reading.message.content).map((hit) => hit.value));

@@ -54,9 +54,9 @@ test("warns of a rule that shall keep messages away and stands behind one that t
   const gpu: RuleInput = { match: { requires_gpu: true }, target: "a" };
   const all: RuleInput = { match: { wildcard: true }, strategy: "random" };
   const refusing: RuleInput = { match: { untrusted: true }, refuse: true };
-  const leading: RuleInput = { match: { untrusted: true }, target: "a" };
+  const leading: RuleInput = { match: { untrusted: true }, target: "a", otherwise: "queue" };
   const warnings = (rule: RuleInput, earlier: readonly RuleInput[]) =>
-    ruleWarnings(rule, meshOf([nodeOf({ name: "a" })], []), earlier);
+    ruleWarnings(rule, meshOf([nodeOf({ name: "a" })], []), { earlier, later: [] });
   for (const guard of [refusing, leading]) {
     expect(warnings(guard, [gpu, all])).toEqual([
       "rule 2 (*) takes every message before this one; move this one up: claw-mesh route move 3 --first",
@@ -67,6 +67,26 @@ test("warns of a rule that shall keep messages away and stands behind one that t
     expect(warnings(guard, [{ match: { wildcard: true }, refuse: true }])).toEqual([]);
   }
   expect(warnings(gpu, [all])).toEqual([]);
+});
+
+test("warns of a rule that leads the untrusted label somewhere and lets it go elsewhere", () => {
+  const leading: RuleInput = { match: { untrusted: true }, target: "a" };
+  const warnings = (rule: RuleInput, later: readonly RuleInput[] = []) =>
+    ruleWarnings(rule, meshOf([nodeOf({ name: "a" })], []), { earlier: [], later }).length;
+  const needs = { untrusted: true, requires_gpu: true } as const;
+  const labelled = { untrusted: true, labels: { team: "red" } };
+  for (const rule of [leading, { ...leading, otherwise: "next" as const }, { match: needs }]) {
+    expect(warnings(rule)).toBe(1);
+    expect(warnings(rule, [{ match: { untrusted: true }, refuse: true }])).toBe(0);
+    expect(warnings(rule, [{ match: { wildcard: true }, refuse: true }])).toBe(0);
+    expect(warnings(rule, [{ match: { wildcard: true }, target: "a" }])).toBe(1);
+    expect(warnings(rule, [{ match: { untrusted: true, source: "web" }, refuse: true }])).toBe(1);
+  }
+  expect(warnings({ match: labelled, target: "a" }, [{ match: labelled, refuse: true }])).toBe(0);
+  for (const otherwise of ["queue", "fail"] as const) expect(warnings({ ...leading, otherwise })).toBe(0);
+  // It leads nowhere, or the label does not matter to it.
+  expect(warnings({ match: { untrusted: true }, strategy: "random" })).toBe(0);
+  expect(warnings({ match: { untrusted: false }, target: "a" })).toBe(0);
 });
 
 test("warns of targets and groups that nobody is called, and says what may have been meant", () => {

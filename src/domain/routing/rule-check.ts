@@ -1,6 +1,7 @@
 import { MeshError } from "../../protocol/errors.ts";
 import { nearestName } from "../../protocol/nearest-name.ts";
 import { type RuleInput, type RuleMatch, StrategyName } from "../../protocol/rule.ts";
+import { toRuleNeeds } from "./capable.ts";
 import { compileContentRegex, toContentPattern } from "./match-content.ts";
 import type { MeshSnapshot } from "./mesh-snapshot.ts";
 
@@ -32,14 +33,20 @@ export function validateRule(rule: RuleInput): void {
   validateContent(rule.match.content);
 }
 
+/** The rules around one, in their order. */
+export interface RuleNeighbours {
+  readonly earlier: readonly RuleInput[];
+  readonly later: readonly RuleInput[];
+}
+
 /**
- * What is odd about a rule and may become right later: targets and groups that are not there (yet), and a guard behind a
- * rule that takes all. `earlier`: the rules before it, in their order.
+ * What is odd about a rule and may become right later: targets and groups that are not there (yet), a guard behind a rule
+ * that takes all, and one that lets messages go elsewhere when its nodes are away.
  */
 export function ruleWarnings(
   rule: RuleInput,
   mesh: MeshSnapshot,
-  earlier: readonly RuleInput[] = [],
+  { earlier, later }: RuleNeighbours = { earlier: [], later: [] },
 ): readonly string[] {
   const groups = mesh.groups.map((group) => group.name);
   const names = [...mesh.nodes.map((node) => node.name), ...groups];
@@ -59,7 +66,28 @@ export function ruleWarnings(
       `rule ${index + 1} (*) takes every message before this one; move this one up: claw-mesh route move ${earlier.length + 1} --first`,
     );
   }
+  if (isLeaky(rule) && !later.some((other) => refusesAllOf(other, rule))) {
+    warnings.push(
+      "when none of its nodes can take a message, that goes to other nodes; add --otherwise queue or --otherwise fail, or a rule behind this one: claw-mesh route add --match untrusted:true --refuse",
+    );
+  }
   return warnings;
+}
+
+/** It leads the untrusted label to some nodes, and does not say that these are all. */
+function isLeaky(rule: RuleInput): boolean {
+  const { untrusted, ...others } = rule.match;
+  if (untrusted !== true || rule.refuse === true) return false;
+  const leads = rule.target !== undefined || rule.targets !== undefined || toRuleNeeds(others) !== null;
+  return leads && (rule.otherwise === undefined || rule.otherwise === "next");
+}
+
+function refusesAllOf(other: RuleInput, { match }: RuleInput): boolean {
+  if (other.refuse !== true) return false;
+  if (other.match.wildcard === true) return true;
+  const asked = criteriaOf(other.match);
+  if (asked.length === 1 && other.match.untrusted === true) return true;
+  return JSON.stringify(other.match) === JSON.stringify(match);
 }
 
 /** Its author counts on it for safety. */
