@@ -251,6 +251,7 @@ export function taskSummary(changes: object = {}) {
     state: "queued",
     content_preview: "Build the app",
     source: "cli",
+    subject: null,
     session: null,
     labels: {},
     target: null,
