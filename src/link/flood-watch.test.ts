@@ -6,6 +6,7 @@ import {
   maxIdleBytes,
   maxIdleFrames,
   maxMessages,
+  maxParts,
   maxUselessFrames,
   maxUselessLength,
   type TakenMessage,
@@ -17,6 +18,7 @@ const work = [{ type: "started" as const, task: systemIds.task(), attempt: 1 }];
 const of = (frames: TakenMessage["frames"], bytes: number, ignored = 0): TakenMessage => ({
   frames,
   ignored,
+  parts: 0,
   bytes,
 });
 
@@ -100,6 +102,14 @@ describe("what is beside work in one message", () => {
     const { takeMessage } = createFloodWatch();
     expect(takeMessage(of(work, 2_000, maxUselessFrames), 1)).toBeNull();
     expect(takeMessage(of(work, 2_000, 1), 1)).not.toBeNull();
+  });
+
+  test("counts by the parts that no work has", () => {
+    const { takeMessage } = createFloodWatch();
+    const message = { frames: [...work, ...work], ignored: 0, bytes: 4_000 };
+    expect(takeMessage({ ...message, parts: maxParts + 32 }, 1)).toBeNull();
+    expect(takeMessage({ ...message, parts: 32 }, 1)).toBeNull();
+    expect(takeMessage({ ...message, parts: 33 }, 1)).not.toBeNull();
   });
 
   test("does not hinder work, of which there may be any number", () => {

@@ -19,6 +19,12 @@ export const maxUselessFrames = 20_000;
 /** Text in frames that go on about an attempt which is over, such as chunks that crossed its cancellation. */
 export const maxUselessLength = 16 * 1024 * 1024;
 
+/** Commas and openings beyond {@link partsOfWork} for each frame of work: lists, and fields that nobody knows. */
+export const maxParts = 1_000_000;
+
+/** No frame of work has more. */
+const partsOfWork = 16;
+
 /** All messages and bytes, whatever is in them: several times what the fastest node has been measured to need. */
 export const maxMessages = 200_000;
 export const maxBytes = 256 * 1024 * 1024;
@@ -30,6 +36,8 @@ export interface TakenMessage {
   readonly frames: readonly NodeFrame[];
   /** Frames of an unknown type. */
   readonly ignored: number;
+  /** Commas and openings of its JSON; 0: not counted, as it is short. */
+  readonly parts: number;
   /** Length of the message, in UTF-16 code units at least. */
   readonly bytes: number;
 }
@@ -44,7 +52,15 @@ export interface FloodWatch {
 }
 
 export function createFloodWatch(): FloodWatch {
-  const counts = { messages: 0, bytes: 0, idleFrames: 0, idleBytes: 0, uselessFrames: 0, uselessLength: 0 };
+  const counts = {
+    messages: 0,
+    bytes: 0,
+    idleFrames: 0,
+    idleBytes: 0,
+    uselessFrames: 0,
+    uselessLength: 0,
+    parts: 0,
+  };
   let sinceMs = Number.NEGATIVE_INFINITY;
 
   const turnWindow = (nowMs: number) => {
@@ -56,6 +72,7 @@ export function createFloodWatch(): FloodWatch {
     counts.idleBytes = 0;
     counts.uselessFrames = 0;
     counts.uselessLength = 0;
+    counts.parts = 0;
   };
 
   const countIdle = (frames: number, bytes: number) => {
@@ -73,12 +90,14 @@ export function createFloodWatch(): FloodWatch {
   };
 
   return {
-    takeMessage: ({ frames, ignored, bytes }, nowMs) => {
+    takeMessage: ({ frames, ignored, parts, bytes }, nowMs) => {
       turnWindow(nowMs);
       counts.messages += 1;
       counts.bytes += bytes;
       if (counts.messages > maxMessages || counts.bytes > maxBytes) return "too many messages";
       const idle = frames.reduce((sum, frame) => sum + (isWork(frame) ? 0 : 1), 0);
+      counts.parts += Math.max(0, parts - partsOfWork * (frames.length - idle));
+      if (counts.parts > maxParts) return "too many parts of no use";
       const isIdle = idle === frames.length;
       const share = isIdle ? bytes : (bytes * idle) / frames.length;
       return countIdle(isIdle ? Math.max(1, idle) : idle, share) ?? countUseless(ignored, 0);

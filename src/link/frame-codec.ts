@@ -1,7 +1,13 @@
 import type { z } from "zod";
 import { issueLines } from "../protocol/errors.ts";
-import { parseJsonText } from "../protocol/json-text.ts";
+import { countParts, parseJsonText } from "../protocol/json-text.ts";
 import { CoordinatorFrame, maxLinkMessageBytes, NodeFrame } from "../protocol/link/v1/frames.ts";
+
+/** Commas and openings in one message at most. The longest `hello` has 100,000, a batch of small frames a fifth of that. */
+export const maxMessageParts = 250_000;
+
+/** Characters of a message whose parts are not worth counting. */
+const uncountedLength = 512;
 
 /** What a message held, or why it breaks the protocol. */
 export type Decoded<Frame> =
@@ -10,6 +16,8 @@ export type Decoded<Frame> =
       readonly frames: readonly Frame[];
       /** Frames of a type that this version does not know; they were passed over. */
       readonly ignored: number;
+      /** Commas and openings; 0 of a short message. */
+      readonly parts: number;
     }
   | { readonly ok: false; readonly reason: string };
 
@@ -42,6 +50,8 @@ function createDecoder<Frame>(union: FrameUnion<Frame>): DecodeFrames<Frame> {
   return (text) => {
     // UTF-16 code units never exceed bytes; the server's socket has counted the bytes before.
     if (text.length > maxLinkMessageBytes) return { ok: false, reason: "the message is too long" };
+    const parts = text.length <= uncountedLength ? 0 : countParts(text);
+    if (parts > maxMessageParts) return { ok: false, reason: "the message has too many parts" };
     const values = parseArray(text);
     if (values === null) return { ok: false, reason: "the message is not a JSON array" };
     const frames: Frame[] = [];
@@ -54,7 +64,7 @@ function createDecoder<Frame>(union: FrameUnion<Frame>): DecodeFrames<Frame> {
         return { ok: false, reason: `${type}: ${issueLines(parsed.error)[0] ?? "invalid"}` };
       frames.push(parsed.data);
     }
-    return { ok: true, frames, ignored: values.length - frames.length };
+    return { ok: true, frames, ignored: values.length - frames.length, parts };
   };
 }
 

@@ -1,8 +1,18 @@
 import { describe, expect, test } from "bun:test";
-import { maxJsonDepth, parseJsonText } from "./json-text.ts";
+import { countParts, maxJsonDepth, parseJsonText } from "./json-text.ts";
 
 const arrays = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 const objects = (depth: number) => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
+
+test.each([
+  ["[]", 1],
+  ['[{"a":1,"b":[2,3]},4]', 6],
+  [JSON.stringify(["a,b[{", "\\", 1]), 3],
+  [`["${'x,\\"'.repeat(100)}",1]`, 2],
+  ['["never ends, [', 1],
+])("the parts of %p are counted outside of strings: %p", (text, parts) => {
+  expect(countParts(text)).toBe(parts);
+});
 
 describe("JSON from outside", () => {
   test("is parsed down to the deepest level that is allowed", () => {

@@ -9,13 +9,16 @@ import {
   fromHeaderJson,
 } from "../../protocol/direct.ts";
 import type { Failure } from "../../protocol/failure.ts";
-import { parseJsonText } from "../../protocol/json-text.ts";
+import { countParts, parseJsonText } from "../../protocol/json-text.ts";
 import type { AttemptRef } from "../../protocol/link/v1/frames.ts";
 import { maxAnswerBytes } from "../../protocol/task.ts";
 import type { AttemptFrame } from "../dispatch/attempt-reports.ts";
 
 /** Bytes of an HTTP answer: JSON may spell a character of the text in six. */
 export const maxDeliveryBytes = 2 * maxAnswerBytes;
+
+/** Commas and openings of an answer: it has three fields, and perhaps those of a later version. */
+const maxAnswerParts = 1_000;
 
 /** Bytes that are read of an HTTP answer with another status than 200: it says why, in a sentence. */
 export const maxErrorAnswerBytes = 64 * 1024;
@@ -94,7 +97,8 @@ function readAnswered(ref: AttemptRef, answer: Answered): DeliveryOutcome {
   });
   const failed = (failure: Failure) => of({ type: "failed", task, attempt, failure });
   if (answer.status !== 200) return of(readFailure(ref, answer));
-  const parsed = DirectAnswer.safeParse(parseJson(answer.text));
+  const isShort = countParts(answer.text) <= maxAnswerParts;
+  const parsed = DirectAnswer.safeParse(isShort ? parseJson(answer.text) : undefined);
   if (!parsed.success) {
     const message = "The node answered 200, but not in the words of the direct transport.";
     return failed({ class: "runtime_error", kind: "internal", message });

@@ -136,8 +136,26 @@ describe("a deep answer of a direct endpoint", () => {
   });
 });
 
+describe("a text of nothing but parts", () => {
+  const many = `[${"[],".repeat(300_000)}1]`;
+
+  test("is no message on a link, for either end", () => {
+    const text = `[{"type":"pong","x":${many}}]`;
+    const refused = { ok: false, reason: "the message has too many parts" } as const;
+    expect(decodeNodeFrames(text)).toEqual(refused);
+    expect(decodeCoordinatorFrames(text)).toEqual(refused);
+  });
+
+  test("is no answer of a direct endpoint, though all that an answer has is there", () => {
+    const text = `{"message_id":"m","node_id":"n","response":"r","x":${many}}`;
+    const ref = { task: systemIds.task(), attempt: 1 };
+    const answer = { kind: "answered", status: 200, headers: new Headers(), text } as const;
+    expect(toDeliveryOutcome(ref, answer).frame).toMatchObject({ type: "failed" });
+  });
+});
+
 describe("a deep message on a link is no message", () => {
-  const text = `[{"type":"pong","x":${deep(4_000_000)}}]`;
+  const text = `[{"type":"pong","x":${deep(200_000)}}]`;
 
   test("for a coordinator", () => {
     expect(decodeNodeFrames(text)).toEqual({ ok: false, reason: "the message is not a JSON array" });

@@ -76,15 +76,20 @@ interface Stage {
 
 /** The mesh filled with one text. */
 async function stageFor(text: string): Promise<Stage> {
+  // A node's own token would open so many links only after a while.
+  const { token } = coordinator;
   const [before, beforeUnready] = [node as FakeNode | undefined, unready as FakeNode | undefined];
   const software = text.slice(0, 64);
   const loud = { name: nameOf("loud"), software, slots: 100, runtimes: statusOf(text) };
   const mute = { name: nameOf("mute"), software, runtimes: statusOf(text).slice(1) };
-  node = before === undefined ? await coordinator.join(loud) : await coordinator.rejoin(before, loud);
+  node =
+    before === undefined
+      ? await coordinator.join(loud)
+      : await coordinator.rejoin(before, { ...loud, token });
   unready =
     beforeUnready === undefined
       ? await coordinator.join(mute)
-      : await coordinator.rejoin(beforeUnready, mute);
+      : await coordinator.rejoin(beforeUnready, { ...mute, token });
   void serve(node, text);
   const wellFormed = text.toWellFormed();
   const add = async (content: string) => {

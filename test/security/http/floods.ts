@@ -22,6 +22,10 @@ export const floods: readonly (readonly [string, (round: number) => string])[] =
     "unknown frames hidden behind a beginning of nothing",
     () => `[${JSON.stringify({ type: "started", ...ref })},${repeated({ type: "x" }, 10_000).slice(1)}`,
   ],
+  [
+    "fields that nobody knows in a beginning of nothing",
+    () => JSON.stringify([{ type: "started", ...ref, x: Array(200_000).fill(1) }]),
+  ],
   ["empty messages", () => "[]"],
   ["frames of an unknown type", () => JSON.stringify([{ type: "nothing" }])],
   [
