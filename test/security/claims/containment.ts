@@ -96,7 +96,7 @@ export const containmentClaims: readonly Claim[] = [
   {
     id: "containment.depth",
     claim:
-      "No text from outside that nests deeper than 64 levels is parsed: not in a body, on a link, in an answer of a direct endpoint or of a runtime, nor what a coordinator sends.",
+      "No text from outside that nests deeper than 64 levels is parsed: not in a body, on a link, in an answer of a direct endpoint or of a runtime, nor what a coordinator sends; nor one of nothing but parts on a link.",
     shownBy: [
       { file: "test/security/containment/deep-json.test.ts" },
       { file: "src/protocol/json-text.test.ts" },
