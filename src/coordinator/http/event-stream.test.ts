@@ -64,7 +64,7 @@ function open() {
     principal: { revoked: revocation.signal },
     farewell: () => ({ event: "error", data: { code: "TOKEN_INVALID" } }),
   };
-  const response = streams.take("192.0.2.1").answer(made.source, caller, { "x-test": "1" });
+  const response = streams.take("192.0.2.1", null).answer(made.source, caller, { "x-test": "1" });
   if (response.body === null) throw new Error("the answer has no body");
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
@@ -203,10 +203,10 @@ test("streams are refused beyond their limit, until one ends", () => {
   const { overall: limit } = defaultStreamLimits;
   const limits = { overall: limit, perClient: limit };
   const streams = createEventStreams(createDeadlines(createManualClock()), limits);
-  const places = Array.from({ length: limit }, () => streams.take("192.0.2.1"));
+  const places = Array.from({ length: limit }, () => streams.take("192.0.2.1", null));
   const refusal = () => {
     try {
-      streams.take("192.0.2.1");
+      streams.take("192.0.2.1", null);
     } catch (error) {
       return error instanceof MeshError ? error.code : error;
     }
@@ -222,13 +222,26 @@ test("streams are refused beyond their limit, until one ends", () => {
 test("streams of one client are refused beyond its limit, while others get theirs", () => {
   const limits = { overall: 10, perClient: 2 };
   const streams = createEventStreams(createDeadlines(createManualClock()), limits);
-  const place = streams.take("2001:db8::1");
-  streams.take("2001:db8::2");
-  expect(() => streams.take("2001:db8:0:0:ffff::3")).toThrow(
+  const place = streams.take("2001:db8::1", null);
+  streams.take("2001:db8::2", null);
+  expect(() => streams.take("2001:db8:0:0:ffff::3", null)).toThrow(
     expect.objectContaining({ code: "TOO_MANY_REQUESTS" }),
   );
-  streams.take("2001:db8:0:1::1");
+  streams.take("2001:db8:0:1::1", null);
   place.release();
-  streams.take("2001:db8::4");
+  streams.take("2001:db8::4", null);
   expect(streams.count()).toBe(3);
+});
+
+test("streams of one token are at most half of all, from wherever they are opened, but for the owner's", () => {
+  const limits = { overall: 10, perClient: 10 };
+  const streams = createEventStreams(createDeadlines(createManualClock()), limits);
+  const take = (subject: string | null, index: number) => streams.take(`192.0.2.${index}`, subject);
+  const places = Array.from({ length: 5 }, (_, index) => take("token_a", index));
+  expect(() => take("token_a", 9)).toThrow(expect.objectContaining({ code: "TOO_MANY_REQUESTS" }));
+  take("token_b", 9);
+  places[0]?.release();
+  take("token_a", 9);
+  for (let index = 0; index < 4; index += 1) take(null, index);
+  expect(() => take(null, 9)).toThrow(expect.objectContaining({ code: "QUEUE_FULL" }));
 });

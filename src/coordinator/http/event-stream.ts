@@ -17,7 +17,7 @@ export const defaultStreamLimits: StreamLimits = { overall: 2_000, perClient: 20
 export const maxPieceBytes = 16 * 1024;
 
 export interface StreamLimits {
-  /** Beyond it QUEUE_FULL. */
+  /** Beyond it QUEUE_FULL; one token has at most half of it, beyond that TOO_MANY_REQUESTS. */
   readonly overall: number;
   /** Beyond it TOO_MANY_REQUESTS. */
   readonly perClient: number;
@@ -66,8 +66,11 @@ export interface StreamPlace {
 
 /** Writes events as `text/event-stream`, at the pace of each reader. */
 export interface EventStreams {
-  /** @param address of the client. Throws QUEUE_FULL or TOO_MANY_REQUESTS at a limit */
-  readonly take: (address: string) => StreamPlace;
+  /**
+   * @param address of the client
+   * @param subject of the token; null: the owner's, which may have all. Throws QUEUE_FULL or TOO_MANY_REQUESTS at a limit
+   */
+  readonly take: (address: string, subject: string | null) => StreamPlace;
   readonly count: () => number;
 }
 
@@ -80,23 +83,40 @@ export function createEventStreams(
 ): EventStreams {
   let count = 0;
   const places = createClientPlaces({ what: "streams", perClient: limits.perClient });
+  /** Streams of each token, whatever addresses it is used from. */
+  const bySubject = new Map<string, number>();
+  const perSubject = Math.ceil(limits.overall / 2);
   const encode = createEventEncoder();
+
+  function assertShare(subject: string | null): void {
+    if (subject === null || (bySubject.get(subject) ?? 0) < perSubject) return;
+    throw new MeshError("TOO_MANY_REQUESTS", `This token has ${perSubject} streams open already.`);
+  }
+
+  function note(subject: string | null, by: 1 | -1): void {
+    count += by;
+    if (subject === null) return;
+    const held = (bySubject.get(subject) ?? 0) + by;
+    if (held === 0) bySubject.delete(subject);
+    else bySubject.set(subject, held);
+  }
 
   return {
     count: () => count,
-    take: (address) => {
+    take: (address, subject) => {
       if (count >= limits.overall) {
         throw new MeshError("QUEUE_FULL", `${count} streams are open already.`, {
           hint: "Try again after the time in Retry-After, or ask for the task itself: GET /api/v1/tasks/{id}",
         });
       }
+      assertShare(subject);
       const leave = places.take(address);
-      count += 1;
+      note(subject, 1);
       let isHeld = true;
       const release = () => {
         if (!isHeld) return;
         isHeld = false;
-        count -= 1;
+        note(subject, -1);
         leave();
       };
       return {

@@ -1,7 +1,7 @@
 import type { Task } from "../../domain/tasks/task.ts";
 import type { Log } from "../../platform/log.ts";
 import type { RouteAnswer } from "../../protocol/http/contract.ts";
-import { type Principal, revocationOf } from "../auth/principal.ts";
+import { adminPrincipal, type Principal, revocationOf } from "../auth/principal.ts";
 import { toErrorBody } from "../http/answers.ts";
 import type { Call } from "../http/call.ts";
 import type { EventStreams } from "../http/event-stream.ts";
@@ -48,7 +48,7 @@ export function createTaskStreams({ engine, streams, positions, log }: TaskStrea
 
   return {
     open: (call) => {
-      const place = streams.take(call.address());
+      const place = streams.take(call.address(), shareOf(call.principal));
       return {
         release: place.release,
         follow: (live, onGone) => {
@@ -75,4 +75,9 @@ export function createTaskStreams({ engine, streams, positions, log }: TaskStrea
       };
     },
   };
+}
+
+/** Whose share of the streams it takes; null: the owner's, which has no share. */
+function shareOf({ subject }: Principal): string | null {
+  return subject === adminPrincipal.subject ? null : subject;
 }
