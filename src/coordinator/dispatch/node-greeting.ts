@@ -130,7 +130,7 @@ export function createNodeGreeting(
     // Before it counts as online: what it runs already must not be offered to it anew.
     for (const { task, attempt } of [...hello.running, ...hello.unacknowledged]) {
       const live = engine.find(task);
-      if (live !== null) engine.adopt(live, node, attempt);
+      if (live !== null) engine.adopt(live, node, { attempt, runtimes: hello.runtimes });
     }
     link.send(toWelcome(node, { token, isReturning }));
     registry.setOnline(node, link, hello);

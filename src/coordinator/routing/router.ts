@@ -1,10 +1,10 @@
 import {
   allowsAnyOf,
   type CompiledRules,
-  allowsNode,
   compileRules,
   createRoutingMemo,
   decideRoute,
+  letsHave,
   type MeshSnapshot,
   type NodeView,
   type RouteDecision,
@@ -179,7 +179,7 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       const nodes = mesh.nodes.map((other) => (other.id === node.id ? node : other));
       // The mesh is one that is not there yet: nothing of it may be kept.
       const context = { ...contextOf(message), memo: createRoutingMemo() };
-      return allowsNode(decideRoute(message, { ...mesh, nodes }, rules, context), node.id);
+      return letsHave(decideRoute(message, { ...mesh, nodes }, rules, context), node.id);
     },
     mayServe: (node, wants) => mayServe(node, wants, memo.indexOf(meshNow())),
     bind: (message, decided) => {

@@ -110,7 +110,7 @@ export function decideRoute(
 }
 
 /** Whether a node is one of those that the decision lets have the message, apart from how busy and how ready it is. */
-export function allowsNode({ outcome, evidence }: RouteDecision, id: NodeId): boolean {
+export function letsHave({ outcome, evidence }: RouteDecision, id: NodeId): boolean {
   const position = evidence.question.index.placeOf(id)?.position;
   if (outcome === "refused" || position === undefined) return false;
   const standing = evidence.standings[position] ?? free;

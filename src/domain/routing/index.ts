@@ -1,6 +1,6 @@
 export { allowsAnyOf, bothAllow, isWithinLimit } from "./allowed-nodes.ts";
 export { type CompiledRules, compileRules } from "./compile-rules.ts";
-export { allowsNode, decideRoute, type RoutingContext } from "./decide-route.ts";
+export { decideRoute, letsHave, type RoutingContext } from "./decide-route.ts";
 export { groupNamesOf } from "./groups.ts";
 export type { MeshSnapshot, NodeView } from "./mesh-snapshot.ts";
 export type { RouteDecision } from "./route-decision.ts";

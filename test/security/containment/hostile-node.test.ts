@@ -1,7 +1,9 @@
 /** A node that wrote its own client: what it may say about others' work, in others' names and for others' nodes. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { systemIds } from "../../../src/platform/ids.ts";
+import type { AttemptNumber, TaskId } from "../../../src/protocol/ids.ts";
 import type { NodeFrame } from "../../../src/protocol/link/v1/frames.ts";
+import { makeToken } from "../../support/access.ts";
 import { type FakeNode, joinFakeNode, LinkRefused, nextInstance, toRef } from "../../support/fake-node.ts";
 import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
 import { until } from "../../support/until.ts";
@@ -130,6 +132,108 @@ describe("a task that waits", () => {
     expect(body).toMatchObject({ state: "queued", response: null });
     await coordinator.call("POST", `/api/v1/tasks/${queued.body.id}/cancel`);
     await coordinator.call("PATCH", "/api/v1/nodes/hostile", { body: { scheduling: "active" } });
+  });
+});
+
+describe("after a restart of the coordinator, a task that waits", () => {
+  const names = { mine: "mine", theirs: "theirs" };
+  let mesh: TestCoordinator;
+  afterEach(() => mesh[Symbol.asyncDispose]());
+
+  const start = async (parts: Parameters<typeof createTestCoordinator>[0] = {}) => {
+    mesh = await createTestCoordinator(parts);
+    return mesh.join({ name: nameOf(names.mine), slots: 5 });
+  };
+  const queue = async (body: Readonly<Record<string, unknown>>, token = mesh.token) => {
+    const answer = await mesh.call("POST", "/api/v1/tasks", {
+      token,
+      body: { content: "wait for theirs", effects: "safe", ...body },
+    });
+    expect(answer.status).toBe(202);
+    return answer.body.id as TaskId;
+  };
+  const claim = async (node: FakeNode, task: TaskId, attempt = 1) => {
+    const ref = { task, attempt: attempt as AttemptNumber };
+    const back = await mesh.rejoin(node, {
+      running: [{ ...ref, offset: 0, started_at: new Date().toISOString() }],
+      unacknowledged: [ref],
+    });
+    return { back, ref };
+  };
+  const expectNothingHad = async ({ back, ref }: Awaited<ReturnType<typeof claim>>) => {
+    expect(back.welcome.resume).toEqual([]);
+    back.result(ref, "stolen");
+    await back.next("ack", ({ task, unknown }) => task === ref.task && unknown === true);
+    const { body } = await mesh.call("GET", `/api/v1/tasks/${ref.task}`);
+    expect(body).toMatchObject({ response: null });
+    expect(JSON.stringify(body.attempts)).not.toContain(back.nodeId);
+  };
+
+  const ways: Readonly<Record<string, () => Promise<readonly [FakeNode, TaskId]>>> = {
+    "its sender may not use the node": async () => {
+      const node = await start();
+      const theirs = await mesh.join({ name: nameOf(names.theirs) });
+      await mesh.call("PUT", "/api/v1/groups/friends", { body: { nodes: [theirs.nodeId] } });
+      await theirs.close();
+      const { token } = await makeToken(mesh, { scopes: ["send"], groups: ["friends"] });
+      return [node, await queue({}, token)];
+    },
+    "it is for another node": async () => {
+      const node = await start();
+      const theirs = await mesh.join({ name: nameOf(names.theirs) });
+      await theirs.close();
+      return [node, await queue({ target: names.theirs })];
+    },
+    "it needs what the node lacks": async () => [await start(), await queue({ requires: { gpu: true } })],
+    "a rule keeps it for another node": async () => {
+      const node = await start();
+      const theirs = await mesh.join({ name: nameOf(names.theirs) });
+      const rule = { match: { content: "wait for" }, target: names.theirs, otherwise: "queue" };
+      expect((await mesh.call("POST", "/api/v1/rules", { body: rule })).status).toBe(201);
+      await theirs.close();
+      return [node, await queue({})];
+    },
+    "its time is yet to come": async () => [
+      await start(),
+      await queue({ not_before: new Date(Date.now() + 3_600_000).toISOString() }),
+    ],
+  };
+  test.each(Object.keys(ways))("is not had by a node that claims its next attempt, when %s", async (why) => {
+    const [node, task] = (await ways[why]?.()) ?? [await start(), await queue({})];
+    await mesh.restart();
+    await expectNothingHad(await claim(node, task));
+  });
+
+  test("and was refused since is not had by a node that claims its next attempt", async () => {
+    const node = await start();
+    await mesh.call("PATCH", "/api/v1/nodes/mine", { body: { scheduling: "cordoned" } });
+    const task = await queue({});
+    await mesh.restart();
+    const back = await mesh.rejoin(node);
+    await mesh.call("PATCH", "/api/v1/nodes/mine", { body: { scheduling: "active" } });
+    const first = await back.nextOffer("wait for theirs");
+    await mesh.call("PATCH", "/api/v1/nodes/mine", { body: { scheduling: "cordoned" } });
+    back.refuse(first, "full");
+    await until(
+      "it waits",
+      async () => (await mesh.call("GET", `/api/v1/tasks/${task}`)).body.state === "queued",
+    );
+    const claimed = await claim(back, task, first.attempt + 1);
+    expect(claimed.back.welcome.resume).toEqual([]);
+    claimed.back.result(claimed.ref, "stolen");
+    await claimed.back.next("ack", ({ unknown }) => unknown === true);
+    expect((await mesh.call("GET", `/api/v1/tasks/${task}`)).body).toMatchObject({ response: null });
+  });
+
+  test("goes on where it ran, when its node may have it", async () => {
+    const node = await start();
+    await mesh.call("PATCH", "/api/v1/nodes/mine", { body: { scheduling: "cordoned" } });
+    const task = await queue({});
+    await mesh.restart();
+    const { back, ref } = await claim(node, task);
+    back.result(ref, "mine");
+    await back.next("ack", ({ task: acked }) => acked === task);
+    expect((await mesh.call("GET", `/api/v1/tasks/${task}`)).body).toMatchObject({ response: "mine" });
   });
 });
 
