@@ -74,7 +74,7 @@ export const errorCatalogue = {
   REFUSED_BY_RULE: {
     status: 403,
     exit: 4,
-    hint: "A rule of this mesh refuses such messages: claw-mesh route explain <message>",
+    hint: "A rule of this mesh refuses such messages; who may read the mesh sees why: claw-mesh route explain <message>",
   },
   INVITE_INVALID: { status: 401, exit: 4, hint: "Ask for a new one with: claw-mesh invite" },
   // things
@@ -198,7 +198,7 @@ export const errorCatalogue = {
   FILE_UNSAFE: {
     status: 500,
     exit: 1,
-    hint: "Make the file yours alone (chmod 600, no symbolic link), or use another --data-dir.",
+    hint: "Make it yours alone (chmod 600 for a file, 700 for a folder, no symbolic link), or use another --data-dir.",
   },
   CANNOT_LISTEN: {
     status: 500,

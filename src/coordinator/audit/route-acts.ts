@@ -19,6 +19,12 @@ interface ActKind {
   readonly details?: (facts: CallFacts) => Facts;
 }
 
+/** By its id, with the name it had. */
+const named: ActKind = {
+  target: ({ answer, params }) => answer.id ?? params.id,
+  details: ({ answer }) => pick(answer, ["name"]),
+};
+
 /** What is told of each action; of one that is not listed, its target. */
 const kinds: Readonly<Record<string, ActKind>> = {
   "invite.create": {
@@ -35,7 +41,8 @@ const kinds: Readonly<Record<string, ActKind>> = {
       ...pick(answer, ["expires_at"]),
     }),
   },
-  "token.revoke": {},
+  "token.revoke": named,
+  "node.remove": named,
   "token.rotate": {
     target: ({ answer, params }) => answer.id ?? params.id,
     details: ({ answer }) => pick(answer, ["name", "expires_at"]),

@@ -71,7 +71,7 @@ export async function createStoreTrail(options: StoreTrailOptions): Promise<Stor
   logHead();
 
   function logHead(): void {
-    log.info("audit head", { seq: head.seq, hash: head.hash });
+    if (head.seq > 0) log.info("audit head", { seq: head.seq, hash: head.hash });
   }
 
   /** @returns the newest entry, once the batch is safe */

@@ -53,8 +53,8 @@ export function createAccessRoutes(options: AccessRouteOptions): AccessHandlers 
     },
     createToken: ({ body, principal }) => tokens.create(body, principal),
     listTokens: () => ({ tokens: [...tokens.list()] }),
-    revokeToken: async ({ params, principal }) => {
-      await tokens.revoke(params.id, principal);
+    revokeToken: async ({ params, principal, nameTarget }) => {
+      nameTarget(await tokens.revoke(params.id, principal));
       return undefined;
     },
     rotateToken: ({ params, principal }) => tokens.rotate(params.id, principal),

@@ -36,8 +36,8 @@ export interface Tokens {
   readonly list: () => readonly TokenInfo[];
   /** Throws NAME_TAKEN, GROUP_NOT_FOUND or BODY_INVALID. */
   readonly create: (input: TokenInput, by: Principal) => Promise<NewToken>;
-  /** Makes it void, by id or name; what is open with it ends. Throws TOKEN_NOT_FOUND. */
-  readonly revoke: (idOrName: string, by: Principal) => Promise<void>;
+  /** Makes it void, by id or name; what is open with it ends. Throws TOKEN_NOT_FOUND. @returns which it was */
+  readonly revoke: (idOrName: string, by: Principal) => Promise<Pick<TokenRecord, "id" | "name">>;
   /** A new text for the same token. Throws TOKEN_NOT_FOUND. */
   readonly rotate: (idOrName: string, by: Principal) => Promise<NewToken>;
   readonly start: () => void;
@@ -119,7 +119,15 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
     const standing = [...records.values()].filter(({ revokedAtMs }) => revokedAtMs === null);
     const record =
       standing.find(({ id }) => id === idOrName) ?? standing.find(({ name }) => name.toLowerCase() === key);
-    if (record === undefined) throw new MeshError("TOKEN_NOT_FOUND", `There is no token "${idOrName}".`);
+    if (record === undefined) {
+      const hasEnded = [...records.values()].some(
+        ({ id, name }) => id === idOrName || name.toLowerCase() === key,
+      );
+      throw new MeshError(
+        "TOKEN_NOT_FOUND",
+        hasEnded ? `Token "${idOrName}" is revoked already.` : `There is no token "${idOrName}".`,
+      );
+    }
     return { ...record, ...uses.lastOf(record) };
   }
 
@@ -224,6 +232,7 @@ export async function createTokens(options: TokensOptions): Promise<Tokens> {
         const record = present(idOrName);
         await keep({ ...record, revokedAtMs: clock.nowMs() });
         good.end(record.tokenHash, revoked());
+        return record;
       }),
     rotate: (idOrName, by) =>
       inTurnOf(by, async () => {

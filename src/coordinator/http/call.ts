@@ -21,6 +21,8 @@ export interface Call<Route extends RouteContract> {
   readonly setCookie: (cookie: string) => void;
   /** Tells the audit who calls, where the route asks for no token. */
   readonly nameCaller: (principal: Principal) => void;
+  /** Tells the audit to what it was done, where the answer does not say: names are given again, ids are not. */
+  readonly nameTarget: (target: AuditedTarget) => void;
   /** Aborted when the client went away. */
   readonly signal: AbortSignal;
   /**
@@ -28,6 +30,11 @@ export interface Call<Route extends RouteContract> {
    * is known, or the connection stays open for as long as the client likes
    */
   readonly takeTime: () => () => void;
+}
+
+export interface AuditedTarget {
+  readonly id: string;
+  readonly name: string;
 }
 
 /** Does what may take longer than a connection may be silent. */

@@ -6,7 +6,7 @@ import type { HttpMethod, RouteContract } from "../../protocol/http/route.ts";
 import { anonymous, assertNotRevoked, type Principal } from "../auth/principal.ts";
 import { type Admission, assertScope, isOpenToAll } from "./admission.ts";
 import { errorAnswer, jsonAnswer } from "./answers.ts";
-import type { Call, Handler, RouteAudit } from "./call.ts";
+import type { AuditedTarget, Call, Handler, RouteAudit } from "./call.ts";
 import { unknownAddress } from "./client-key.ts";
 import type { UpgradeLink } from "./link-upgrade.ts";
 import type { OpenRequests } from "./open-requests.ts";
@@ -63,6 +63,8 @@ interface Exchange {
   params: unknown;
   body: unknown;
   cookie: string | null;
+  /** What the audit is told in place of an answer without a body. */
+  target: AuditedTarget | undefined;
 }
 
 /** Serves the contract: every route is dispatched natively, authenticated, parsed and answered in one way. */
@@ -89,13 +91,16 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
         params: request.params,
         body: undefined,
         cookie: null,
+        target: undefined,
       };
       let isOpen = false;
       try {
         openRequests.begin(request, (open) => remoteAddress(server, open));
         isOpen = true;
         const answer = await run(route, handler, exchange);
-        if (route.audits !== undefined) await record(route, exchange, { result: "ok", answer });
+        if (route.audits !== undefined) {
+          await record(route, exchange, { result: "ok", answer: answer ?? exchange.target });
+        }
         return handler === null ? undefined : toAnswer(route, exchange, answer);
       } catch (error) {
         return await refuse(route, exchange, error);
@@ -140,6 +145,9 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
       },
       nameCaller: (caller) => {
         exchange.principal = caller;
+      },
+      nameTarget: (target) => {
+        exchange.target = target;
       },
       signal: request.signal,
       takeTime: () => {

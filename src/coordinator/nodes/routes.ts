@@ -79,11 +79,12 @@ export function createNodeRoutes({ registry, clock, groupsOf }: NodeRouteOptions
       if (order !== null) node.link?.send(order);
       return toInfo(node);
     },
-    removeNode: async ({ params, principal }) => {
+    removeNode: async ({ params, principal, nameTarget }) => {
       const node = find(params.id, principal, registry.findKnown);
       assertOperable(node, principal);
       const isOwn = principal.nodeId === node.id;
       const { link } = node;
+      nameTarget({ id: node.id, name: node.name });
       await registry.hide(node, !isOwn);
       link?.close(isOwn ? closeCodes.done : closeCodes.removed, isOwn ? "goodbye" : "removed by an operator");
       return undefined;

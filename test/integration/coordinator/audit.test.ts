@@ -76,12 +76,11 @@ describe("the audit says", () => {
       "invite.create",
     ]);
     expect((await list({ target: other.nodeId })).map((entry) => entry.action)).toEqual([
-      "node.removed",
+      "node.remove",
       "node.join",
     ]);
     expect(await list({ action: "node.remove" })).toMatchObject([
-      { action: "node.remove", subject: "admin", target: "linux" },
-      { action: "node.removed", subject: "coordinator" },
+      { action: "node.remove", subject: "admin", target: other.nodeId, details: { name: "linux" } },
     ]);
   });
 
