@@ -73,9 +73,7 @@ export function parseRetryCauses(this: CliContext, text: string): readonly Retry
 
 export function parseScopes(this: CliContext, text: string): readonly TokenScope[] {
   const { token } = this.texts;
-  const words = parseList(text);
-  if (words.length === 0) throw new BadValue(token.noScope);
-  return words.map((word) => {
+  return parseWords.call(this, text).map((word) => {
     const scope = TokenScope.safeParse(word);
     if (scope.success) return scope.data;
     throw new BadValue(token.badScope(TokenScope.options, nearestName(word, TokenScope.options)));
@@ -105,6 +103,13 @@ export function parseList(text: string): readonly string[] {
     .split(",")
     .map((word) => word.trim())
     .filter((word) => word !== "");
+}
+
+/** As {@link parseList}, with one word at least. */
+export function parseWords(this: CliContext, text: string): readonly string[] {
+  const words = parseList(text);
+  if (words.length === 0) throw new BadValue(this.texts.token.isEmpty);
+  return words;
 }
 
 export function parseText(text: string): string {

@@ -108,7 +108,7 @@ export const tokenTexts = {
   badRate: "--rate: a token may make 1 call a minute at least and 1000000 at most",
   badScope: (scopes: readonly string[], near: string | null) =>
     `is not one of ${scopes.join(", ")}${near === null ? "" : `; did you mean "${near}"?`}`,
-  noScope: "is empty",
+  isEmpty: "is empty",
   columns: {
     name: "NAME",
     shown: "TOKEN",

@@ -70,7 +70,7 @@ export const en = {
     notANumber: "is not a number",
     notACount: "is not a number from 1 on",
     notAPort: "is not a port (0 to 65535)",
-    notADuration: "is not a time like 90, 30s, 5m or 2h",
+    notADuration: "is not a time like 90, 30s, 5m, 2h or 7d",
     notALabel: "is not like key=value",
     notAPriority: "is not a priority (0 to 9)",
     notACause: (causes: readonly string[], near: string | null) =>

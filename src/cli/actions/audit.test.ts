@@ -112,7 +112,7 @@ describe("claw-mesh audit", () => {
     expect(stdout.trimEnd().split("\n")).toHaveLength(91);
     expect(stderr).toContain("The newest 90");
     const all = await bench.run(["audit", "list", "--limit", "1000", "--json"]);
-    expect(JSON.parse(all.stdout)).toEqual(chain.toReversed());
+    expect(JSON.parse(all.stdout)).toEqual({ entries: chain.toReversed() });
     expect((await bench.run(["audit", "list", "--limit", "0"])).exitCode).toBe(2);
   });
 
@@ -157,6 +157,7 @@ describe("claw-mesh audit", () => {
     const { stdout, exitCode } = await bench.run(["audit", "verify", "--head", "A".repeat(64)]);
     expect({ stdout, exitCode }).toMatchObject({ exitCode: 1, stdout: expect.stringContaining("noted") });
     expect((await bench.run(["audit", "verify", "--head", "abc"])).exitCode).toBe(2);
+    expect((await bench.run(["audit", "verify", "--head", "0".repeat(64)])).exitCode).toBe(2);
   });
 
   test("verify believes the coordinator when it misses its own newest entry", async () => {

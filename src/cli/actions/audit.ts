@@ -36,7 +36,7 @@ export async function listAudit(this: CliContext, flags: ListAuditFlags): Promis
   };
   const { entries, hasMore } = await loadNewest(client, { filter, limit, signal: this.interrupt });
   const table = { texts: this.texts, output: this.stdout, names };
-  printResult(this, entries, () => renderAudit(entries, table));
+  printResult(this, { entries }, () => renderAudit(entries, table));
   if (hasMore) printNote(this, this.texts.audit.more(entries.length));
 }
 

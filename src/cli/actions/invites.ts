@@ -14,6 +14,7 @@ export interface InviteFlags {
   readonly name?: string;
   readonly tags?: readonly string[];
   readonly group?: readonly string[];
+  readonly groups?: readonly string[];
 }
 
 export async function createInvite(this: CliContext, flags: InviteFlags): Promise<void> {
@@ -24,7 +25,7 @@ export async function createInvite(this: CliContext, flags: InviteFlags): Promis
   const { texts } = this;
   printResult(this, invite, () =>
     [
-      texts.invite.intro(invite.expires_at, invite.uses),
+      texts.invite.intro(invite.expires_at.replace(/\.\d+Z$/, "Z"), invite.uses),
       `  ${toSafeLine(texts.invite.line(first, invite.code, invite.name))}`,
       ...(others.length === 0
         ? []
@@ -34,12 +35,13 @@ export async function createInvite(this: CliContext, flags: InviteFlags): Promis
 }
 
 function toInput({ texts }: CliContext, flags: InviteFlags): InviteInput {
+  const groups = [...(flags.group ?? []), ...(flags.groups ?? [])];
   const input = {
     ...(flags.ttl === undefined ? {} : { ttl_s: Math.round(flags.ttl) }),
     ...(flags.uses === undefined ? {} : { uses: flags.uses }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.tags === undefined ? {} : { tags: flags.tags }),
-    ...(flags.group === undefined ? {} : { groups: flags.group }),
+    ...(groups.length === 0 ? {} : { groups }),
   };
   const { ttl_s, uses } = InviteInput.shape;
   if (!ttl_s.safeParse(input.ttl_s).success) throw new MeshError("USAGE", texts.invite.badTtl);

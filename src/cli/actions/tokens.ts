@@ -12,6 +12,7 @@ import { toSafeLine } from "../render/safe-text.ts";
 export interface CreateTokenFlags {
   readonly scope: readonly TokenScope[];
   readonly groups?: readonly string[];
+  readonly group?: readonly string[];
   readonly rate?: number;
   readonly ttl?: number;
   readonly untrusted?: boolean;
@@ -25,10 +26,11 @@ export async function createToken(this: CliContext, flags: CreateTokenFlags, nam
 }
 
 function toInput({ texts }: CliContext, flags: CreateTokenFlags, name: string): TokenInput {
+  const groups = [...(flags.groups ?? []), ...(flags.group ?? [])];
   const input = {
     name,
     scopes: flags.scope,
-    ...(flags.groups === undefined ? {} : { groups: flags.groups }),
+    ...(groups.length === 0 ? {} : { groups }),
     ...(flags.rate === undefined ? {} : { rate_per_minute: flags.rate }),
     ...(flags.ttl === undefined ? {} : { ttl_s: Math.round(flags.ttl) }),
     ...(flags.untrusted === true ? { untrusted: true } : {}),

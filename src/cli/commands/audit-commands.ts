@@ -49,6 +49,7 @@ export function createAuditCommands({ texts, docs }: HelpText) {
 }
 
 function parseHead(this: CliContext, text: string): string {
-  if (!/^[0-9a-f]{64}$/i.test(text)) throw new BadValue(this.texts.audit.notAHead);
+  // Of zeros alone is what stands before the first entry: every chain has it.
+  if (!/^(?!0{64})[0-9a-f]{64}$/i.test(text)) throw new BadValue(this.texts.audit.notAHead);
   return text;
 }

@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from "@stricli/core";
 import type { InviteFlags } from "../actions/invites.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
-import { parseCount, parseDuration, parseList, parseText } from "../parsers.ts";
+import { parseCount, parseDuration, parseText, parseWords } from "../parsers.ts";
 
 export function createInviteCommands(help: HelpText) {
   const { docs, texts } = help;
@@ -37,6 +37,7 @@ export function createInviteCommands(help: HelpText) {
 function createCreateCommand({ docs, texts }: HelpText) {
   const { inviteCreate } = texts.commands;
   const { flags } = inviteCreate;
+  const groups = { kind: "parsed", parse: parseWords, optional: true, placeholder: "names" } as const;
   return buildCommand<InviteFlags, [], CliContext>({
     loader: async () => (await import("../actions/invites.ts")).createInvite,
     docs: docs(inviteCreate),
@@ -45,8 +46,10 @@ function createCreateCommand({ docs, texts }: HelpText) {
         ttl: { kind: "parsed", parse: parseDuration, brief: flags.ttl, optional: true, placeholder: "time" },
         uses: { kind: "parsed", parse: parseCount, brief: flags.uses, optional: true, placeholder: "number" },
         name: { kind: "parsed", parse: parseText, brief: flags.name, optional: true, placeholder: "name" },
-        tags: { kind: "parsed", parse: parseList, brief: flags.tags, optional: true, placeholder: "words" },
-        group: { kind: "parsed", parse: parseList, brief: flags.group, optional: true, placeholder: "names" },
+        tags: { kind: "parsed", parse: parseWords, brief: flags.tags, optional: true, placeholder: "words" },
+        group: { ...groups, brief: flags.group },
+        // As token create spells it.
+        groups: { ...groups, brief: flags.group, hidden: true },
       },
     },
   });

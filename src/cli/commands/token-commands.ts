@@ -2,7 +2,7 @@ import { buildCommand, buildRouteMap } from "@stricli/core";
 import type { CreateTokenFlags } from "../actions/tokens.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
-import { parseCount, parseDuration, parseList, parseScopes, parseText } from "../parsers.ts";
+import { parseCount, parseDuration, parseScopes, parseText, parseWords } from "../parsers.ts";
 
 export function createTokenCommands(help: HelpText) {
   const { docs, texts } = help;
@@ -37,6 +37,7 @@ export function createTokenCommands(help: HelpText) {
 function createCreateCommand({ docs, texts }: HelpText) {
   const { tokenCreate, placeholders } = texts.commands;
   const { flags } = tokenCreate;
+  const groups = { kind: "parsed", parse: parseWords, optional: true, placeholder: "names" } as const;
   return buildCommand<CreateTokenFlags, [string], CliContext>({
     loader: async () => (await import("../actions/tokens.ts")).createToken,
     docs: docs(tokenCreate),
@@ -44,13 +45,9 @@ function createCreateCommand({ docs, texts }: HelpText) {
       positional: oneArgument(tokenCreate.arguments.name, placeholders.name),
       flags: {
         scope: { kind: "parsed", parse: parseScopes, brief: flags.scope, placeholder: "scopes" },
-        groups: {
-          kind: "parsed",
-          parse: parseList,
-          brief: flags.groups,
-          optional: true,
-          placeholder: "names",
-        },
+        groups: { ...groups, brief: flags.groups },
+        // As invite spells it.
+        group: { ...groups, brief: flags.groups, hidden: true },
         rate: { kind: "parsed", parse: parseCount, brief: flags.rate, optional: true, placeholder: "calls" },
         ttl: { kind: "parsed", parse: parseDuration, brief: flags.ttl, optional: true, placeholder: "time" },
         untrusted: { kind: "boolean", brief: flags.untrusted, optional: true, withNegated: false },

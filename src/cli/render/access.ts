@@ -11,7 +11,7 @@ interface AccessTableOptions {
   readonly nowMs: number;
 }
 
-/** Last uses are known to the minute. */
+/** Last uses are known to the minute; what was made just now for thirty days ends in thirty days, not in 29. */
 const minuteMs = 60_000;
 
 export function renderTokens(tokens: readonly TokenInfo[], options: AccessTableOptions): string {
@@ -57,7 +57,9 @@ function expiryCell({ revoked_at, expires_at }: TokenInfo, { texts, nowMs }: Acc
   if (revoked_at !== null) return { text: token.wasRevoked, colour: "red" };
   if (expires_at === null) return { text: token.never };
   const leftMs = fromIsoTime(expires_at) - nowMs;
-  return leftMs <= 0 ? { text: token.hasExpired, colour: "red" } : { text: token.inTime(coarseText(leftMs)) };
+  return leftMs <= 0
+    ? { text: token.hasExpired, colour: "red" }
+    : { text: token.inTime(coarseText(leftMs + minuteMs / 2)) };
 }
 
 function lastUseText(
@@ -81,7 +83,9 @@ export function renderInvites(invites: readonly InviteInfo[], options: AccessTab
       { header: columns.uses, cell: ({ uses_left, uses }) => ({ text: usesLeft(uses_left, uses) }) },
       {
         header: columns.expires,
-        cell: ({ expires_at }) => ({ text: inTime(coarseText(fromIsoTime(expires_at) - nowMs)) }),
+        cell: ({ expires_at }) => ({
+          text: inTime(coarseText(fromIsoTime(expires_at) - nowMs + minuteMs / 2)),
+        }),
       },
       { header: columns.name, cell: ({ name }) => ({ text: name ?? texts.table.none }), dropOrder: 2 },
       {
