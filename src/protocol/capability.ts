@@ -17,16 +17,28 @@ const Word = z
 export const Tag = Word;
 export const Skill = Word;
 
-/** Alphabets whose letters look alike; a name of letters of several could pass for another name. */
-const alikeAlphabets: readonly RegExp[] = [
-  /\p{Script=Latin}/u,
-  /\p{Script=Cyrillic}/u,
-  /[\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}\p{Script=Coptic}]/u,
-];
+/** Writing systems that a name may be in. What people in China, Japan and Korea write beside Latin letters is one each. */
+const writings: readonly RegExp[] = [
+  ...["Cyrillic", "Greek", "Armenian", "Georgian", "Hebrew", "Arabic", "Thaana", "Ethiopic", "Cherokee"],
+  ...["Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Oriya", "Tamil", "Telugu", "Kannada", "Malayalam"],
+  ...["Sinhala", "Thai", "Lao", "Tibetan", "Myanmar", "Khmer", "Mongolian"],
+]
+  .map((script) => `\\p{Script=${script}}`)
+  .concat(
+    String.raw`\p{Script=Latin}\p{Script=Han}\p{Script=Bopomofo}`,
+    String.raw`\p{Script=Latin}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u30fc`,
+    String.raw`\p{Script=Latin}\p{Script=Han}\p{Script=Hangul}`,
+  )
+  .map((letters) => new RegExp(`^[${letters}0-9._-]*$`, "u"));
+
+/** Latin letters of phonetics that look like others: clicks, ɑ ɡ ɢ ɪ ɴ ʀ ʏ ʙ ʜ ʟ and the small capitals. */
+const phonetic =
+  /[\u01c0-\u01c3\u0251\u0261\u0262\u026a\u0274\u0280\u028f\u0299\u029c\u029f\u1d00-\u1dbf\ua730\ua731]/;
 
 /**
  * Node and group names share one case-insensitive namespace. A name is written in its simplest form (NFKC: no full-width
- * letters), not in a mixture of alphabets, and not like an id, by which nodes are found, too.
+ * letters), in one writing system, and not like an id, by which nodes are found, too. Letters of one writing system that look
+ * alike, or a whole name of another one, are not told apart.
  */
 export const Name = z
   .string()
@@ -41,8 +53,8 @@ export const Name = z
     "must be written with plain letters and digits",
   )
   .refine(
-    (name) => alikeAlphabets.filter((alphabet) => alphabet.test(name)).length < 2,
-    "must not mix alphabets whose letters look alike",
+    (name) => writings.some((writing) => writing.test(name)) && !phonetic.test(name),
+    "must be written in one alphabet, without letters that only look like others",
   )
   .refine(
     (name) => !/^(?:node|mesh|task|rule|token|invite)_[0-9a-f]{32}$/i.test(name),

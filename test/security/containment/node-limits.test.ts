@@ -64,6 +64,12 @@ describe("a node is not let in", () => {
     "a flag": "--help",
     "Cyrillic among Latin letters": "m\u0430c-mini",
     "Greek among Latin letters": "\u03bfffice",
+    "Lisu among Latin letters": "g\ua4f3od1",
+    "Arabic digits among Latin letters": "mac\u0663",
+    "Cyrillic among Chinese letters": "\u5bb6\u0430",
+    "a phonetic letter": "\u0261ood1",
+    "a small capital": "go\u1d0fd1",
+    "a click": "evi\u01c01",
     "full-width letters": "\uff4d\uff41\uff43",
     "a ligature": "of\ufb01ce",
     "mathematical letters": "\u{1d5fa}\u{1d5ee}\u{1d5f0}",
@@ -115,12 +121,19 @@ describe("a node is not let in", () => {
 });
 
 describe("a name, a tag and a skill", () => {
-  test.each(["mac-mini", "办公室", "кузница", "γραφείο", "büro_2", "node.7"])(
-    "%s is fine for a name",
-    (name) => {
-      expect(Name.safeParse(name).success).toBeTrue();
-    },
-  );
+  test.each([
+    "mac-mini",
+    "办公室",
+    "кузница",
+    "γραφείο",
+    "büro_2",
+    "node.7",
+    "mac-家",
+    "サーバー1",
+    "맥미니",
+  ])("%s is fine for a name", (name) => {
+    expect(Name.safeParse(name).success).toBeTrue();
+  });
 
   test.each(["docker", "视频", "C++", "<script>", "home office", "❤️"])("%s is fine for a word", (word) => {
     expect([Tag.safeParse(word).success, Skill.safeParse(word).success]).toEqual([true, true]);
