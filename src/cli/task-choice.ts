@@ -11,6 +11,8 @@ export interface ChoiceFlags {
   readonly node?: string;
   readonly group?: string;
   readonly source?: string;
+  /** Name or id of a token. */
+  readonly subject?: string;
   readonly session?: string;
   readonly label?: readonly (readonly [key: string, value: string])[];
   readonly class?: string;
@@ -23,12 +25,13 @@ const maxChosenTasks = 100_000;
 
 /** @throws MeshError USAGE when a flag has a value that no task can have */
 export function toTaskFilter(flags: ChoiceFlags): TaskFilter {
-  const { state, node, group, source, session, label = [], class: classes, since, until } = flags;
+  const { state, node, group, source, subject, session, label = [], class: classes, since, until } = flags;
   const filter = TaskFilter.safeParse({
     ...(state === undefined ? {} : { state: withoutSpaces(state) }),
     ...(node === undefined ? {} : { node }),
     ...(group === undefined ? {} : { group }),
     ...(source === undefined ? {} : { source }),
+    ...(subject === undefined ? {} : { subject }),
     ...(session === undefined ? {} : { session }),
     ...(label.length === 0 ? {} : { label: label.map((pair) => pair.join("=")).join(",") }),
     ...(classes === undefined ? {} : { class: withoutSpaces(classes) }),

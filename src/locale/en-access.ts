@@ -2,7 +2,7 @@
 export const accessCommandTexts = {
   invite: {
     brief: "Print a line that lets a machine join; list and revoke such lines",
-    full: "An invite is an expiring right to join, for one machine unless --uses says more. `claw-mesh invite` alone, or with flags of create, makes one.",
+    full: "An invite is an expiring right to join, for one machine unless --uses says more. `claw-mesh invite` alone, or with the flags of create (--ttl, --uses, --name, --tags, --group), makes one: claw-mesh invite create --help.",
     examples: ["claw-mesh invite", "claw-mesh invite --ttl 10m --name gpu-box", "claw-mesh invite list"],
   },
   inviteCreate: {
@@ -57,9 +57,10 @@ export const accessCommandTexts = {
   },
   tokenRevoke: {
     brief: "Make a token void at once",
-    full: "Makes a token void. Its streams, links, waiting calls and logins end at once; queued messages that it sent stay.",
-    examples: ["claw-mesh token revoke ci"],
+    full: "Makes a token void. Its streams, links, waiting calls and logins end at once; queued messages that it sent stay, unless --cancel-tasks says otherwise.",
+    examples: ["claw-mesh token revoke ci", "claw-mesh token revoke ci --cancel-tasks"],
     arguments: { token: "Name or id" },
+    flags: { cancelTasks: "Cancel all messages that it sent and that have not ended" },
   },
   tokenRotate: {
     brief: "Give a token a new text and show it, this once",

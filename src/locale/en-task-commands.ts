@@ -15,6 +15,7 @@ const filterFlagTexts = {
   node: "Node of the current or last attempt (name or id)",
   group: "The node is a member of this group, or the sender named it",
   source: "Who asked; telegram:* for all that begin so",
+  subject: "Token that sent it (name or id), or admin",
   session: "Conversation",
   label: "Label, key=value; may be repeated",
   class: "Failure classes or kinds, joined by commas, such as outcome_unknown,bad_request",

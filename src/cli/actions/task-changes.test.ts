@@ -69,6 +69,15 @@ describe("cancel", () => {
     expect(bench.requests[0]?.query).toMatchObject({ source: "x", state: "queued,running" });
   });
 
+  test("those that one token sent", async () => {
+    bench.handle((request, reply) =>
+      request.method === "GET" ? replyPage(request, reply, ...two) : reply.json(done),
+    );
+    const { exitCode } = await bench.run(["task", "cancel", "--subject", "ci", "--yes"]);
+    expect(exitCode).toBe(0);
+    expect(bench.requests[0]?.query).toMatchObject({ subject: "ci", state: "queued,running" });
+  });
+
   test.each(["", "n", "no"])("nothing when the answer is %p", async (line) => {
     bench.handle((request, reply) => replyPage(request, reply, ...two));
     const { exitCode, stderr } = await bench.run(["task", "cancel", "--source", "x"], {
@@ -172,5 +181,47 @@ describe("retry and discard", () => {
     const lists = bench.requestsTo("/tasks");
     expect(lists.map(({ query }) => query.dead_letter)).toEqual(["true", "true", "true"]);
     expect(bench.requestsTo("/tasks/discard")[0]?.body).toEqual({ ids: [taskId] });
+  });
+});
+
+describe("token revoke --cancel-tasks", () => {
+  const id = `token_${"1".repeat(32)}`;
+  const madeAt = "2026-11-22T16:00:00.000Z";
+  const token = (name: string, tokenId: string, revoked_at: string | null) => ({
+    id: tokenId,
+    name,
+    shown: "cmt_1f0c8b2e",
+    scopes: ["send"],
+    groups: null,
+    rate_per_minute: null,
+    untrusted: false,
+    created_at: madeAt,
+    created_by: "admin",
+    rotated_at: null,
+    expires_at: null,
+    last_used_at: null,
+    last_used_from: null,
+    revoked_at,
+  });
+
+  test("makes the token void, and then cancels what it sent and has not ended", async () => {
+    const tokens = [token("CI", id, null), token("ci", `token_${"2".repeat(32)}`, madeAt)];
+    const done = { matched: 1, done: [{ id: taskId, state: "cancelled" }], failed: [] };
+    bench.handle((request, reply) => {
+      if (request.method === "DELETE") return reply.json(null, 204);
+      if (request.method === "POST") return reply.json(done);
+      return request.path.endsWith("/tokens")
+        ? reply.json({ tokens })
+        : replyPage(request, reply, taskSummary());
+    });
+    const { exitCode, stdout } = await bench.run(["token", "revoke", "ci", "--cancel-tasks"]);
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining("1 cancelled")]);
+    const calls = bench.requests.map(({ method, path, query }) => [method, path.split("/").at(-1), query]);
+    expect(calls).toMatchObject([
+      ["GET", "tokens", {}],
+      ["DELETE", id, {}],
+      ["GET", "tasks", { subject: id, state: "queued,running" }],
+      ["POST", "cancel", {}],
+    ]);
   });
 });

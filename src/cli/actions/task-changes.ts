@@ -60,6 +60,17 @@ export async function cancelTasks(
   await finish(this, "cancel", await inBulk(client, contract.cancelTasks, chosen));
 }
 
+/** All that a token has sent and that has not ended, unasked. @param subject id of the token */
+export async function cancelTasksOf(
+  client: MeshClient,
+  subject: string,
+  signal: AbortSignal,
+): Promise<BulkAnswer> {
+  const ids: TaskId[] = [];
+  for await (const task of client.tasks({ subject, state: "queued,running" }, { signal })) ids.push(task.id);
+  return inBulk(client, contract.cancelTasks, ids.reverse());
+}
+
 async function cancelOne(context: CliContext, client: MeshClient, id: TaskId): Promise<void> {
   const task = await client.call(contract.cancelTask, { params: { id } });
   const { tasks } = context.texts;

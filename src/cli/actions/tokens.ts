@@ -57,12 +57,6 @@ export async function listTokens(this: CliContext): Promise<void> {
   printResult(this, answer, () => renderTokens(answer.tokens, { texts, output, nowMs: clock.nowMs() }));
 }
 
-export async function revokeToken(this: CliContext, _flags: object, id: string): Promise<void> {
-  const { client } = await connect(this);
-  await client.call(contract.revokeToken, { params: { id } });
-  printResult(this, { revoked: id }, () => this.texts.token.revoked(toSafeLine(id)));
-}
-
 export async function rotateToken(this: CliContext, _flags: object, id: string): Promise<void> {
   const { client } = await connect(this);
   const made = await client.call(contract.rotateToken, { params: { id } });

@@ -115,6 +115,7 @@ export function choiceFlags({ commands }: Texts) {
   const { flags } = commands.taskList;
   return {
     source: { ...text, brief: flags.source, placeholder: "name" },
+    subject: { ...text, brief: flags.subject, placeholder: "token" },
     session: { ...text, brief: flags.session, placeholder: "name" },
     label: { ...label, brief: flags.label },
     class: { ...text, brief: flags.class, placeholder: "classes" },

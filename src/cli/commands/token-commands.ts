@@ -1,4 +1,5 @@
 import { buildCommand, buildRouteMap } from "@stricli/core";
+import type { RevokeTokenFlags } from "../actions/token-revoke.ts";
 import type { CreateTokenFlags } from "../actions/tokens.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
@@ -16,11 +17,19 @@ export function createTokenCommands(help: HelpText) {
         docs: docs(tokenList),
         parameters: {},
       }),
-      revoke: buildCommand<object, [string], CliContext>({
-        loader: async () => (await import("../actions/tokens.ts")).revokeToken,
+      revoke: buildCommand<RevokeTokenFlags, [string], CliContext>({
+        loader: async () => (await import("../actions/token-revoke.ts")).revokeToken,
         docs: docs(tokenRevoke),
         parameters: {
           positional: oneArgument(tokenRevoke.arguments.token, texts.commands.placeholders.token),
+          flags: {
+            cancelTasks: {
+              kind: "boolean",
+              brief: tokenRevoke.flags.cancelTasks,
+              optional: true,
+              withNegated: false,
+            },
+          },
         },
       }),
       rotate: buildCommand<object, [string], CliContext>({
