@@ -86,6 +86,26 @@ describe("a file of authorities", () => {
   });
 });
 
+describe("authorities that a file of the current directory names", () => {
+  const plant = () =>
+    writeFile(join(home.path, "claw-mesh.yaml"), "tls: { ca_file: ./ca.pem }\n", { mode: 0o600 });
+  beforeEach(() => writeFile(join(home.path, "ca.pem"), authority.certificate));
+
+  test("count on this machine", async () => {
+    await plant();
+    expect((await find("https://127.0.0.1:9180"))?.ca).toBe(authority.certificate);
+  });
+
+  test.each(["https://mesh.example.com", "https://192.0.2.77:9180"])("do not count at %s", async (url) => {
+    await plant();
+    await expect(find(url)).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: expect.stringContaining("claw-mesh.yaml"),
+    });
+    expect((await find(url, [flag("ca_file", "ca.pem")]))?.ca).toBe(authority.certificate);
+  });
+});
+
 describe("a certificate of the configuration", () => {
   test("is trusted on this machine by its root and one of its names", async () => {
     const leaf = await makeCertificate(authority, ["mesh.example.com"], Date.now());

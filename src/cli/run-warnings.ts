@@ -1,14 +1,18 @@
 import type { LoadedConfig } from "../config/load-config.ts";
 import { isLoopbackHost } from "../platform/http-fetch.ts";
-import type { Log } from "../platform/log.ts";
+import { createLog, type Log } from "../platform/log.ts";
 import { findOpenMode } from "../platform/private-files.ts";
 import { plainHttpRisk } from "../platform/tls/plain-http-risk.ts";
 import type { CliContext } from "./context.ts";
 import { printNote } from "./print.ts";
 import { shellWord } from "./shell-word.ts";
 
-/** Says which configuration counts, and which of the usual places were passed over and why. */
-export function tellConfig(config: LoadedConfig, log: Log): void {
+/**
+ * Says which configuration counts, and which of the usual places were passed over and why: whatever level the log has, as the
+ * configuration itself may have set it.
+ */
+export function tellConfig({ stderr }: Pick<CliContext, "stderr">, config: LoadedConfig): void {
+  const log = createLog({ write: stderr.write, format: config.value.log.format, level: "info" });
   for (const { path, reason, isForeign } of config.skipped) {
     if (isForeign) {
       const remedy = `if you trust what is in it: --config ${shellWord(path)}`;

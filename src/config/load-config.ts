@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { z } from "zod";
 import type { Environment } from "../platform/environment.ts";
 import { defaultDataDir, expandPath } from "../platform/paths.ts";
@@ -43,6 +43,11 @@ export interface LoadedConfig {
   readonly originOf: (path: string) => Origin;
   /** The file that was read, or null. */
   readonly file: string | null;
+  /**
+   * The file was not named but found in the current directory, which may be a repository of somebody else: it takes nothing
+   * away from the mesh that this user has.
+   */
+  readonly isFileOfFolder: boolean;
   /** How somebody else could have written the file that was named with `--config`, in words; else null. */
   readonly foreignHand: string | null;
   /** Files in the usual places that are no configuration, or that somebody else could have written. */
@@ -51,6 +56,7 @@ export interface LoadedConfig {
 
 /** CLAW_MESH_TOKEN stands for the token wherever one is needed. */
 const tokenVariable = "CLAW_MESH_TOKEN";
+const systemConfigDir = join("/", "etc", "claw-mesh");
 /** Problems named in one error. */
 const maxProblems = 10;
 
@@ -81,6 +87,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     dataDir: dataDir === null ? defaultDataDir(options.env, options.home) : expandPath(dataDir, options),
     originOf: (path) => origins.get(path) ?? fileOrigin(path, data, file, yaml) ?? { kind: "default" },
     file: file?.path ?? null,
+    isFileOfFolder: file !== null && isOfFolder(file.path, options),
     foreignHand: file?.foreignHand ?? null,
     skipped,
   };
@@ -95,8 +102,14 @@ async function readFile(
   return findFile([
     options.cwd,
     defaultDataDir(options.env, options.home),
-    options.systemDir ?? join("/", "etc", "claw-mesh"),
+    options.systemDir ?? systemConfigDir,
   ]);
+}
+
+function isOfFolder(path: string, { configPath, cwd, env, home, systemDir }: LoadOptions): boolean {
+  if (configPath !== null) return false;
+  const ownFolders = [defaultDataDir(env, home), systemDir ?? systemConfigDir];
+  return dirname(path) === resolve(cwd) && !ownFolders.some((folder) => resolve(folder) === resolve(cwd));
 }
 
 /** The YAML reader is loaded only when there is something to read. */

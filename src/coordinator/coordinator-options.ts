@@ -11,6 +11,11 @@ export interface CoordinatorOptions {
   readonly port: number;
   /** null: the one in `<data dir>/token`, made when there is none. */
   readonly token: Secret | null;
+  /**
+   * The configuration file of the current directory that the token stands in, which nobody named: it must not take the place
+   * of another that is stored. default null: whoever gave the token means it
+   */
+  readonly tokenFolderFile?: string | null;
   readonly dataDir: string;
   /** Direct endpoints may have private addresses. */
   readonly allowPrivate: boolean;

@@ -40,7 +40,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
   const config = await loadCliConfig(this, configFlags(this, flags));
   const { node, log: logSettings } = config.value;
   const log = createLog({ write: this.stderr.write, format: logSettings.format, level: logSettings.level });
-  tellConfig(config, log);
+  tellConfig(this, config);
   await warnOfOpenConfig(config, log);
   const { url, secret } = await findSecret(config, asked);
   const isInvite = secret?.reveal().startsWith(invitePrefix) === true;

@@ -50,7 +50,7 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
     format: config.value.log.format,
     level: config.value.log.level,
   });
-  tellConfig(config, log);
+  tellConfig(this, config);
   await warnOfOpenConfig(config, log);
 
   const { startCoordinator } = await import("../../coordinator/index.ts");
@@ -75,12 +75,13 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
   }
 }
 
-function toCoordinatorSettings({ value, dataDir }: LoadedConfig) {
+function toCoordinatorSettings({ value, dataDir, file, isFileOfFolder, originOf }: LoadedConfig) {
   const { host, port, token, allow_private, retention, allowed_hosts, limits } = value.coordinator;
   return {
     host,
     port,
     token,
+    tokenFolderFile: isFileOfFolder && originOf("coordinator.token").kind === "file" ? file : null,
     dataDir,
     allowPrivate: allow_private,
     rules: [...value.rules],

@@ -8,9 +8,12 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { Secret } from "../../protocol/secret.ts";
 import { createSqliteStore } from "../../store/sqlite/sqlite-store.ts";
 import type { Store } from "../../store/store.ts";
-import { loadAdminToken } from "../auth/admin-token.ts";
+import { isUnguessable, loadAdminToken } from "../auth/admin-token.ts";
 import type { CoordinatorOptions } from "../coordinator-options.ts";
 import { createServerCertificate, type ServerCertificate } from "../tls/server-certificate.ts";
+
+const guessableRemedy =
+  "take one that is drawn at random, such as from claw-mesh init or openssl rand -hex 16";
 
 /** What a coordinator finds, or makes, in its data directory. */
 export interface DataDirectory {
@@ -25,14 +28,16 @@ export interface DataDirectory {
  * What has to be closed again, also when a later part fails, is put on `undo`.
  */
 export async function openDataDirectory(
-  { dataDir, token: givenToken, tls, certificateClock, log }: CoordinatorOptions,
+  { dataDir, token: givenToken, tokenFolderFile = null, tls, certificateClock, log }: CoordinatorOptions,
   undo: AsyncDisposableStack,
 ): Promise<DataDirectory> {
   await preparePrivateDir(dataDir, { log });
   const lock = holdLock(dataDir);
   undo.defer(() => lock.release());
   await removeCoordinatorFile(dataDir);
-  const token = await loadAdminToken(dataDir, givenToken);
+  const token = await loadAdminToken(dataDir, givenToken, tokenFolderFile);
+  if (!isUnguessable(token.reveal()))
+    log.warn("the admin token could be guessed", { remedy: guessableRemedy });
   const clock = certificateClock ?? systemClock;
   const certificate =
     tls === null ? null : await createServerCertificate({ settings: tls, dataDir, clock, log });

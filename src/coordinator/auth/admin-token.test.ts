@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { createTempDir } from "../../../test/support/temp-dir.ts";
 import { createSecret } from "../../platform/ids.ts";
 import { tokenPath } from "../../platform/paths.ts";
@@ -12,8 +12,10 @@ beforeEach(async () => {
 });
 afterEach(() => directory[Symbol.asyncDispose]());
 
-const load = async (given: string | null = null) =>
-  (await loadAdminToken(directory.path, toSecret(given))).reveal();
+const load = async (given: string | null = null, folderFile: string | null = null) =>
+  (await loadAdminToken(directory.path, toSecret(given), folderFile)).reveal();
+
+const stored = async () => (await readFile(tokenPath(directory.path), "utf8")).trim();
 
 const modeOf = async () => (await stat(tokenPath(directory.path))).mode & 0o777;
 
@@ -25,8 +27,8 @@ test("a token is made once, and only its owner may read it", async () => {
 });
 
 test("a token that others could read is closed to them", async () => {
-  await writeFile(tokenPath(directory.path), "mine\n", { mode: 0o644 });
-  expect(await load()).toBe("mine");
+  await writeFile(tokenPath(directory.path), "mine-for-a-long-time\n", { mode: 0o644 });
+  expect(await load()).toBe("mine-for-a-long-time");
   expect(await modeOf()).toBe(0o600);
 });
 
@@ -35,7 +37,36 @@ test.each(["two words", "a\nb", "\u0000\u0001", "秘密"])(
   async (text) => {
     await writeFile(tokenPath(directory.path), text);
     await expect(load()).rejects.toMatchObject({ code: "DATA_DIR_UNUSABLE" });
-    expect(await load("given")).toBe("given");
+    expect(await load("given-on-purpose")).toBe("given-on-purpose");
+  },
+);
+
+test("a file of the current directory gives a token where there is none, and takes the place of no other", async () => {
+  const own = createSecret();
+  expect(await load(own, "/repository/claw-mesh.yaml")).toBe(own);
+  expect(await load(own, "/repository/claw-mesh.yaml")).toBe(own);
+  const error = await load(createSecret(), "/repository/claw-mesh.yaml").catch((cause) => cause);
+  expect(error).toMatchObject({ code: "CONFIG_INVALID" });
+  expect(error.message).toContain("/repository/claw-mesh.yaml");
+  expect(error.hint).toContain("--config /repository/claw-mesh.yaml");
+  expect(await stored()).toBe(own);
+});
+
+test("whoever names a token means it: it takes the other's place", async () => {
+  await load();
+  const own = createSecret();
+  expect(await load(own)).toBe(own);
+  expect(await stored()).toBe(own);
+});
+
+test.each(["a", "summer2026", "fifteen-letters"])(
+  "%j is too short for an admin token, given or stored",
+  async (token) => {
+    await expect(load(token)).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+    await writeFile(tokenPath(directory.path), token);
+    await expect(load()).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+    expect(await stored()).toBe(token);
+    expect(await load("sixteen-letters-")).toBe("sixteen-letters-");
   },
 );
 

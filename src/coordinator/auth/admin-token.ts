@@ -9,17 +9,29 @@ import { Secret } from "../../protocol/secret.ts";
 /** What an Authorization header can carry. */
 const fitsHeader = /^[\x21-\x7e]+$/;
 
+/** Characters of an admin token. Shorter ones are guessed, whatever lock is between. */
+export const minAdminTokenLength = 16;
+
 /**
  * The admin token: the one given, else the one in `<data dir>/token`, else a new one. It is always left in that file, so
  * that the commands on this machine find it unasked.
- * @throws MeshError DATA_DIR_UNUSABLE, also for a file that holds no token: with it, no command would get in
+ * @param folderFile the configuration of the current directory that gives it, unless somebody named that file: it may be
+ *   that of a stranger's repository, and gives a token only where there is no other
+ * @throws MeshError CONFIG_INVALID for one that is too short, or that a file must not give; DATA_DIR_UNUSABLE, also for a
+ *   file that holds no token: with it, no command would get in
  */
-export async function loadAdminToken(dataDir: string, given: Secret | null): Promise<Secret> {
+export async function loadAdminToken(
+  dataDir: string,
+  given: Secret | null,
+  folderFile: string | null = null,
+): Promise<Secret> {
   const path = tokenPath(dataDir);
   try {
     const stored = (await readPrivateText(path))?.trim() ?? "";
     if (given === null && stored !== "" && !fitsHeader.test(stored)) throw notAToken(path);
     const token = given?.reveal() ?? (stored === "" ? createSecret() : stored);
+    if (folderFile !== null && stored !== "" && token !== stored) throw notItsPlace(folderFile, path);
+    if (token.length < minAdminTokenLength) throw tooShort(given === null ? path : null);
     if (token === stored) await chmod(path, privateFileMode);
     else await writeFileAtomic(path, `${token}\n`, { mode: privateFileMode, overwrite: true });
     return new Secret(token);
@@ -43,6 +55,23 @@ export function isUnguessable(token: string): boolean {
   if (!randomForm.test(token)) return false;
   const pairs = Array.from({ length: token.length - 1 }, (_, at) => token.slice(at, at + 2));
   return new Set(pairs).size >= minPairs;
+}
+
+function notItsPlace(folderFile: string, path: string): MeshError {
+  return new MeshError(
+    "CONFIG_INVALID",
+    `${folderFile} gives another admin token than ${path}, which is in use.`,
+    {
+      hint: `If you mean that file, name it: --config ${folderFile}. Else start in another directory, or remove ${path} to give its place up.`,
+    },
+  );
+}
+
+function tooShort(path: string | null): MeshError {
+  const which = path === null ? "The admin token" : `The admin token in ${path}`;
+  return new MeshError("CONFIG_INVALID", `${which} is shorter than ${minAdminTokenLength} characters.`, {
+    hint: "Leave it away, and the coordinator makes one that nobody guesses; claw-mesh init writes one into a file.",
+  });
 }
 
 function notAToken(path: string): MeshError {
