@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { NodeFrame } from "../../../../src/protocol/link/v1/frames.ts";
 import { type FakeNode, openFakeLink, toHello } from "../../../support/fake-node.ts";
+import type { TestCoordinator } from "../../../support/test-coordinator.ts";
 import { fromSchema, putIds } from "../from-schema.ts";
 import { hostileText, hostileValue } from "../hostile-values.ts";
 import { asTarget, type FuzzTarget } from "../target.ts";
@@ -12,6 +13,9 @@ interface NodeInput {
   readonly messages: readonly unknown[];
 }
 
+/** Fewer than the links that a node may break before it is held. */
+const inputsPerNode = 4;
+
 /** What the link closes with when a handler threw. */
 const faultReason = "INTERNAL";
 
@@ -20,10 +24,9 @@ export async function startLinkCoordinator(): Promise<FuzzTarget> {
   const watched = await createWatchedCoordinator();
   const { coordinator } = watched;
   const good = await coordinator.join({ name: "good" as never });
-  const evil = await coordinator.join({ name: "evil" as never });
+  let evil = await joinEvil(coordinator);
   const known: string[] = [good.nodeId, evil.nodeId];
   let count = 0;
-  await evil.close();
   return asTarget<NodeInput>({
     inputs: fc.record({
       isWelcome: fc.boolean(),
@@ -40,6 +43,12 @@ export async function startLinkCoordinator(): Promise<FuzzTarget> {
       ),
     }),
     feed: async ({ isWelcome, messages }) => {
+      // A node whose links break the protocol again and again is kept away for a while.
+      if (count % inputsPerNode === 0) {
+        await coordinator.call("DELETE", `/api/v1/nodes/${evil.nodeId}`);
+        evil = await joinEvil(coordinator);
+        known[1] = evil.nodeId;
+      }
       const link = await openFakeLink({ port: coordinator.port(), token: evil.token });
       if (isWelcome) {
         const { type: _, ...hello } = toHello({ name: "evil" as never });
@@ -56,16 +65,20 @@ export async function startLinkCoordinator(): Promise<FuzzTarget> {
   });
 }
 
+/** A node that has left again, with a token of its own. */
+async function joinEvil(coordinator: TestCoordinator): Promise<FakeNode> {
+  const evil = await coordinator.join({ name: "evil" as never });
+  await evil.close();
+  return evil;
+}
+
 function toText(message: unknown, known: readonly string[]): string {
   const isRaw = typeof message === "object" && message !== null && "raw" in message;
   return isRaw ? String(message.raw) : JSON.stringify(putIds(message, known));
 }
 
 /** The good node still gets its work. @returns the id of the task */
-async function requireWork(
-  coordinator: Awaited<ReturnType<typeof createWatchedCoordinator>>["coordinator"],
-  good: FakeNode,
-): Promise<string> {
+async function requireWork(coordinator: TestCoordinator, good: FakeNode): Promise<string> {
   const sent = coordinator.send("for good", { to: "good" });
   const offer = await good.nextOffer("for good");
   good.answer(offer, "done");
