@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { skillTable } from "../../node/skill-table.ts";
 import { createVocabulary, inferRequirements, maxInferredNeeds, maxOwnWords } from "./infer-requirements.ts";
+import { toolNames } from "./inference-terms.ts";
 import { groupOf, meshOf, nodeOf } from "./mesh-fixture.ts";
 import { createMeshIndex } from "./mesh-index.ts";
 import { maxScannedLength } from "./term-matcher.ts";
@@ -71,12 +73,12 @@ describe("what the text of a message hints at", () => {
 
   test("is never a word of everyday language that only a node calls its skill; a rule may ask for it", () => {
     const greedy = meshOf([
-      nodeOf({ name: "greedy", skills: ["please", "would", "问题", "docker"] }),
+      nodeOf({ name: "greedy", skills: ["please", "would", "问题", "summary", "report", "总结", "docker"] }),
       nodeOf({ name: "modest" }),
     ]);
     const inferWith = (words: typeof noRuleWords) =>
       inferRequirements(
-        "would you please look at docker, 问题",
+        "would you please look at docker, 问题, and report in a summary 总结",
         createVocabulary(createMeshIndex(greedy), words),
       ).map(({ need }) => need.text);
     expect(inferWith(noRuleWords)).toEqual(["skill=docker"]);
@@ -98,6 +100,17 @@ describe("what the text of a message hints at", () => {
     expect(size - without).toBe(maxOwnWords + 2);
   });
 
+  test("counts all tools that one node alone has, under the names that nodes find them by", () => {
+    const skills = skillTable.map(({ skill }) => skill);
+    expect([...toolNames].toSorted()).toEqual(skills.toSorted());
+    const workshop = meshOf([nodeOf({ name: "workshop", skills }), nodeOf({ name: "bare" })]);
+    const words = createVocabulary(createMeshIndex(workshop), noRuleWords);
+    for (const tool of ["docker", "xcode", "ollama", "ffmpeg"]) {
+      const found = inferRequirements(`use ${tool} here`, words).map(({ need }) => need.text);
+      expect(found).toContain(`skill=${tool}`);
+    }
+  });
+
   test("is looked for at the beginning of the text only", () => {
     expect(infer(`${" ".repeat(maxScannedLength - 4)}cuda`)).toEqual(["gpu"]);
     expect(infer(`${" ".repeat(maxScannedLength)}cuda`)).toEqual([]);
@@ -106,7 +119,7 @@ describe("what the text of a message hints at", () => {
   test("has a limit", () => {
     const skills = Array.from({ length: 40 }, (_, index) => `ability${index}`);
     const many = meshOf([nodeOf({ name: "a", skills }), nodeOf({ name: "b" })]);
-    const all = createVocabulary(createMeshIndex(many), noRuleWords);
+    const all = createVocabulary(createMeshIndex(many), { ...noRuleWords, abilities: new Set(skills) });
     expect(inferRequirements(skills.join(" "), all)).toHaveLength(maxInferredNeeds);
   });
 });

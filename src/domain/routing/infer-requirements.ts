@@ -1,6 +1,12 @@
 import { hasGpu, type IsGroupMember, type NodeNeeds } from "./capable.ts";
 import { commonWords } from "./common-words.ts";
-import { builtInTerms, minTermLength, minUnspacedTermLength, stopWords } from "./inference-terms.ts";
+import {
+  builtInTerms,
+  minTermLength,
+  minUnspacedTermLength,
+  stopWords,
+  toolNames,
+} from "./inference-terms.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import type { NodeView } from "./mesh-snapshot.ts";
 import { createTermMatcher, hasUnspacedScript, normalizeTerm, type TermMatcher } from "./term-matcher.ts";
@@ -32,10 +38,10 @@ export interface RuleWords {
 export const maxInferredNeeds = 16;
 
 /**
- * Most words that one node alone brings to those that are looked for, its first ones: a node that calls half a dictionary its
- * skills draws no more messages than others. Declared needs and rules know all of its words.
+ * Most words that one node alone brings to those that are looked for, its first ones, beside the names of tools: a node that
+ * calls half a dictionary its skills draws hardly more messages than others. Declared needs and rules know all of its words.
  */
-export const maxOwnWords = 64;
+export const maxOwnWords = 8;
 
 /** Most skills and tags of a mesh that are looked for in messages. */
 const maxVocabularyWords = 20_000;
@@ -137,7 +143,7 @@ function abilityWords(index: MeshIndex, ruleAbilities: ReadonlySet<string>): Rea
     if (words.size >= maxVocabularyWords) break;
     if (count >= index.places.length || words.has(word)) continue;
     if (!isTellingTerm(word) || commonWords.has(normalizeTerm(word))) continue;
-    if (count === 1) {
+    if (count === 1 && !toolNames.has(word)) {
       const own = (ownWords.get(first) ?? 0) + 1;
       if (own > maxOwnWords) continue;
       ownWords.set(first, own);

@@ -128,6 +128,16 @@ export const stopWords: ReadonlySet<string> = new Set([
   ],
 ]);
 
+/** Tools that nodes find on their machines, under the names that they give them: no text names one by accident. */
+export const toolNames: ReadonlySet<string> = new Set([
+  ...["python", "nodejs", "bun", "deno", "golang", "rust", "java", "dotnet", "ruby"],
+  ...["php", "swift", "elixir", "haskell", "zig", "flutter", "r-lang", "cpp", "xcode"],
+  ...["android", "cmake", "gradle", "maven", "bazel", "latex", "docker", "podman", "kubernetes"],
+  ...["helm", "qemu", "terraform", "ansible", "aws", "gcloud", "azure", "git", "github"],
+  ...["ssh", "sqlite", "postgresql", "mysql", "redis", "ffmpeg", "imagemagick", "blender", "pandoc"],
+  ...["libreoffice", "chrome", "cuda", "ollama"],
+]);
+
 /** Shortest term of the mesh's own words that is looked for. Shorter ones hit by accident. */
 export const minTermLength = 3;
 export const minUnspacedTermLength = 2;

@@ -59,7 +59,7 @@ export const containmentClaims: readonly Claim[] = [
   {
     id: "containment.drawing",
     claim:
-      "A node that calls everyday words or half a dictionary its skills draws no messages by them: such words hint at nothing, and of one node alone 64 words count.",
+      "A node that calls everyday words or half a dictionary its skills draws no messages by them: such words hint at nothing, and of one node alone 8 words count beside the names of tools.",
     shownBy: [
       {
         file: "src/domain/routing/infer-requirements.test.ts",
@@ -67,7 +67,7 @@ export const containmentClaims: readonly Claim[] = [
       },
       {
         file: "src/domain/routing/infer-requirements.test.ts",
-        tests: "what the text of a message hints at > counts 64",
+        tests: "what the text of a message hints at > counts 8",
       },
     ],
   },
