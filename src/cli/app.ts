@@ -142,7 +142,7 @@ function describeUsageError(error: unknown, { errors }: Catalogue): string {
       error.values,
       nearestName(error.input, error.values),
     );
-  if (error instanceof UnsatisfiedFlagError) return errors.missingValue(error.externalFlagName);
+  if (error instanceof UnsatisfiedFlagError) return errors.missingFlag(error.externalFlagName);
   if (error instanceof UnexpectedFlagError) return errors.givenTwice(error.externalFlagName);
   if (error instanceof UnsatisfiedPositionalError) return errors.missingArgument(error.placeholder);
   if (error instanceof UnexpectedPositionalError) return errors.tooManyArguments(error.input);

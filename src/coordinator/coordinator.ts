@@ -108,7 +108,7 @@ async function assemble(options: CoordinatorOptions, directory: DataDirectory): 
     surroundings,
   );
 
-  const { access, links, directNodes } = entrances;
+  const { access, links, directNodes, untilLeft } = entrances;
   certificate?.start(server.renew);
   access.start();
   links.start();
@@ -148,6 +148,7 @@ async function assemble(options: CoordinatorOptions, directory: DataDirectory): 
       await server.stop(true);
       await retention.stop();
       await access.stop();
+      await untilLeft();
       await audit.stop();
       log.info("coordinator stopped");
     },

@@ -64,6 +64,7 @@ export const en = {
     twoTokens: "--token and --token-file exclude each other",
     noTokenInFile: (file: string) => `--token-file: ${file} holds no token, or cannot be read`,
     missingValue: (flag: string) => `--${flag} needs a value`,
+    missingFlag: (flag: string) => `--${flag} is missing, or has no value`,
     missingArgument: (name: string) => `<${name}> is missing`,
     tooManyArguments: (input: string) => `"${input}" is one argument too many; put a message in quotes`,
     givenTwice: (flag: string) => `--${flag} is given twice`,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createPaint } from "./paint.ts";
-import { toSafeLine, toSafeText } from "./safe-text.ts";
+import { toPrintable, toSafeLine, toSafeText } from "./safe-text.ts";
 import { type Column, cutAtWord, cutToWidth, renderTable } from "./table.ts";
 
 interface Row {
@@ -75,6 +75,12 @@ test.each([
 });
 
 describe("text of other machines", () => {
+  test("has a last look of its own: only our colours pass, and on a terminal only", () => {
+    const text = "\u001b[31mred\u001b[39m \u001b[2J\u001b]0;title\u0007\u202eend";
+    expect(toPrintable(text, true)).toBe("\u001b[31mred\u001b[39m end");
+    expect(toPrintable(text, false)).toBe("red end");
+  });
+
   test.each([
     ["a\u001b[31mred\u001b[0m", "ared"],
     ["title\u001b]0;pwned\u0007!", "title!"],

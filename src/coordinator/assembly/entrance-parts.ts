@@ -21,6 +21,8 @@ export interface EntranceParts {
   readonly directNodes: DirectNodes;
   readonly links: LinkServer<Principal>;
   readonly linkHolds: LinkHolds;
+  /** Resolves when all goodbyes that came by a link are stored. */
+  readonly untilLeft: () => Promise<void>;
 }
 
 interface EntranceOptions extends MeshParts, TaskParts, Pick<DataDirectory, "token" | "certificate"> {
@@ -51,25 +53,26 @@ export async function createEntranceParts(
     log,
   });
   const linkHolds = createLinkHolds(clock);
+  const { untilLeft, ...handlers } = createNodeLinks({
+    registry,
+    engine,
+    reports,
+    invites: access.invites,
+    joins,
+    clock,
+    log,
+    meshId: store.meshId,
+    version: options.version,
+  });
   const links = createLinkServer<Principal>({
     clock,
     onFlood: linkHolds.hold,
     onBreach: linkHolds.countBreach,
     log,
     beatMs: () => beatIntervalMs(registry.nodes.length),
-    handlers: createNodeLinks({
-      registry,
-      engine,
-      reports,
-      invites: access.invites,
-      joins,
-      clock,
-      log,
-      meshId: store.meshId,
-      version: options.version,
-    }),
+    handlers,
   });
-  return { access, directNodes, links, linkHolds };
+  return { access, directNodes, links, linkHolds, untilLeft };
 }
 
 function closeRevoked(links: LinkServer<Principal>): void {

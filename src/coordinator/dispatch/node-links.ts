@@ -26,10 +26,16 @@ interface NodeLinksOptions extends GreetingOptions {
   readonly reports: AttemptReports;
 }
 
+export interface NodeLinks extends LinkServerHandlers<Principal> {
+  /** Resolves when all goodbyes that came are stored, and told. */
+  readonly untilLeft: () => Promise<void>;
+}
+
 /** What the coordinator does with its links: lets nodes in, keeps the registry true, takes reports to the engine. */
-export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<Principal> {
+export function createNodeLinks(options: NodeLinksOptions): NodeLinks {
   const { registry, engine, reports, log } = options;
   const nodeOf = new WeakMap<LinkToNode, MeshNode>();
+  const leaving = new Set<Promise<void>>();
   const greet = createNodeGreeting(options, (link, node) => nodeOf.set(link, node));
   const joins = createRateGate({
     burst: joinBurst,
@@ -71,7 +77,7 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
         });
         return;
       case "goodbye":
-        void leave(node, link, frame.reason);
+        takeGoodbye(node, link, frame.reason);
         return;
       case "pong":
         return;
@@ -88,6 +94,11 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
       const attempt = currentAttempt(latestTask(live));
       if (attempt !== null) engine.setRecovering(live, away.has(toAttemptKey(live.id, attempt.number)));
     }
+  }
+
+  function takeGoodbye(node: MeshNode, link: LinkToNode, reason: string): void {
+    const left = leave(node, link, reason).finally(() => leaving.delete(left));
+    leaving.add(left);
   }
 
   async function leave(node: MeshNode, link: LinkToNode, reason: string): Promise<void> {
@@ -138,5 +149,9 @@ export function createNodeLinks(options: NodeLinksOptions): LinkServerHandlers<P
     }
   }
 
-  return { onFrames, onClosed };
+  const untilLeft = async () => {
+    await Promise.all(leaving);
+  };
+
+  return { onFrames, onClosed, untilLeft };
 }

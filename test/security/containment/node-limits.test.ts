@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { adminPrincipal, invitePrincipal } from "../../../src/coordinator/auth/principal.ts";
 import type { MeshEvents } from "../../../src/coordinator/events/mesh-events.ts";
 import { capabilityGapMs } from "../../../src/coordinator/nodes/capability-changes.ts";
+import { maxKnownNodes } from "../../../src/coordinator/nodes/node-admission.ts";
 import { createNodeRegistry } from "../../../src/coordinator/nodes/registry.ts";
 import { createPreviewText } from "../../../src/coordinator/tasks/preview-text.ts";
 import { createEventEmitter } from "../../../src/platform/event-emitter.ts";
@@ -239,6 +240,10 @@ describe("the registry", () => {
     });
     return { registry, clock, stored };
   };
+
+  test("knows 20,000 nodes at most, unless it is told otherwise", () => {
+    expect(maxKnownNodes).toBe(20_000);
+  });
 
   test("writes one change of a node's capabilities in a second, the newest, and none that says nothing new", async () => {
     const { registry, clock, stored } = await make();
