@@ -57,6 +57,16 @@ export const filesClaims: readonly Claim[] = [
     ],
   },
   {
+    id: "files.folder-configuration",
+    claim:
+      "A configuration that is found where a command is typed takes the place of no stored admin token, names no authorities of another machine, and is told of.",
+    shownBy: [
+      { file: "test/security/files/folder-configuration.test.ts" },
+      { file: "src/cli/find-trust.test.ts", tests: "authorities that a file of the current directory names" },
+      { file: "src/coordinator/auth/admin-token.test.ts" },
+    ],
+  },
+  {
     id: "files.configuration",
     claim: "A configuration that holds a token and that others can read is told of at the start.",
     shownBy: [
