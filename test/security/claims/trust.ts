@@ -48,18 +48,40 @@ export const trustClaims: readonly Claim[] = [
   {
     id: "trust.rules",
     claim:
-      "A rule can refuse the untrusted label, or lead it to its nodes alone, whatever target or conversation is named.",
-    shownBy: [{ file: refusing }, { file: guards }],
+      "A rule can refuse the untrusted label, or, with `otherwise: queue` or `fail`, lead it to its nodes alone, whatever target or conversation is named; one that lets it go elsewhere is warned of.",
+    shownBy: [
+      { file: refusing },
+      { file: guards },
+      {
+        file: "src/domain/routing/rule-check.test.ts",
+        tests: "warns of a rule that leads the untrusted label",
+      },
+    ],
+  },
+  {
+    id: "trust.refused-text",
+    claim:
+      "A rule that refuses by content reads all of a text, also behind spaces and without unseen characters.",
+    shownBy: [{ file: guards, tests: "a rule that refuses by content" }],
+  },
+  {
+    id: "trust.refusals",
+    claim:
+      "A sender without the scope read is told which rule refused its message, and not what it looks for.",
+    shownBy: [{ file: refusing, tests: "what a refusal tells" }],
   },
   {
     id: "trust.groups",
     claim:
-      "A token that is limited to groups runs nothing on other nodes and learns nothing of them without the scope read; retries neither widen nor lend a limit.",
+      "A token that is limited to groups runs nothing on other nodes and learns nothing of them, of rules or of other groups without the scope read; retries neither widen nor lend a limit.",
     shownBy: [{ file: limit }, { file: guards, tests: "a sender with a limit" }],
   },
   {
     id: "trust.address",
     claim: "Where a message came from is on record and shown only to who may see all tasks.",
-    shownBy: [{ file: "src/coordinator/tasks/task-message.test.ts", tests: "where a message came from" }],
+    shownBy: [
+      { file: "test/security/trust/from-address.test.ts" },
+      { file: "src/coordinator/tasks/task-message.test.ts", tests: "where a message came from" },
+    ],
   },
 ];
