@@ -12,6 +12,7 @@ import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Groups } from "../routing/groups.ts";
 import type { GuessGuard } from "./guess-guard.ts";
+import { createNoteLimit } from "./note-limit.ts";
 import { assertNotRevoked, type Principal } from "./principal.ts";
 
 /** Lifetime of an invite when none is asked for. */
@@ -19,6 +20,9 @@ export const defaultInviteTtlS = 3600;
 
 /** Invites that were redeemed, or revoked, by this process and are remembered; the oldest is forgotten first. */
 export const maxRemembered = 1_000;
+
+/** Entries of the audit about codes that are good for nothing. */
+const maxNotesPerMinute = 30;
 
 /** Who wants to join. */
 export interface Joining {
@@ -88,6 +92,8 @@ export function createInvites(options: InvitesOptions): Invites {
   const redeemed = new Map<string, number>();
   /** Hashes of the codes of those that were revoked, the newest last. */
   const revoked = new Set<string>();
+
+  const mayNote = createNoteLimit(maxNotesPerMinute, clock);
 
   function assertGroups(names: readonly string[]): void {
     for (const name of names) {
@@ -166,6 +172,8 @@ export function createInvites(options: InvitesOptions): Invites {
     isKnown: async (codeHash, address) => {
       if (mayComeAgain(codeHash) || (await store.find(codeHash, clock.nowMs(), null)) !== null) return true;
       await countUnlessKnown(codeHash, address);
+      const refusal = { action: "invite.redeem", target: null, result: "INVITE_INVALID" };
+      if (mayNote()) options.audit.note({ subject: "anonymous", address, ...refusal });
       return false;
     },
     redeem: async ({ principal, name, instance, address, assertNameFree }) => {

@@ -59,6 +59,14 @@ test("a machine that is refused over its link is in the audit, with the code, on
   expect(taken).toHaveLength(1);
 });
 
+test("a made-up invite is in the audit, with where it came from, thirty times a minute at most", async () => {
+  for (let at = 0; at < 5; at += 1) await expect(mesh.join({ token: `cmi_made-up-${at}` })).rejects.toThrow();
+  expect(await written("invite.redeem", "INVITE_INVALID")).toMatchObject({
+    subject: "anonymous",
+    address: "127.0.0.1",
+  });
+});
+
 test("nobody joins while the audit cannot be written", () => {
   const trail = { record: async () => undefined, note: () => undefined, trouble: () => "the disk is full" };
   const joins = createJoinActs({ trail, repeats: { admit: () => true, flush: () => undefined } });

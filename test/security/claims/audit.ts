@@ -2,6 +2,7 @@ import type { Claim } from "../claim.ts";
 
 const tampering = "test/security/audit/tampering.test.ts";
 const entries = "test/security/audit/entries.test.ts";
+const joins = "test/security/audit/joins.test.ts";
 const kill = "test/security/audit/kill.test.ts";
 const integration = "test/integration/coordinator/audit.test.ts";
 const routeAudit = "src/coordinator/audit/route-audit.test.ts";
@@ -24,6 +25,8 @@ export const auditClaims: readonly Claim[] = [
     shownBy: [
       { file: entries, tests: "a call without a token is in the audit" },
       { file: integration, tests: "a call that is refused" },
+      { file: joins, tests: "a machine that is refused" },
+      { file: joins, tests: "a made-up invite" },
     ],
   },
   {
@@ -31,6 +34,12 @@ export const auditClaims: readonly Claim[] = [
     claim:
       "A change is in the audit, on the disk, before its caller is answered: kill -9 in the middle of changes leaves an intact chain that holds every change that was answered.",
     shownBy: [{ file: kill }],
+  },
+  {
+    id: "audit.joins",
+    claim:
+      "A machine that joins over a link is told its token when the audit holds the join, with what its invite gave; while the audit cannot be written, nobody joins.",
+    shownBy: [{ file: joins }],
   },
   {
     id: "audit.tampering",
@@ -75,6 +84,7 @@ export const auditClaims: readonly Claim[] = [
       "Neither calls that are refused nor what a token without the scope admin does again and again push other entries out of the audit; old entries are deleted only after an entry that says so.",
     shownBy: [
       { file: entries, tests: "thousands of calls" },
+      { file: joins, tests: "one machine that redeems" },
       { file: "src/coordinator/audit/repeat-counts.test.ts" },
       { file: trail, tests: "pruning" },
     ],

@@ -20,11 +20,12 @@ export const containmentClaims: readonly Claim[] = [
   {
     id: "containment.others-work",
     claim:
-      "A node's answer, failure, refusal, loss, text, cancel or hello about an attempt of another node, or about an old one of its own, changes nothing; nor is a task had by claiming its next attempt.",
+      "A node's answer, failure, refusal, loss, text, cancel or hello about an attempt of another node, or about an old one of its own, changes nothing; nor is a task had by claiming its next attempt, also after a restart of the coordinator, unless its message could be given to the node now.",
     shownBy: [
       { file: node, tests: "about an attempt of another node" },
       { file: node, tests: "about an old attempt of its own" },
       { file: node, tests: "a task that waits" },
+      { file: node, tests: "after a restart of the coordinator" },
     ],
   },
   {
@@ -50,7 +51,7 @@ export const containmentClaims: readonly Claim[] = [
   {
     id: "containment.words",
     claim:
-      "Names, tags and skills with control, invisible or text-turning characters, names that mix alphabets that look alike, and names like ids are refused.",
+      "Names, tags and skills with control, invisible or text-turning characters, names in more than one alphabet or with phonetic letters, and names like ids are refused.",
     shownBy: [
       { file: limits, tests: "a node is not let in" },
       { file: limits, tests: "a name, a tag and a skill" },

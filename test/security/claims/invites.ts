@@ -16,6 +16,15 @@ export const invitesClaims: readonly Claim[] = [
     ],
   },
   {
+    id: "invites.used",
+    claim:
+      "Each use of an invite makes one node: whoever has made it may come again for that node alone, for a minute at most, not after its token was shown, nor after its removal; and no invite takes a node's place that it has not made, whatever instance is claimed.",
+    shownBy: [
+      { file: "test/security/invites/used-invites.test.ts" },
+      { file: "test/security/invites/called-nodes.test.ts", tests: "an invite of one use" },
+    ],
+  },
+  {
     id: "invites.codes",
     claim: "The code of an invite is stored as a hash, shown once, and void when revoked.",
     shownBy: [{ file, tests: "an invite >" }],
