@@ -33,6 +33,15 @@ describe("a node that joins", () => {
     expect(ask(messageOf("x", { target: "macs" }), [], pc)).toBe(false);
   });
 
+  test("may serve who is limited to groups only as a member of one", () => {
+    const mac = { name: "Mac", tags: ["mac"] };
+    for (const allowedGroups of [["MACS"], ["gone", "macs"]]) {
+      expect(ask(messageOf("x", { allowedGroups }), [], mac)).toBe(true);
+      expect(ask(messageOf("x", { allowedGroups }), [], { name: "pc" })).toBe(false);
+    }
+    expect(ask(messageOf("x", { allowedGroups: [] }), [], mac)).toBe(false);
+  });
+
   test("may serve whom a rule keeps waiting only when a rule leads to it", () => {
     const rules: RuleInput[] = [
       { match: { source: "cli" }, target: "first" },

@@ -45,8 +45,28 @@ export const accessClaims: readonly Claim[] = [
   },
   {
     id: "access.groups",
-    claim: "A token that is limited to groups operates no other nodes.",
-    shownBy: [{ file: `${access}/tokens.test.ts`, tests: "a token that operates" }],
+    claim:
+      "A token that is limited to groups operates no other nodes and tasks, and makes no node a member of other groups.",
+    shownBy: [
+      { file: `${access}/tokens.test.ts`, tests: "a token that operates" },
+      {
+        file: "src/coordinator/tasks/task-access.test.ts",
+        tests: "who operates only the nodes of some groups",
+      },
+    ],
+  },
+  {
+    id: "access.shares",
+    claim:
+      "One token takes no more of the queue than it leaves, half of the streams at most, and no time that a message needs by reading lists.",
+    shownBy: [
+      {
+        file: "src/coordinator/tasks/waiting-allowance.test.ts",
+        tests: "the messages that wait > of one token",
+      },
+      { file: "src/coordinator/http/event-stream.test.ts", tests: "streams of one token" },
+      { file: "src/coordinator/tasks/task-pages.test.ts", tests: "pages of tasks" },
+    ],
   },
   {
     id: "access.guessing",

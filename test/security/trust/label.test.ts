@@ -157,3 +157,12 @@ describe("over the direct transport", () => {
     expect(classic.received.map(({ rawBody }) => rawBody.includes("untrusted"))).toEqual([false]);
   });
 });
+
+test("route explain decides for an untrusted token as for the label, whatever the token says", async () => {
+  const reader = await createToken(mesh, "reader", { scopes: ["send", "read"], untrusted: true });
+  await caller(mesh)("POST", "/rules", { match: { untrusted: true }, refuse: true });
+  const explain = async (by: ReturnType<typeof caller>) =>
+    (await by("POST", "/route/explain", { content: "x" })).body;
+  expect(await explain(caller(mesh, reader))).toMatchObject({ outcome: "refused", untrusted: true });
+  expect((await explain(caller(mesh))).untrusted).toBeUndefined();
+});

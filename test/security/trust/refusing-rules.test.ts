@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { FakeNode } from "../../support/fake-node.ts";
 import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
 import { until } from "../../support/until.ts";
-import { answerNext, caller, joinNodes } from "./mesh.ts";
+import { answerNext, caller, createToken, joinNodes } from "./mesh.ts";
 
 let mesh: TestCoordinator;
 let desk: FakeNode;
@@ -124,5 +124,58 @@ describe("a rule that refuses the untrusted label", () => {
   test("comes from the configuration file, too", async () => {
     await mesh.restart({ rules: [refuseUntrusted as never] });
     expect((await mesh.send("x", { parts: untrusted })).body.code).toBe("REFUSED_BY_RULE");
+  });
+});
+
+describe("what a refusal tells", () => {
+  const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString();
+
+  test.each(["waiting", "stream", "queued", "later", "retried"])(
+    "a sender: which rule refused, and not what it looks for; a reader: all (%s)",
+    async (how) => {
+      const later = { content: "hello", not_before: inAnHour() };
+      const scopes = { sender: ["send"], reader: ["send", "read"] };
+      for (const [name, given] of Object.entries(scopes)) {
+        const token = await createToken(mesh, `${name}-${how}`, { scopes: given });
+        const by = caller(mesh, token);
+        const before = how === "retried" ? (await by("POST", "/tasks", later)).body.id : null;
+        if (before !== null) await by("POST", `/tasks/${before}/cancel`);
+        const { body: rule } = await admin("POST", "/rules", {
+          match: { content: ["hello"], source: "*" },
+          refuse: true,
+        });
+        const accept = how === "stream" ? "text/event-stream" : "application/json";
+        const calls: Record<string, () => Promise<{ readonly text: string }>> = {
+          waiting: () => mesh.send("hello", { token }),
+          stream: () => mesh.send("hello", { token, headers: { accept } }),
+          queued: () => by("POST", "/tasks", { content: "hello" }),
+          later: () => by("POST", "/tasks", later),
+          retried: () => by("POST", `/tasks/${before}/retry`, {}),
+        };
+        const text = (await calls[how]?.())?.text ?? "";
+        expect(text).toContain("REFUSED_BY_RULE");
+        expect(text).toContain("Rule 1 ");
+        expect(text.includes("content:hello")).toBe(name === "reader");
+        await admin("DELETE", `/rules/${rule.id}`);
+      }
+    },
+  );
+
+  test("a sender whose task it ended later, in the task, its decision and its stream", async () => {
+    const token = await createToken(mesh, "sender", { scopes: ["send"] });
+    const by = caller(mesh, token);
+    const { body } = await by("POST", "/tasks", { content: "hello", requires: { os: "darwin" } });
+    await admin("POST", "/rules", { match: { content: ["hello"] }, refuse: true });
+    await until(
+      "the task has ended",
+      async () => (await by("GET", `/tasks/${body.id}`)).body.state === "failed",
+    );
+    for (const path of ["", "/decision", "/stream"]) {
+      const told = (await by("GET", `/tasks/${body.id}${path}`)).text;
+      expect(told).toContain(path === "/decision" ? "refused" : "Rule 1 refuses this message.");
+      expect(told).not.toContain("content:hello");
+      const full = (await admin("GET", `/tasks/${body.id}${path}`)).text;
+      if (path !== "") expect(full).toContain("content:hello");
+    }
   });
 });
