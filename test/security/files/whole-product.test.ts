@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmod, lstat, mkdir, readdir, rename, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, readdir, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createTestMesh, e2eTimeoutMs, type Machine, type TestMesh } from "../../support/mesh-process.ts";
 import { until } from "../../support/until.ts";
@@ -81,6 +81,37 @@ describe("files of the whole product", () => {
       expect(stderr).toContain(`${path} is a symbolic link`);
     },
   );
+
+  // Only root can give a file away.
+  if (process.getuid?.() === 0) {
+    test.each(["mesh.db", "."])("are refused when %s belongs to another user", async (name) => {
+      const machine = await mesh.createMachine(`foreign-${name}`);
+      await (await mesh.startCoordinator({ machine })).kill("SIGTERM");
+      const path = join(stateOf(machine), name);
+      await chown(path, 54_321, 54_321);
+      const { exitCode, stderr } = await machine.cli(["up", "--no-local", "--port", "0", "--json"]);
+      expect({ exitCode, stderr }).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining('"code": "FILE_UNSAFE"'),
+      });
+      expect(stderr).toContain(`${path} belongs to another user (54321)`);
+    });
+
+    test("are refused below a folder of another user", async () => {
+      const machine = await mesh.createMachine("foreign-parent");
+      const parent = join(machine.home, "parent");
+      await mkdir(parent);
+      await chown(parent, 54_321, 54_321);
+      const { exitCode, stderr } = await machine.cli([
+        ...["up", "--no-local", "--port", "0"],
+        ...["--data-dir", join(parent, "state")],
+      ]);
+      expect({ exitCode, stderr }).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining(`${parent} belongs to another user (54321)`),
+      });
+    });
+  }
 
   test("are refused below a folder that everybody may write to, by the node too", async () => {
     const machine = await mesh.createMachine("shared");
