@@ -6,6 +6,7 @@ import { Secret } from "../../../src/protocol/secret.ts";
 import { asJson, cookieOf, logIn, makeToken } from "../../support/access.ts";
 import type { FakeNodeOptions } from "../../support/fake-node.ts";
 import { createTestCoordinator, type TestCoordinator } from "../../support/test-coordinator.ts";
+import { until } from "../../support/until.ts";
 
 let mesh: TestCoordinator;
 beforeEach(async () => {
@@ -166,8 +167,10 @@ describe("guessing", () => {
       "TOO_MANY_TRIES",
       "1",
     ]);
-    await Bun.sleep(1_000);
-    const { entries } = (await mesh.call("GET", "/api/v1/audit?action=lockout")).body;
+    const entries = await until("the audit tells of it", async () => {
+      const told = (await mesh.call("GET", "/api/v1/audit?action=lockout")).body.entries;
+      return told?.length > 0 ? told : null;
+    });
     expect(entries).toMatchObject([
       { action: "lockout.address", address: "127.0.0.1", result: "TOO_MANY_TRIES" },
     ]);

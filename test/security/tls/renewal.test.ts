@@ -1,11 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
+import { createServerCertificate } from "../../../src/coordinator/tls/server-certificate.ts";
 import type { Clock } from "../../../src/platform/clock.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
+import { silentLog } from "../../../src/platform/log.ts";
 import { fetchCertificates } from "../../../src/platform/tls/handshake.ts";
 import { MeshError } from "../../../src/protocol/errors.ts";
 import { createManualClock } from "../../support/manual-clock.ts";
+import { createTempDir } from "../../support/temp-dir.ts";
 import { until } from "../../support/until.ts";
 import {
   createAuthority,
@@ -83,6 +86,31 @@ describe("a certificate of the coordinator's own", () => {
       await until("the next look is planned", async () => clock.timerCount() === 1);
     }
     expect(await served(mesh)).toBe(before);
+  });
+
+  test("is not shown anew while it is young: its listener is left alone", async () => {
+    const clock = createPresentClock();
+    await using dir = await createTempDir();
+    const certificate = await createServerCertificate({
+      settings: { kind: "own", names: [] },
+      dataDir: dir.path,
+      clock,
+      log: silentLog,
+    });
+    let changes = 0;
+    certificate.start(() => {
+      changes += 1;
+    });
+    for (let hours = 0; hours < 5; hours += 1) {
+      clock.advance(hourMs);
+      await until("the next look is planned", async () => clock.timerCount() === 1);
+    }
+    expect(changes).toBe(0);
+    // Past two thirds of its time.
+    clock.skipWall(61 * dayMs);
+    clock.advance(hourMs);
+    await until("another one is shown", async () => changes === 1);
+    certificate.stop();
   });
 
   test("is made at the next start when it has ended meanwhile", async () => {
