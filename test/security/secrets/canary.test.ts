@@ -18,6 +18,10 @@ describe("what was captured", () => {
     expect(story.secrets.get(name)?.length).toBeGreaterThan(8);
   });
 
+  test("the gateway got its token", () => {
+    expect(story.heardByGateway).toContain(story.secrets.get("a gateway token") ?? "?");
+  });
+
   // A search that finds nothing anywhere would prove nothing.
   test.each(secretNames.filter((name) => allowed[name].length > 0))("would be found: %s", (name) => {
     const secret = story.secrets.get(name) ?? "";

@@ -6,6 +6,7 @@ import { createTestMesh, type Machine } from "../mesh-process.ts";
 import type { Program } from "../program.ts";
 import { until } from "../until.ts";
 import type { SecretName, SurfaceName } from "./cast.ts";
+import { startDeafGateway } from "./deaf-gateway.ts";
 import { createEvidence, type Evidence, readTree } from "./evidence.ts";
 import { callEverything, type Hub } from "./http-tour.ts";
 import { get, keepCommand, keepFiles, keepProcesses, keepProgram, type Stage } from "./keep.ts";
@@ -15,6 +16,8 @@ import { playFault, playUnderTls } from "./other-scenes.ts";
 export interface Story {
   readonly evidence: Evidence<SurfaceName>;
   readonly secrets: ReadonlyMap<SecretName, string>;
+  /** All that the gateway was told: its token is of use only when it gets there. */
+  readonly heardByGateway: string;
 }
 
 const shownOnce = "output of commands that show something once";
@@ -29,6 +32,7 @@ export async function tellStory(): Promise<Story> {
   };
   const providerKey = plant("a provider key");
   const provider = startLeakyProvider(providerKey);
+  const gateway = startDeafGateway();
   await using mesh = await createTestMesh();
   const env = {
     CLAW_MESH_LOG_LEVEL: "debug",
@@ -39,17 +43,28 @@ export async function tellStory(): Promise<Story> {
   for (const name of ["a gateway token", "an idempotency key", "a message", "an answer"] as const)
     plant(name);
   plant("a wrong token that was tried", "cmt_");
-  await playOnHub(stage, { adminToken: plant("the admin token"), providerUrl: provider.url });
+  await playOnHub(stage, {
+    adminToken: plant("the admin token"),
+    providerUrl: provider.url,
+    gatewayEndpoint: gateway.endpoint,
+  });
   await playUnderTls(stage);
   await playFault(stage);
   await provider.stop();
-  return { evidence, secrets };
+  await gateway.stop();
+  return { evidence, secrets, heardByGateway: gateway.heard() };
+}
+
+interface HubScene {
+  readonly adminToken: string;
+  readonly providerUrl: string;
+  readonly gatewayEndpoint: string;
 }
 
 /** Coordinator, three kinds of nodes, messages of every fate, a crash, a restart, and all commands. */
 async function playOnHub(
   stage: Stage,
-  { adminToken, providerUrl }: { readonly adminToken: string; readonly providerUrl: string },
+  { adminToken, providerUrl, gatewayEndpoint }: HubScene,
 ): Promise<void> {
   const { mesh, evidence } = stage;
   const machine = await mesh.createMachine("hub", stage.env);
@@ -84,7 +99,7 @@ async function playOnHub(
     }),
     await joinMesh(stage, hub, {
       name: "claw",
-      args: ["--runtime", "openclaw", "--gateway-endpoint", "127.0.0.1:1"],
+      args: ["--runtime", "openclaw", "--gateway-endpoint", gatewayEndpoint],
       gateway: true,
     }),
     await joinMesh(stage, hub, { name: "old", args: ["--no-gateway", "--listen", "127.0.0.1:0"] }),
