@@ -109,7 +109,10 @@ async function assemble(options: CoordinatorOptions, directory: DataDirectory): 
   );
 
   const { access, links, directNodes, untilLeft } = entrances;
-  certificate?.start(server.renew);
+  certificate?.start((served) => {
+    server.renew(served);
+    audit.trail.note(ownAct("certificate.renew"));
+  });
   access.start();
   links.start();
   directNodes.start();

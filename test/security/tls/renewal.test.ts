@@ -75,6 +75,8 @@ describe("a certificate of the coordinator's own", () => {
     expect(await followed.text()).toContain("while it is renewed");
     expect(late.selfTest.authenticated).toBe(true);
     expect(statuses).toEqual(["linked"]);
+    const audited = await (await mesh.call("/api/v1/audit?action=certificate.renew")).json();
+    expect(audited).toMatchObject({ entries: [{ subject: "coordinator", result: "ok" }] });
   });
 
   test("is looked at every hour, and left alone while it is young", async () => {
