@@ -50,3 +50,20 @@ test("tasks that came when the node of their conversation was away already go on
   expect(rig.offered.slice(1).sort()).toEqual(["first", "late"]);
   expect(running.task.state).toBe("running");
 });
+
+test.each([-3_600_000, 3_600_000])(
+  "a conversation waits thirty seconds for its node, though the clock on the wall was set by %i ms",
+  async (byMs) => {
+    const gone = await rig.join("gone", { slots: 1 });
+    await answer(await submit("before"));
+    await rig.settle();
+    await rig.join("other", { slots: 4 });
+    rig.registry.setOffline(gone, "gone");
+    await submit("after");
+    rig.clock.skipWall(byMs);
+    for (let second = 0; second < 29; second += 1) await rig.elapse(1_000);
+    expect(rig.offered).toEqual(["before"]);
+    for (let second = 0; second < 3; second += 1) await rig.elapse(1_000);
+    expect(rig.offered).toEqual(["before", "after"]);
+  },
+);

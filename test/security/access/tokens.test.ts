@@ -95,6 +95,19 @@ describe("a token", () => {
     expect((await call(mesh.token)).status).toBe(200);
   });
 
+  test("that is revoked already is told apart from one that never was", async () => {
+    const { id } = await makeToken(mesh, { name: "over" });
+    const revoke = async (idOrName: string) => (await mesh.call("DELETE", `/api/v1/tokens/${idOrName}`)).body;
+    await revoke(id);
+    for (const again of [id, "over"]) {
+      const told = { code: "TOKEN_NOT_FOUND", error: `Token "${again}" is revoked already.` };
+      expect(await revoke(again)).toMatchObject(told);
+    }
+    expect(await revoke("never")).toMatchObject({ error: 'There is no token "never".' });
+    const { entries } = (await mesh.call("GET", `/api/v1/audit?action=token.revoke&target=${id}`)).body;
+    expect(entries.at(-1)).toMatchObject({ target: id, result: "ok", details: { name: "over" } });
+  });
+
   test("may say who it is", async () => {
     const { id, token } = await makeToken(mesh, { name: "ci", scopes: ["send"], untrusted: true, ttl_s: 60 });
     const { body } = await mesh.call("GET", "/api/v1/session", { token });
