@@ -118,6 +118,12 @@ export const Invite = InviteInfo.extend({
 });
 export type Invite = z.infer<typeof Invite>;
 
+/**
+ * Without it the cookie of a login that was bound to its page opens nothing: browsers send cookies to every port of a name, and
+ * show this to pages of one port only.
+ */
+export const pageKeyHeader = "x-claw-mesh-session";
+
 /** Who is calling, as the coordinator sees it. */
 export const SessionInfo = z.object({
   /** `admin`, the id of a token or of a node. */
@@ -129,5 +135,7 @@ export const SessionInfo = z.object({
   node_id: NodeId.nullable(),
   /** Of the cookie, or of the token; null: never. */
   expires_at: z.iso.datetime().nullable(),
+  /** Only in the answer to a login that asked for it: sent with the cookie in the header {@link pageKeyHeader}. */
+  page_key: z.string().optional(),
 });
 export type SessionInfo = z.infer<typeof SessionInfo>;

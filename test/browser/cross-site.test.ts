@@ -43,7 +43,9 @@ describe.skipIf(!isReady)("a real browser that is logged in", () => {
   const isLoggedIn = async () => {
     const own = await browser.open();
     await own.goTo(home);
-    return own.evaluate<number>("fetch('/api/v1/session').then(({ status }) => status)");
+    return own.evaluate<number>(
+      "fetch('/api/v1/session', { headers: { 'x-claw-mesh-session': localStorage['claw-mesh-session'] ?? '' } }).then(({ status }) => status)",
+    );
   };
 
   test("sees the nodes, and what they say as text", async () => {
@@ -79,6 +81,43 @@ describe.skipIf(!isReady)("a real browser that is logged in", () => {
       return new Promise((resolve) => setTimeout(() => resolve(window.injected === true), 200));
     })()`);
     expect(ran).toBe(false);
+  });
+
+  test("shows its cookie to a service on another port, which can do nothing with it", async () => {
+    const seen: string[] = [];
+    await using service = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: ({ headers }) => {
+        seen.push(headers.get("cookie") ?? "");
+        return new Response("<!doctype html>", { headers: { "content-type": "text/html" } });
+      },
+    });
+    const visit = await browser.open();
+    await visit.goTo(`http://127.0.0.1:${service.port}/`);
+    await visit.evaluate("fetch('/again').then(({ status }) => status)");
+    expect(await visit.evaluate<string>("JSON.stringify({ ...localStorage })")).toBe("{}");
+    const cookie = seen.find((text) => text.includes("claw_mesh_session=")) ?? "";
+    expect(cookie).not.toBe("");
+    for (const [method, path] of [
+      ["GET", "/api/v1/nodes"],
+      ["GET", "/api/v1/session"],
+      ["POST", "/api/v1/route/explain"],
+      ["DELETE", "/api/v1/session"],
+    ] as const) {
+      const answer = await fetch(home + path, {
+        method,
+        headers: { cookie, origin: home, "content-type": "application/json" },
+        ...(method === "POST" ? { body: JSON.stringify({ content: "x" }) } : {}),
+      });
+      // An end that ends nothing is answered as any other.
+      expect({ method, path, status: answer.status }).toEqual({
+        method,
+        path,
+        status: method === "DELETE" ? 204 : 401,
+      });
+    }
+    expect(await isLoggedIn()).toBe(200);
   });
 
   /** Of another port the cookie comes along: for browsers that is the same site. */
@@ -134,7 +173,7 @@ describe.skipIf(!isReady)("a real browser that is logged in", () => {
       expect(status).toBeUndefined();
       await form.until(`location.href.startsWith("${home}") && document.readyState === "complete"`);
       expect(await form.evaluate<string>("document.body.textContent")).toMatch(
-        /ORIGIN_NOT_ALLOWED|TOKEN_MISSING/,
+        /ORIGIN_NOT_ALLOWED|TOKEN_MISSING|TOKEN_INVALID/,
       );
       expect((await mesh.call("GET", "/api/v1/rules")).body).toEqual([]);
     });

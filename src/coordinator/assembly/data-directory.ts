@@ -36,8 +36,7 @@ export async function openDataDirectory(
   undo.defer(() => lock.release());
   await removeCoordinatorFile(dataDir);
   const token = await loadAdminToken(dataDir, givenToken, tokenFolderFile);
-  if (!isUnguessable(token.reveal()))
-    log.warn("the admin token could be guessed", { remedy: guessableRemedy });
+  if (!isUnguessable(token)) log.warn("the admin token could be guessed", { remedy: guessableRemedy });
   const clock = certificateClock ?? systemClock;
   const certificate =
     tls === null ? null : await createServerCertificate({ settings: tls, dataDir, clock, log });

@@ -3,7 +3,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { createTempDir } from "../../../test/support/temp-dir.ts";
 import { createSecret } from "../../platform/ids.ts";
 import { tokenPath } from "../../platform/paths.ts";
-import { toSecret } from "../../protocol/secret.ts";
+import { Secret, toSecret } from "../../protocol/secret.ts";
 import { isUnguessable, loadAdminToken } from "./admin-token.ts";
 
 let directory: Awaited<ReturnType<typeof createTempDir>>;
@@ -71,8 +71,8 @@ test.each(["a", "summer2026", "fifteen-letters"])(
 );
 
 test("every token of our own making is known as one that nobody can guess", () => {
-  for (let at = 0; at < 10_000; at += 1) expect(isUnguessable(createSecret())).toBeTrue();
-  expect(isUnguessable(createSecret() + createSecret())).toBeTrue();
+  for (let at = 0; at < 10_000; at += 1) expect(isUnguessable(new Secret(createSecret()))).toBeTrue();
+  expect(isUnguessable(new Secret(createSecret() + createSecret()))).toBeTrue();
 });
 
 test.each([
@@ -86,5 +86,5 @@ test.each([
   "0123456789abcdef".repeat(2),
   "1234567890".repeat(5),
 ])("%j may have been chosen by a person", (token) => {
-  expect(isUnguessable(token)).toBeFalse();
+  expect(isUnguessable(new Secret(token))).toBeFalse();
 });

@@ -51,7 +51,8 @@ const minPairs = 20;
  * Whether nobody can guess it, however often he tries: one of our own making, or of the same form. What a person may have
  * chosen, words, patterns, digits that repeat, could be.
  */
-export function isUnguessable(token: string): boolean {
+export function isUnguessable(secret: Secret): boolean {
+  const token = secret.reveal();
   if (!randomForm.test(token)) return false;
   const pairs = Array.from({ length: token.length - 1 }, (_, at) => token.slice(at, at + 2));
   return new Set(pairs).size >= minPairs;

@@ -223,6 +223,46 @@ describe("the header", () => {
   });
 });
 
+describe("a login that was bound to its page", () => {
+  test("opens with the key of the page only, and ends with it only", () => {
+    const owner = authenticator.identify(admin, () => home);
+    const { cookie, pageKey } = sessions.open(owner, false, true);
+    const [pair = ""] = cookie.split(";");
+    const key = pageKey?.reveal() ?? "";
+    expect(key).toMatch(/^[0-9a-f]{32}$/);
+    const withKey = (shown: string | null) =>
+      codeOf(() =>
+        authenticator.authenticate({
+          authorization: null,
+          cookie: pair,
+          pageKey: shown,
+          address: () => home,
+        }),
+      );
+    for (const wrong of [null, "", key.slice(1), key.toUpperCase(), "0".repeat(32), pair])
+      expect(withKey(wrong)).toBe("TOKEN_INVALID");
+    expect(withKey(key)).toBe("passed");
+    expect(sessions.close(pair).session).toBeNull();
+    expect(sessions.close(pair, "0".repeat(32)).session).toBeNull();
+    expect(withKey(key)).toBe("passed");
+    expect(sessions.close(pair, key).session?.principal.subject).toBe("admin");
+    expect(withKey(key)).toBe("TOKEN_INVALID");
+  });
+
+  test("has a key of its own: that of another opens nothing", () => {
+    const owner = authenticator.identify(admin, () => home);
+    const first = sessions.open(owner, false, true);
+    const second = sessions.open(owner, false, true);
+    const [pair = ""] = first.cookie.split(";");
+    const pageKey = second.pageKey?.reveal() ?? "";
+    expect(
+      codeOf(() =>
+        authenticator.authenticate({ authorization: null, cookie: pair, pageKey, address: () => home }),
+      ),
+    ).toBe("TOKEN_INVALID");
+  });
+});
+
 describe("a header of another scheme, as a proxy with a login of its own passes it on,", () => {
   const basic = { authorization: "Basic dXNlcjpzZWNyZXQ=", address: () => home };
 

@@ -19,6 +19,8 @@ export interface Credentials {
   readonly cookie: string | null;
   /** Remote address; asked only when it is needed. */
   readonly address: () => string;
+  /** What came in the header of the key of a page, see `pageKeyHeader`. default null: it did not */
+  readonly pageKey?: string | null;
   /** Throws when a browser may not have sent the cookie so. Asked when it counts, before its token is charged a call. */
   readonly assertOwnPage?: () => void;
   /** As of {@link Try}. */
@@ -64,7 +66,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const { tokens, sessions, guard } = options;
   const adminToken = options.adminToken.reveal();
   const adminDigest = toDigest(sha256Hex(adminToken));
-  const isAdminGuessable = !isUnguessable(adminToken);
+  const isAdminGuessable = !isUnguessable(options.adminToken);
   const adminOwner: SessionOwner = {
     principal: adminPrincipal,
     expiresAtMs: null,
@@ -119,11 +121,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   }
 
   return {
-    authenticate: ({ authorization, cookie, address, assertOwnPage, isByOtherName }) => {
+    authenticate: ({ authorization, cookie, pageKey, address, assertOwnPage, isByOtherName }) => {
       if (authorization !== null && isBearer(authorization)) {
         return byBearer({ token: bearerToken(authorization), address, isByOtherName });
       }
-      const session = cookie === null ? null : sessions.find(cookie);
+      const session = cookie === null ? null : sessions.find(cookie, pageKey);
       if (session === null) {
         if (authorization !== null) throw notBearer();
         return anonymous;

@@ -1,5 +1,5 @@
 import { toIsoTime } from "../../platform/clock.ts";
-import type { SessionInfo } from "../../protocol/access.ts";
+import { pageKeyHeader, type SessionInfo } from "../../protocol/access.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import type { Handlers } from "../http/http-server.ts";
 import type { Access } from "./access.ts";
@@ -59,13 +59,15 @@ export function createAccessRoutes(options: AccessRouteOptions): AccessHandlers 
     },
     rotateToken: ({ params, principal }) => tokens.rotate(params.id, principal),
     createSession: ({ body, headers, address, setCookie }) => {
-      const opened = sessions.open(authenticator.identify(body.token, address), isFromTlsPage(headers));
-      setCookie(opened.cookie);
-      return toSessionInfo(opened.session.principal);
+      const owner = authenticator.identify(body.token, address);
+      const { session, cookie, pageKey } = sessions.open(owner, isFromTlsPage(headers), body.bind_page);
+      setCookie(cookie);
+      const info = toSessionInfo(session.principal);
+      return pageKey === null ? info : { ...info, page_key: pageKey.reveal() };
     },
     getSession: ({ principal }) => toSessionInfo(principal),
     deleteSession: ({ headers, setCookie, nameCaller }) => {
-      const { session, cookie } = sessions.close(headers.get("cookie"));
+      const { session, cookie } = sessions.close(headers.get("cookie"), headers.get(pageKeyHeader));
       if (session !== null) nameCaller(session.principal);
       setCookie(cookie);
       return undefined;

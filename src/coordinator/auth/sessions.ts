@@ -1,13 +1,16 @@
+import { timingSafeEqual } from "node:crypto";
 import type { Clock } from "../../platform/clock.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import { createSecret } from "../../platform/ids.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import { Secret } from "../../protocol/secret.ts";
 import type { AuditTrail } from "../audit/audit-trail.ts";
 import { ownAct } from "../audit/own-act.ts";
 import type { CallRate } from "./call-rate.ts";
 import { createNoteLimit } from "./note-limit.ts";
 import { cookiePrincipal, onRevoked, type Principal } from "./principal.ts";
 import { printSessionCookie, readSessionCookies } from "./session-cookie.ts";
+import { toDigest } from "./token-digest.ts";
 
 /** Longest login; a token that expires sooner ends it sooner. */
 export const sessionMs = 12 * 3600 * 1000;
@@ -38,17 +41,25 @@ export interface Session {
 export interface Sessions {
   /**
    * @param overTls the browser came over TLS, if only to a proxy
-   * @returns the login, and the cookie to set
+   * @param isBound the page keeps a key of its own, without which the cookie opens nothing
+   * @returns the login, the cookie to set, and the key, if it has one
    */
   readonly open: (
     owner: SessionOwner,
     overTls: boolean,
-  ) => { readonly session: Session; readonly cookie: string };
-  /** The login of a `Cookie` header; null: the header names none. Throws TOKEN_INVALID for one that is over. */
-  readonly find: (cookieHeader: string) => Session | null;
+    isBound?: boolean,
+  ) => { readonly session: Session; readonly cookie: string; readonly pageKey: Secret | null };
+  /**
+   * The login of a `Cookie` header; null: the header names none. Throws TOKEN_INVALID for one that is over, or whose page key is
+   * missing or another.
+   */
+  readonly find: (cookieHeader: string, pageKey?: string | null) => Session | null;
   readonly ofPrincipal: (principal: Principal) => Session | null;
   /** @returns what has ended, and the cookie that makes a browser forget */
-  readonly close: (cookieHeader: string | null) => {
+  readonly close: (
+    cookieHeader: string | null,
+    pageKey?: string | null,
+  ) => {
     readonly session: Session | null;
     readonly cookie: string;
   };
@@ -65,6 +76,8 @@ interface SessionsOptions {
 type Ending = "time" | "newer login";
 
 interface Held extends Session {
+  /** SHA-256 of the key that the page has; null: the cookie is enough. */
+  readonly pageKeyHash: string | null;
   readonly end: (why: string) => void;
 }
 
@@ -90,7 +103,7 @@ export function createSessions({ clock, isSecure, audit }: SessionsOptions): Ses
     note(oldest, "newer login");
   }
 
-  function hold(hash: string, owner: SessionOwner): Session {
+  function hold(hash: string, owner: SessionOwner, pageKeyHash: string | null): Session {
     const controller = new AbortController();
     const principal = cookiePrincipal(owner.principal, controller.signal);
     const nowMs = clock.nowMs();
@@ -103,7 +116,7 @@ export function createSessions({ clock, isSecure, audit }: SessionsOptions): Ses
     };
     const forgetOwner = onRevoked(owner.principal, () => end("The token of this login is void."));
     const cancelTimer = clock.after(expiresAtMs - nowMs, () => endByTime(held), { unref: true });
-    const held: Held = { principal, owner, expiresAtMs, end };
+    const held: Held = { principal, owner, expiresAtMs, pageKeyHash, end };
     byHash.set(hash, held);
     ofPrincipal.set(principal, held);
     return held;
@@ -127,26 +140,40 @@ export function createSessions({ clock, isSecure, audit }: SessionsOptions): Ses
   }
 
   return {
-    open: (owner, overTls) => {
+    open: (owner, overTls, isBound = false) => {
       makeRoomFor(owner);
       const value = createSecret() + createSecret();
-      const session = hold(sha256Hex(value), owner);
+      const pageKey = isBound ? new Secret(createSecret()) : null;
+      const session = hold(sha256Hex(value), owner, pageKey === null ? null : sha256Hex(pageKey.reveal()));
       const maxAgeS = Math.floor((session.expiresAtMs - clock.nowMs()) / 1000);
-      return { session, cookie: printSessionCookie(value, maxAgeS, overTls || isSecure()) };
+      return { session, cookie: printSessionCookie(value, maxAgeS, overTls || isSecure()), pageKey };
     },
-    find: (cookieHeader) => {
+    find: (cookieHeader, pageKey = null) => {
       const { named, held } = lookUp(cookieHeader);
       if (named.length === 0) return null;
       if (held === null)
         throw new MeshError("TOKEN_INVALID", "This login is over.", { hint: "Log in again." });
+      if (!opensWith(held, pageKey)) {
+        throw new MeshError("TOKEN_INVALID", "This login belongs to a page that has its key.", {
+          hint: "Log in again.",
+        });
+      }
       return held;
     },
     ofPrincipal: (principal) => ofPrincipal.get(principal) ?? null,
-    close: (cookieHeader) => {
+    close: (cookieHeader, pageKey = null) => {
       const shown = cookieHeader === null ? null : lookUp(cookieHeader);
-      shown?.held?.end("This login was ended.");
+      const held = shown?.held ?? null;
+      const ended = held !== null && opensWith(held, pageKey) ? held : null;
+      ended?.end("This login was ended.");
       const cookie = printSessionCookie("", 0, shown?.isNamedSecure === true || isSecure());
-      return { session: shown?.held ?? null, cookie };
+      return { session: ended, cookie };
     },
   };
+}
+
+/** The key is compared by its hash, as tokens are. */
+function opensWith({ pageKeyHash }: Held, pageKey: string | null): boolean {
+  if (pageKeyHash === null) return true;
+  return pageKey !== null && timingSafeEqual(toDigest(sha256Hex(pageKey)), toDigest(pageKeyHash));
 }

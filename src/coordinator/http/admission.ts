@@ -1,3 +1,4 @@
+import { pageKeyHeader } from "../../protocol/access.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { RouteContract } from "../../protocol/http/route.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
@@ -70,6 +71,7 @@ export function createAdmission({ authenticator, browserChecks }: AdmissionOptio
       return authenticator.authenticate({
         authorization,
         cookie: headers.get("cookie"),
+        pageKey: headers.get(pageKeyHeader),
         address,
         assertOwnPage: () => assertOwnPage(route, arrival),
         isByOtherName: () => !browserChecks.isOwnHost(headers),

@@ -51,9 +51,14 @@ const rows = find("nodes");
 
 let timer;
 
+/** Browsers send a cookie to every port of a name; this they show to pages of this one only, and the cookie needs it. */
+const keyName = "claw-mesh-session";
+
 /** The status and the parsed body of an answer; null: there was none. */
 async function call(method, path, body) {
   const request = { method, credentials: "same-origin", headers: { accept: "application/json" } };
+  const key = window.localStorage.getItem(keyName);
+  if (key !== null) request.headers["x-claw-mesh-session"] = key;
   if (body !== undefined) {
     request.headers["content-type"] = "application/json";
     request.body = JSON.stringify(body);
@@ -132,13 +137,16 @@ login.addEventListener("submit", async (event) => {
   event.preventDefault();
   const token = field.value.trim();
   field.value = "";
-  const answer = await call("POST", "/session", { token });
-  if (answer?.status === 200) showMesh(answer.body);
-  else say(answer);
+  const answer = await call("POST", "/session", { token, bind_page: true });
+  if (answer?.status === 200) {
+    window.localStorage.setItem(keyName, answer.body.page_key);
+    showMesh(answer.body);
+  } else say(answer);
 });
 
 find("leave").addEventListener("click", async () => {
   const answer = await call("DELETE", "/session");
+  window.localStorage.removeItem(keyName);
   showLogin();
   if (answer?.status === 204) notice.textContent = "";
   else say(answer);

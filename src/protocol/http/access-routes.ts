@@ -101,7 +101,11 @@ export const accessRoutes = {
     audits: "session.create",
     browsers: "session",
     summary: "Log a browser in: a token for an HttpOnly cookie",
-    body: z.strictObject({ token: z.string().min(1).max(512) }),
+    body: z.strictObject({
+      token: z.string().min(1).max(512),
+      /** Answers with a `page_key`, without which the cookie opens nothing. Default: false. */
+      bind_page: z.boolean().optional(),
+    }),
     status: 200,
     answer: SessionInfo,
     errors: ["TOKEN_INVALID", "TOO_MANY_TRIES", "ORIGIN_NOT_ALLOWED", "HOST_NOT_ALLOWED"],

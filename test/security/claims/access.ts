@@ -90,6 +90,15 @@ export const accessClaims: readonly Claim[] = [
     ],
   },
   {
+    id: "access.bound-logins",
+    claim:
+      "The cookie of a login at the page opens nothing for another service on the same machine, which is sent it too.",
+    shownBy: [
+      { file: `${auth}/authenticator.test.ts`, tests: "a login that was bound to its page" },
+      { file: "test/security/http/browsers.test.ts", tests: "a login that was bound to its page" },
+    ],
+  },
+  {
     id: "access.logins",
     claim:
       "The cookie of a login is out of reach of scripts and other sites, and never opens more than its token, nor a link.",

@@ -332,6 +332,34 @@ describe("a reading with a cookie", () => {
   });
 });
 
+describe("a login that was bound to its page", () => {
+  test("is nothing to whom a browser shows its cookie only: the key of the page is missing", async () => {
+    const begun = await send({
+      method: "POST",
+      path: "/api/v1/session",
+      headers: { "content-type": "application/json", origin: `http://127.0.0.1:${port}` },
+      body: JSON.stringify({ token: mesh.token, bind_page: true }),
+    });
+    const bound = /^set-cookie: ([^;]+)/im.exec(begun.head)?.[1] ?? "";
+    const key = (JSON.parse(begun.body) as { page_key: string }).page_key;
+    const origin = `http://127.0.0.1:${port}`;
+    const without = { cookie: bound, origin, "content-type": "application/json" };
+    const withKey = { ...without, "x-claw-mesh-session": key };
+    const explain = { method: "POST", path: "/api/v1/route/explain", body: JSON.stringify({ content: "x" }) };
+    for (const sent of [{ path: "/api/v1/nodes" }, { path: "/api/v1/session" }, explain]) {
+      expect((await send({ ...sent, headers: without })).status).toBe(401);
+      expect((await send({ ...sent, headers: withKey })).status).toBe(200);
+    }
+    await send({ method: "DELETE", path: "/api/v1/session", headers: without });
+    const told = await send({ path: "/api/v1/session", headers: withKey });
+    expect(told.status).toBe(200);
+    // Nobody is told the key again.
+    expect(told.body).not.toContain(key);
+    await send({ method: "DELETE", path: "/api/v1/session", headers: withKey });
+    expect((await send({ path: "/api/v1/session", headers: withKey })).status).toBe(401);
+  });
+});
+
 describe("a login or its end", () => {
   test.each(origins)("from %s", async (_, where, isOwn) => {
     const headers = { "content-type": "application/json", ...withPort(where) };

@@ -13,6 +13,8 @@ const reasons: Readonly<Record<string, string>> = {
   "src/config/initial-config.ts": "the file that init writes, 0600",
   "src/coordinator/auth/admin-token.ts": "the token file, 0600",
   "src/coordinator/auth/authenticator.ts": "its hash",
+  "src/coordinator/auth/routes.ts": "the answer to a login, which shows the key of its page once",
+  "src/coordinator/auth/sessions.ts": "the hash of that key",
   "src/coordinator/direct/direct-link.ts": "the Authorization header",
   "src/coordinator/direct/routes.ts": "the answer to the registration, which shows it once",
   "src/coordinator/direct/sealed-tokens.ts": "tells what is sealed from what is not",
