@@ -79,12 +79,16 @@ const commandsWithWords: ReadonlySet<string> = new Set([
   "audit",
 ]);
 
+const inviteCommands: ReadonlySet<string> = new Set(["create", "list", "revoke"]);
+
 /** The command that was meant, as its help is asked for: `claw-mesh route add`. */
 function usageOf(args: readonly string[]): string {
   const [first = "", second = ""] = args;
   const words = commandsWithWords.has(first) ? [first, second] : [first];
   // Alone or with flags it makes an invite; the help of `invite` itself does not tell those flags.
   if (first === "invite" && second.startsWith("-")) words[1] = "create";
+  // A word that is none of its commands is taken for an argument of create: the help that lists them is meant.
+  else if (first === "invite" && !inviteCommands.has(second)) words.length = 1;
   return ["claw-mesh", ...words.filter((word) => /^[a-z][a-z-]*$/.test(word))].join(" ");
 }
 
