@@ -1,4 +1,4 @@
-pragma user_version = 3;
+pragma user_version = 4;
 
 CREATE TRIGGER audit_grows_at_its_end before insert on audit
 when new.seq is not 1 + coalesce((select max(seq) from audit), 0)
@@ -32,6 +32,11 @@ CREATE TABLE audit (
   hash text not null
 ) strict;
 
+CREATE TABLE former_tokens (
+  token_hash text not null primary key,
+  rotated_at_ms integer not null
+) strict, without rowid;
+
 CREATE TABLE groups (
   name_key text not null primary key,
   name text not null,
@@ -41,6 +46,8 @@ CREATE TABLE groups (
 CREATE TABLE invite_uses (
   invite_id text not null,
   instance text not null,
+  -- The node that was made with it; null: the machine has arrived, and may not redeem it again.
+  node_id text,
   used_at_ms integer not null,
   primary key (invite_id, instance)
 ) strict, without rowid;
