@@ -59,6 +59,7 @@ function laneKey({ task: { message } }: LiveTask, decided: RouteDecision, isTime
     message.target,
     message.session === null ? null : [conversationOwner(message), message.session],
     message.allowedGroups,
+    message.isUntrusted,
     evidence.inferred.map(({ need }) => need.text),
     evidence.passedOver.map((passed) => passed.rule.id),
     rule?.rule.id ?? null,
