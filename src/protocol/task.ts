@@ -76,7 +76,7 @@ export const TaskSummary = z.object({
   /** The beginning of the content, at most {@link contentPreviewLength} long. */
   content_preview: z.string(),
   /** Id of the token that sent it, or `admin`; null: the caller may see its own tasks only. */
-  subject: z.string().nullable(),
+  subject: z.string().nullable().default(null),
   source: z.string(),
   session: z.string().nullable(),
   labels: Labels,
@@ -86,7 +86,7 @@ export const TaskSummary = z.object({
   /** Its sender waited for the answer: it is not kept when no node fits. */
   synchronous: z.boolean(),
   /** It carries the untrusted label: the text is another owner's. */
-  untrusted: z.boolean(),
+  untrusted: z.boolean().default(false),
   created_at: z.iso.datetime(),
   not_before: z.iso.datetime().nullable(),
   expires_at: z.iso.datetime().nullable(),
@@ -112,7 +112,7 @@ export const TaskInfo = TaskSummary.omit({ content_preview: true }).extend({
   content: z.string(),
   requires: Requirements,
   /** Where it was sent from; null: the coordinator's own machine, or the caller may see its own tasks only. */
-  from_address: z.string().nullable(),
+  from_address: z.string().nullable().default(null),
   timeout_s: z.number(),
   retry: RetryInfo,
   response: z.string().nullable(),
