@@ -17,7 +17,7 @@ test.each(["throw", "rejection"])(
       ],
       {
         cwd: dir.path,
-        env: { HOME: dir.path, CLAW_MESH_TOKEN: "very-secret", TEST_FAULT: kind },
+        env: { HOME: dir.path, CLAW_MESH_TOKEN: "very-secret-token", TEST_FAULT: kind },
         stdout: "pipe",
         stderr: "pipe",
       },
@@ -28,7 +28,7 @@ test.each(["throw", "rejection"])(
     expect(lines).toEqual([
       expect.stringMatching(/^claw-mesh ended by a fault .* TypeError: boom with \*\*\* at /),
     ]);
-    expect(stderr).not.toContain("very-secret");
+    expect(stderr).not.toContain("very-secret-token");
     expect(stderr).not.toMatch(/^\s+at /m);
   },
 );

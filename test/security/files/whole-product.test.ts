@@ -146,7 +146,7 @@ describe("a configuration with a token", () => {
   test("that others can read is told of, and keeps its mode", async () => {
     const machine = await mesh.createMachine("configured");
     const file = join(machine.cwd, "claw-mesh.yaml");
-    await writeFile(file, 'coordinator: { token: "abcdefgh" }\n');
+    await writeFile(file, 'coordinator: { token: "abcdefghijklmnop" }\n');
     await chmod(file, 0o644);
     const coordinator = await mesh.startCoordinator({ machine });
     await until(
