@@ -228,6 +228,22 @@ describe.skipIf(!isReady)("a real browser that is logged in", () => {
     expect(codes).toEqual(["HOST_NOT_ALLOWED", "HOST_NOT_ALLOWED", "TOKEN_MISSING", "HOST_NOT_ALLOWED"]);
   });
 
+  test("does not pay for the guesses of a page of such a name, which sends no Origin when it reads", async () => {
+    const rebound = await browser.open();
+    await rebound.goTo(`http://rebound.test:${mesh.port()}/healthz`);
+    const statuses = await rebound.evaluate<number[]>(`(async () => {
+      const got = [];
+      for (let at = 0; at < 24; at += 1) {
+        const method = at % 2 === 0 ? "GET" : "POST";
+        got.push((await fetch(method === "GET" ? "/api/v1/nodes" : "/api/v1/rules", { method, headers: { authorization: "Bearer guess-" + at + "-xxxxxxxx" } })).status);
+      }
+      return got;
+    })()`);
+    expect([...new Set(statuses)].sort()).toEqual([401, 421, 429]);
+    // An admin token that a person has chosen, which a lock would hold back.
+    expect((await mesh.call("GET", "/api/v1/nodes")).status).toBe(200);
+  });
+
   test("logs out by its own page", async () => {
     await page.evaluate("document.getElementById('leave').click()");
     await page.until("!document.getElementById('login').hidden");
