@@ -67,7 +67,7 @@ function createHandlers(parts: FrontDoorParts, surroundings: Surroundings): Hand
       store: store.tasks,
       registry,
       groups,
-      findToken: (name) => tokenNamed(access.tokens.list(), name),
+      subjectNamed: (name) => tokenNamed(access.tokens.list(), name),
       events,
       clock,
       deadlines,

@@ -26,7 +26,7 @@ interface TaskRouteOptions {
   readonly registry: NodeRegistry;
   readonly groups: Groups;
   /** Id of the token that has, or had, this name; null: none that is known. */
-  readonly findToken: (name: string) => string | null;
+  readonly subjectNamed: (name: string) => string | null;
   readonly events: MeshEventEmitter;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -48,7 +48,7 @@ export function createTaskRoutes(options: TaskRouteOptions) {
   });
   const pages = createTaskPages(store);
   const actions = createTaskActions({ engine, store, access, events, clock, deadlines, ids });
-  const filters = createTaskFilters({ registry, groups, findToken: options.findToken });
+  const filters = createTaskFilters({ registry, groups, subjectNamed: options.subjectNamed });
   const bulk = createBulkTasks({ pages, access, filters, log });
   const streams = createTaskStreams({
     engine,

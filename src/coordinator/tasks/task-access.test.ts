@@ -81,7 +81,7 @@ describe("tasks by their sender", () => {
   const filters = createTaskFilters({
     registry,
     groups: { list: () => [], of: () => [] },
-    findToken: (name) => (name === "ci" ? "token_ci" : null),
+    subjectNamed: (name) => (name === "ci" ? "token_ci" : null),
   });
   const outline = toOutline(own);
   const all = { subject: null, groups: null };
@@ -102,7 +102,7 @@ describe("a bulk call with a filter", () => {
   const filters = createTaskFilters({
     registry,
     groups: { list: () => [], of: () => [] },
-    findToken: (name) => (name === "ci" ? "token_ci" : null),
+    subjectNamed: (name) => (name === "ci" ? "token_ci" : null),
   });
 
   async function subjectAskedFor(who: Principal): Promise<string | null> {

@@ -34,10 +34,10 @@ interface TaskFilterOptions {
   readonly registry: Pick<NodeRegistry, "nodes" | "findKnown">;
   readonly groups: Pick<Groups, "list" | "of">;
   /** Id of the token that has, or had, this name; null: none that is known. */
-  readonly findToken: (name: string) => string | null;
+  readonly subjectNamed: (name: string) => string | null;
 }
 
-export function createTaskFilters({ registry, groups, findToken }: TaskFilterOptions): TaskFilters {
+export function createTaskFilters({ registry, groups, subjectNamed }: TaskFilterOptions): TaskFilters {
   function nodeIdOf(idOrName: string): NodeId {
     const node = registry.findKnown(idOrName);
     if (node !== null) return node.id;
@@ -90,7 +90,7 @@ export function createTaskFilters({ registry, groups, findToken }: TaskFilterOpt
   /** A name of a token is told only to who sees all tasks; to others all but their own is like one that is not there. */
   function sendersOf({ subject: asked }: TaskFilter, { subject: own }: TaskViewer) {
     if (asked === undefined) return { subject: own, isNobody: false };
-    if (own === null) return { subject: findToken(asked) ?? asked, isNobody: false };
+    if (own === null) return { subject: subjectNamed(asked) ?? asked, isNobody: false };
     return { subject: own, isNobody: asked !== own };
   }
 
