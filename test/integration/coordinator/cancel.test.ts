@@ -99,7 +99,7 @@ describe("the cancel of many tasks", () => {
     const filters = createTaskFilters({
       registry: rig.registry,
       groups: { list: () => [], of: () => [] },
-      findToken: () => null,
+      subjectNamed: () => null,
     });
     const bulk = createBulkTasks({
       pages: createTaskPages(rig.store.tasks),
