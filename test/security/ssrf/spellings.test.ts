@@ -176,10 +176,13 @@ describe("the endpoint of a node that registers", () => {
   afterAll(() => coordinator[Symbol.asyncDispose]());
 
   const capabilities = { os: "linux", arch: "amd64", gpu: false, memory_gb: 1, tags: [], skills: [] };
+  let guests = 0;
   test.each([...rowsOf(privateHosts), ...rowsOf(forbiddenHosts)])("%s: %s is refused", async (_, host) => {
     const endpoint = `${host}:9121`;
+    // One name may not register as often as this.
+    guests += 1;
     const answer = await coordinator.call("POST", "/api/v1/nodes/register", {
-      body: { name: "guest", endpoint, capabilities },
+      body: { name: `guest-${guests}`, endpoint, capabilities },
     });
     expect({ status: answer.status, code: answer.body.code }).toEqual({
       status: 400,
