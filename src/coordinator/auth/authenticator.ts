@@ -139,6 +139,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const tokenHash = sha256Hex(token);
       const owner = ownerOf(tokenHash, attempt);
       if (owner === null) {
+        // Every one gets this answer, so that nobody learns by it whether a code is good.
+        if (token.startsWith(invitePrefix)) {
+          throw new MeshError("TOKEN_INVALID", "An invite cannot log in.");
+        }
         if (options.findNodeByTokenHash(tokenHash) === null) return refuse(tokenHash, attempt);
         throw new MeshError("TOKEN_INVALID", "A node's token cannot log in.");
       }

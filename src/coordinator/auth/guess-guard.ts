@@ -22,6 +22,13 @@ export interface Try {
   readonly isByOtherName?: (() => boolean) | undefined;
 }
 
+/** Who calls, as locks tell callers apart. */
+export interface Caller {
+  readonly address: string;
+  /** As {@link Try.isByOtherName}. */
+  readonly isByOtherName: boolean;
+}
+
 /**
  * Keeps those out who guess: by their address, and by the beginning of what they guess. What nobody can guess is let
  * in without asking here: a lock that others have earned at the same address must not keep it out.
@@ -33,8 +40,8 @@ export interface GuessGuard {
    */
   readonly assertMayTry: (attempt: Try) => void;
   readonly failed: (attempt: Try) => void;
-  /** As `failed`, where only the address counts. */
-  readonly failedAt: (address: string) => void;
+  /** As `failed`, where only who calls counts. */
+  readonly failedFrom: (caller: Caller) => void;
 }
 
 interface GuessGuardOptions {
@@ -77,12 +84,13 @@ export function createGuessGuard({ clock, audit }: GuessGuardOptions): GuessGuar
       const shown = prefix.startsWith(apiTokenPrefix) ? prefix : null;
       if (lockMs > 0) note("lockout.prefix", from, shown, lockMs);
     },
-    failedAt: (address) => fail(address, toClientKey(address)),
+    failedFrom: ({ address, isByOtherName }) =>
+      fail(address, clientOf({ address: () => address, isByOtherName: () => isByOtherName })),
   };
 }
 
 /** What shares a lock. */
-function clientOf({ address, isByOtherName }: Try): string {
+function clientOf({ address, isByOtherName }: Omit<Try, "token">): string {
   const client = toClientKey(address());
   return isByOtherName?.() === true ? `${client}, by another name` : client;
 }

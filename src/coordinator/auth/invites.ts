@@ -11,7 +11,7 @@ import type { AuditTrail } from "../audit/audit-trail.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { Groups } from "../routing/groups.ts";
-import type { GuessGuard } from "./guess-guard.ts";
+import type { Caller, GuessGuard } from "./guess-guard.ts";
 import { createNoteLimit } from "./note-limit.ts";
 import { assertNotRevoked, type Principal } from "./principal.ts";
 
@@ -59,7 +59,7 @@ export interface Invites {
    * Whether a machine may try to redeem it: it is good, or was used up a moment ago, by a machine that may not know so.
    * One that never was counts as a guess.
    */
-  readonly isKnown: (codeHash: string, address: string) => Promise<boolean>;
+  readonly isKnown: (codeHash: string, from: Caller) => Promise<boolean>;
   /**
    * Takes one use of the invite that the caller came with. @returns what it grants; null when he came with something else.
    * Throws INVITE_INVALID, or what `assertNameFree` throws.
@@ -75,7 +75,7 @@ export interface InvitesOptions {
   readonly store: InviteStore;
   readonly registry: Pick<NodeRegistry, "assertNameFree" | "patch">;
   readonly groups: Pick<Groups, "list" | "addNode">;
-  readonly guard: Pick<GuessGuard, "failedAt">;
+  readonly guard: Pick<GuessGuard, "failedFrom">;
   readonly audit: Pick<AuditTrail, "note">;
   readonly clock: Clock;
   readonly ids: Pick<Ids, "invite" | "node">;
@@ -121,13 +121,14 @@ export function createInvites(options: InvitesOptions): Invites {
   }
 
   /** Who has a code that was good once does not guess. */
-  async function countUnlessKnown(codeHash: string, address: string): Promise<void> {
+  async function countUnlessKnown(codeHash: string, from: Caller): Promise<void> {
     if (revoked.has(codeHash) || (await store.isKnown(codeHash))) return;
-    options.guard.failedAt(address);
+    options.guard.failedFrom(from);
   }
 
   async function refused(codeHash: string, address: string): Promise<MeshError> {
-    await countUnlessKnown(codeHash, address);
+    // It was looked at before, at the door: whoever comes here has had a good one.
+    await countUnlessKnown(codeHash, { address, isByOtherName: false });
     return new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
   }
 
@@ -169,11 +170,11 @@ export function createInvites(options: InvitesOptions): Invites {
       }
       throw new MeshError("INVITE_NOT_FOUND", `There is no invite ${id}.`);
     },
-    isKnown: async (codeHash, address) => {
+    isKnown: async (codeHash, from) => {
       if (mayComeAgain(codeHash) || (await store.find(codeHash, clock.nowMs(), null)) !== null) return true;
-      await countUnlessKnown(codeHash, address);
+      await countUnlessKnown(codeHash, from);
       const refusal = { action: "invite.redeem", target: null, result: "INVITE_INVALID" };
-      if (mayNote()) options.audit.note({ subject: "anonymous", address, ...refusal });
+      if (mayNote()) options.audit.note({ subject: "anonymous", address: from.address, ...refusal });
       return false;
     },
     redeem: async ({ principal, name, instance, address, assertNameFree }) => {

@@ -16,6 +16,8 @@ export interface Arrival {
 export interface Admission {
   /** The caller. Throws what the authenticator and {@link BrowserChecks} throw. */
   readonly identify: (route: RouteContract, arrival: Arrival) => Principal;
+  /** Called by a name that is not the coordinator's own. */
+  readonly isByOtherName: (headers: Headers) => boolean;
   /** Throws HOST_INVALID. */
   readonly assertHost: (headers: Headers) => void;
   /** Whether a browser that loads this shall never again speak plain HTTP with this name. */
@@ -59,6 +61,8 @@ export function createAdmission({ authenticator, browserChecks }: AdmissionOptio
     browserChecks.assertOwnPage(headers, { scheme, isChange });
   }
 
+  const isByOtherName = (headers: Headers) => !browserChecks.isOwnHost(headers);
+
   return {
     identify: (route, arrival) => {
       const { headers, address } = arrival;
@@ -74,9 +78,10 @@ export function createAdmission({ authenticator, browserChecks }: AdmissionOptio
         pageKey: headers.get(pageKeyHeader),
         address,
         assertOwnPage: () => assertOwnPage(route, arrival),
-        isByOtherName: () => !browserChecks.isOwnHost(headers),
+        isByOtherName: () => isByOtherName(headers),
       });
     },
+    isByOtherName,
     assertHost: browserChecks.assertHost,
     // Of other names the owner has not said that they are this coordinator's alone: the promise holds for all ports.
     wantsTls: ({ browsers }, { headers, scheme }) =>

@@ -3,6 +3,7 @@ import type { Log } from "../../platform/log.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { type Contract, contract } from "../../protocol/http/contract.ts";
 import type { HttpMethod, RouteContract } from "../../protocol/http/route.ts";
+import type { Caller } from "../auth/guess-guard.ts";
 import { anonymous, assertNotRevoked, type Principal } from "../auth/principal.ts";
 import { type Admission, assertScope, isOpenToAll } from "./admission.ts";
 import { errorAnswer, jsonAnswer } from "./answers.ts";
@@ -36,7 +37,7 @@ export interface ContractRouteOptions {
   readonly audit: RouteAudit;
   readonly upgradeLink: UpgradeLink;
   /** Whether anybody may still join with an invite. A wrong one counts as a guess. */
-  readonly isInviteOpen: (inviteHash: string, address: string) => Promise<boolean>;
+  readonly isInviteOpen: (inviteHash: string, from: Caller) => Promise<boolean>;
   readonly log: Log;
 }
 
@@ -120,7 +121,7 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
     });
     exchange.principal = principal;
     assertScope(route, principal);
-    if (principal.inviteHash !== null) await assertInvited(principal.inviteHash, address());
+    if (principal.inviteHash !== null) await assertInvited(principal.inviteHash, exchange);
     if (handler === null) return options.upgradeLink(request, server, { principal, address: address() });
     const params = parseParams(route, request.params);
     exchange.params = params;
@@ -158,8 +159,9 @@ export function createContractRoutes(options: ContractRouteOptions): ContractRou
   }
 
   /** First of all: whoever made a code up has no body read, no name looked up, and learns of none that is taken. */
-  async function assertInvited(inviteHash: string, address: string): Promise<void> {
-    if (await options.isInviteOpen(inviteHash, address)) return;
+  async function assertInvited(inviteHash: string, { address, request }: Exchange): Promise<void> {
+    const from = { address: address(), isByOtherName: options.admission.isByOtherName(request.headers) };
+    if (await options.isInviteOpen(inviteHash, from)) return;
     throw new MeshError("INVITE_INVALID", "This invite is unknown, used up or expired.");
   }
 

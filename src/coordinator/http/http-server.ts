@@ -3,6 +3,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { ServedCertificate } from "../../platform/tls/own-certificates.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { Caller } from "../auth/guess-guard.ts";
 import type { Principal } from "../auth/principal.ts";
 import { createAdmission } from "./admission.ts";
 import { createBrowserChecks } from "./browser-checks.ts";
@@ -11,7 +12,7 @@ import { createClientPlaces } from "./client-places.ts";
 import { createContractRoutes, type Handlers, idleTimeoutS } from "./contract-routes.ts";
 import type { LinkHolds } from "./link-holds.ts";
 import { createLinkUpgrade } from "./link-upgrade.ts";
-import { type Listener, openListener } from "./listener.ts";
+import { type Listener, listenAddress, openListener } from "./listener.ts";
 import { createOpenRequests } from "./open-requests.ts";
 
 export type { Handlers } from "./contract-routes.ts";
@@ -33,7 +34,7 @@ interface HttpServerOptions {
   readonly linkHolds: LinkHolds;
   readonly links: LinkServer<Principal>;
   /** Whether anybody may still join with an invite; asked before anything else of its call is looked at. */
-  readonly isInviteOpen: (inviteHash: string, address: string) => Promise<boolean>;
+  readonly isInviteOpen: (inviteHash: string, from: Caller) => Promise<boolean>;
   /** null: plain HTTP. */
   readonly tls: ServedCertificate | null;
   readonly clock: Clock;
@@ -64,7 +65,7 @@ export function startHttpServer(options: HttpServerOptions): HttpServer {
   });
 
   return openListener(
-    { hostname: options.host, port: options.port, tls: options.tls },
+    { hostname: listenAddress(options.host), port: options.port, tls: options.tls },
     {
       clock: options.clock,
       log: options.log,

@@ -3,7 +3,7 @@ import { createManualClock } from "../../../test/support/manual-clock.ts";
 import { silentLog } from "../../platform/log.ts";
 import type { ServedCertificate } from "../../platform/tls/own-certificates.ts";
 import { Secret } from "../../protocol/secret.ts";
-import { openListener } from "./listener.ts";
+import { listenAddress, openListener } from "./listener.ts";
 
 const certificate = (cert: string): ServedCertificate => ({ cert, key: new Secret("key") });
 const retryMs = 200;
@@ -83,4 +83,9 @@ test("a server that cannot be stopped after a renewal is told of in the log", as
   await Bun.sleep(0);
   expect(serving).toEqual(["second"]);
   expect(said).toEqual(["a server with the former certificate could not be stopped"]);
+});
+
+test("a coordinator of localhost listens where commands call it, whatever the name leads to", () => {
+  expect(listenAddress("localhost")).toBe("127.0.0.1");
+  expect(listenAddress("::1")).toBe("::1");
 });

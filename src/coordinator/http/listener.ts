@@ -106,3 +106,8 @@ function firstServer(options: ListenOptions, serve: ListenerDeps["serve"]): Serv
     });
   }
 }
+
+/** As a name it may lead to ::1, while commands call 127.0.0.1, where somebody else could then listen. */
+export function listenAddress(host: string): string {
+  return host === "localhost" ? "127.0.0.1" : host;
+}

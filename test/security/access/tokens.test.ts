@@ -201,6 +201,29 @@ describe("guessing", () => {
     expect(back.welcome.returning).toBeTrue();
   });
 
+  test("of invites by a stranger's name is locked out by that name, and keeps no own name out", async () => {
+    const invited = (host: string) =>
+      fetch(`http://127.0.0.1:${mesh.port()}/api/v1/link`, {
+        headers: { authorization: `Bearer cmi_${createSecret()}`, host },
+      });
+    const statuses: number[] = [];
+    for (let tries = 0; tries < 12; tries += 1) statuses.push((await invited("stranger.example")).status);
+    expect(statuses.slice(0, 2)).toEqual([401, 401]);
+    expect(statuses.at(-1)).toBe(429);
+    expect((await invited(`127.0.0.1:${mesh.port()}`)).status).toBe(401);
+  });
+
+  test("of nobody is an invite at the login: every one gets the same answer", async () => {
+    const { body } = await mesh.call("POST", "/api/v1/invites", { body: {} });
+    for (let tries = 0; tries < 15; tries += 1) {
+      const answers = [await logIn(mesh, body.code), await logIn(mesh, `cmi_${createSecret()}`)];
+      expect(answers.map(({ status, body: told }) => [status, told.error])).toEqual([
+        [401, "An invite cannot log in."],
+        [401, "An invite cannot log in."],
+      ]);
+    }
+  });
+
   test("at the login is locked out, too", async () => {
     for (let at = 0; at < 10; at += 1) {
       expect((await logIn(mesh, `guess-${at}-${"x".repeat(20)}`)).status).toBe(401);
