@@ -20,6 +20,8 @@ export interface SafeRequest {
    */
   readonly followRedirects?: number;
   readonly signal?: AbortSignal;
+  /** Hears of the bytes of the answer's body as they come. `false`: they are too many beside others, and it ends as too large. */
+  readonly onBytes?: (bytes: number) => boolean;
 }
 
 /** `wasWritten: false`: nothing of the request has left this machine, for certain. */
@@ -170,7 +172,7 @@ function toInit(request: SafeRequest, url: URL, signal: AbortSignal): BunFetchRe
 
 async function readAnswer(
   response: Response,
-  { maxBytes, maxErrorBytes }: SafeRequest,
+  { maxBytes, maxErrorBytes, onBytes }: SafeRequest,
   give: (why: Stop) => void,
 ): Promise<SafeAnswer> {
   const { status, headers } = response;
@@ -183,7 +185,8 @@ async function readAnswer(
   let bytes = 0;
   for await (const part of response.body ?? []) {
     bytes += part.byteLength;
-    if (cutAt === undefined && bytes > maxBytes) {
+    const isTooMuch = cutAt === undefined && bytes > maxBytes;
+    if (isTooMuch || onBytes?.(part.byteLength) === false) {
       give("too_large");
       return { kind: "too_large" };
     }

@@ -83,6 +83,13 @@ export function toDeliveryOutcome(ref: AttemptRef, answer: SafeAnswer): Delivery
   }
 }
 
+/** The end of a call whose answer was not read to its end, because too much of other answers was being read. */
+export function toBeyondOutcome({ task, attempt }: AttemptRef): DeliveryOutcome {
+  const message = "More long answers of direct nodes came at once than are kept.";
+  const frame = { type: "failed", task, attempt, failure: { class: "too_large", message } } as const;
+  return { frame, isUnreachable: false, isEcho: null };
+}
+
 const tooLarge: Failure = {
   class: "too_large",
   message: `The answer has more than ${maxAnswerBytes / 2 ** 20} MiB.`,

@@ -5,6 +5,7 @@ import type { SafeAnswer } from "../../platform/safe-fetch.ts";
 import type { OfferFrame } from "../../protocol/link/v1/frames.ts";
 import { Secret } from "../../protocol/secret.ts";
 import type { AttemptFrame } from "../dispatch/attempt-reports.ts";
+import { createAnswerReading } from "./answer-reading.ts";
 import { createCallBudget } from "./call-budget.ts";
 import { createDirectLink } from "./direct-link.ts";
 
@@ -26,6 +27,7 @@ function start(limit: number) {
     target: () => ({ endpoint: "node.test:1", origin: "http://node.test:1", token: new Secret("secret") }),
     safeFetch: () => new Promise((resolve) => answers.push(resolve)),
     budget: createCallBudget(limit),
+    reading: createAnswerReading(),
     clock: createManualClock(),
     probe: () => Promise.resolve(true),
     lastSeenMs: () => 0,

@@ -14,11 +14,13 @@ import type { Secret } from "../../protocol/secret.ts";
 import { nodePrincipal } from "../auth/principal.ts";
 import type { AttemptFrame } from "../dispatch/attempt-reports.ts";
 import type { LinkToNode } from "../nodes/mesh-node.ts";
+import type { AnswerReading } from "./answer-reading.ts";
 import type { CallBudget } from "./call-budget.ts";
 import {
   type DeliveryOutcome,
   maxDeliveryBytes,
   maxErrorAnswerBytes,
+  toBeyondOutcome,
   toDeliveryOutcome,
 } from "./delivery-outcome.ts";
 
@@ -36,6 +38,7 @@ export interface DirectLinkDeps {
   readonly target: () => DirectTarget;
   readonly safeFetch: SafeFetch;
   readonly budget: CallBudget;
+  readonly reading: AnswerReading;
   readonly clock: Clock;
   /** Whether the endpoint answers now. */
   readonly probe: (limitMs: number) => Promise<boolean>;
@@ -72,6 +75,7 @@ export function createDirectLink(deps: DirectLinkDeps): DirectLink {
     const { offer, controller } = delivery;
     const { task, attempt } = offer;
     const { origin, token } = deps.target();
+    const reading = deps.reading.begin(deps.nodeId);
     const answer = await deps.safeFetch({
       url: origin + directMessagesPath,
       method: "POST",
@@ -85,11 +89,17 @@ export function createDirectLink(deps: DirectLinkDeps): DirectLink {
       maxBytes: maxDeliveryBytes,
       maxErrorBytes: maxErrorAnswerBytes,
       signal: controller.signal,
+      onBytes: reading.take,
     });
+    // What waits for its turn is bounded by its call, which counts until then.
+    if (answer.kind === "answered") await reading.turn(answer.text.length);
+    reading.end();
     deps.budget.giveBack();
     if (deliveries.get(key) !== delivery) return;
     deliveries.delete(key);
-    const outcome = toDeliveryOutcome({ task, attempt }, answer);
+    const ref = { task, attempt };
+    const isBeyond = answer.kind === "too_large" && reading.isBeyond();
+    const outcome = isBeyond ? toBeyondOutcome(ref) : toDeliveryOutcome(ref, answer);
     deps.onOutcome(outcome);
     deps.onFrame(link, outcome.frame);
   }

@@ -8,6 +8,7 @@ import type { SafeAnswer, SafeFetch } from "../../platform/safe-fetch.ts";
 import { adminPrincipal } from "../auth/principal.ts";
 import type { MeshEvents } from "../events/mesh-events.ts";
 import { createNodeRegistry } from "../nodes/registry.ts";
+import { createAnswerReading } from "./answer-reading.ts";
 import { createCallBudget } from "./call-budget.ts";
 import { createDirectNode, readTarget } from "./direct-node.ts";
 import { createEndpointProbes } from "./endpoint-probe.ts";
@@ -66,6 +67,7 @@ async function start(parts: { readonly isHere: boolean } = { isHere: true }) {
     reports: { take: () => {} },
     safeFetch,
     budget,
+    reading: createAnswerReading(),
     probes: createEndpointProbes({ safeFetch, budget }),
     clock,
     log: silentLog,

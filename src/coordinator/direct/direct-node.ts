@@ -12,6 +12,7 @@ import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { LiveTask } from "../tasks/live-task.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
+import type { AnswerReading } from "./answer-reading.ts";
 import type { CallBudget } from "./call-budget.ts";
 import type { DeliveryOutcome } from "./delivery-outcome.ts";
 import { createDirectLink, type DirectLink, type DirectTarget } from "./direct-link.ts";
@@ -45,9 +46,10 @@ export interface DirectNodeDeps {
   readonly health: NodeHealth;
   readonly registry: NodeRegistry;
   readonly engine: Pick<TaskEngine, "onNode" | "report" | "resume">;
-  readonly reports: AttemptReports;
+  readonly reports: Pick<AttemptReports, "take">;
   readonly safeFetch: SafeFetch;
   readonly budget: CallBudget;
+  readonly reading: AnswerReading;
   readonly probes: EndpointProbes;
   readonly clock: Clock;
   readonly log: Log;
@@ -88,6 +90,7 @@ export function createDirectNode(deps: DirectNodeDeps): DirectNode {
     target: () => target,
     safeFetch: deps.safeFetch,
     budget: deps.budget,
+    reading: deps.reading,
     clock,
     probe,
     lastSeenMs: () => health.heartbeatAtMs,

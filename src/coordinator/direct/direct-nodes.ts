@@ -11,6 +11,7 @@ import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
+import { createAnswerReading } from "./answer-reading.ts";
 import { createCallBudget } from "./call-budget.ts";
 import { createDirectNode, type DirectNode, type DirectNodeState, readTarget } from "./direct-node.ts";
 import { createEndpointProbes, mayBeHealthy } from "./endpoint-probe.ts";
@@ -19,7 +20,7 @@ import { newHealth } from "./node-health.ts";
 export interface DirectNodesOptions {
   readonly registry: NodeRegistry;
   readonly engine: Pick<TaskEngine, "onNode" | "report" | "resume">;
-  readonly reports: AttemptReports;
+  readonly reports: Pick<AttemptReports, "take">;
   readonly events: MeshEventEmitter;
   readonly safeFetch: SafeFetch;
   readonly clock: Clock;
@@ -46,6 +47,7 @@ export function createDirectNodes(options: DirectNodesOptions): DirectNodes {
   const { registry, engine, events, clock, log } = options;
   const nodes = new Map<NodeId, DirectNode>();
   const budget = createCallBudget();
+  const reading = createAnswerReading();
   const probes = createEndpointProbes({ safeFetch: options.safeFetch, budget });
 
   function watch(node: MeshNode, state: DirectNodeState, isHere: boolean): DirectNode | null {
@@ -58,6 +60,7 @@ export function createDirectNodes(options: DirectNodesOptions): DirectNodes {
     const direct = createDirectNode({
       ...options,
       budget,
+      reading,
       probes,
       node,
       state,

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createAnswerReading } from "../../../src/coordinator/direct/answer-reading.ts";
 import { createCallBudget } from "../../../src/coordinator/direct/call-budget.ts";
 import { toDeliveryOutcome } from "../../../src/coordinator/direct/delivery-outcome.ts";
 import { createDirectLink } from "../../../src/coordinator/direct/direct-link.ts";
@@ -121,6 +122,7 @@ describe("a deep answer of a direct endpoint", () => {
         return answer;
       },
       budget: createCallBudget(),
+      reading: createAnswerReading(),
       clock: systemClock,
       probe: () => Promise.resolve(true),
       lastSeenMs: () => 0,
