@@ -9,6 +9,7 @@ import {
   type ChunkFrame,
   closeCodes,
   type FailedFrame,
+  type HelloFrame,
   type LostFrame,
   type RefuseFrame,
   type ResultFrame,
@@ -23,6 +24,7 @@ import { type LiveTask, latestTask, notify } from "../tasks/live-task.ts";
 import type { TaskEngine } from "../tasks/task-engine.ts";
 import type { AckQueue } from "./ack-queue.ts";
 import { createArrivingAnswers, maxArrivingBytes } from "./arriving-answers.ts";
+import { createHandovers, isOnRecord } from "./handovers.ts";
 import { toReportedFailure } from "./reported-failure.ts";
 
 /**
@@ -65,18 +67,26 @@ interface Report {
 
 /** Takes the nodes' frames about attempts to the task engine. A node is heard only about its own attempts. */
 export interface AttemptReports {
+  /** A node is let in, with this of former links: before its welcome is sent. */
+  readonly expect: (
+    node: MeshNode,
+    link: LinkToNode,
+    hello: Pick<HelloFrame, "running" | "unacknowledged">,
+  ) => void;
   readonly take: (node: MeshNode, link: LinkToNode, frame: AttemptFrame) => void;
 }
 
 export function createAttemptReports(options: ReportOptions): AttemptReports {
   const { engine, store, registry, acks, events, log } = options;
   const arriving = createArrivingAnswers(engine.onNode, options.maxArrivingBytes);
+  const handovers = createHandovers({ find: findAttempt, acks, log });
 
   function take(node: MeshNode, link: LinkToNode, frame: AttemptFrame): void {
     const live = engine.find(frame.task);
     const current = live === null ? null : currentAttempt(latestTask(live));
     if (live === null || current === null || current.number !== frame.attempt || current.nodeId !== node.id) {
-      link.countUseless(frame.type === "chunk" ? frame.text.length : 0);
+      const length = frame.type === "chunk" ? frame.text.length : 0;
+      link.countUseless(length > 0 && handovers.takeText(link, frame, length) ? 0 : length);
       if (isOutcome(frame)) queueLate(node, link, frame);
       return;
     }
@@ -207,15 +217,12 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
 
   /** An outcome for a task that has ended or moved on: kept in the history of its own attempt, never the result. */
   async function takeLate(node: MeshNode, link: LinkToNode, frame: AttemptFrame): Promise<void> {
-    // What the node is told to forget has to be on record: the first report of this outcome may still wait for the disk.
-    await engine.settled(frame.task);
-    const live = engine.find(frame.task);
-    const task = (live === null ? null : latestTask(live)) ?? (await store.get(frame.task));
-    const attempt = task?.attempts.find((one) => one.number === frame.attempt && one.nodeId === node.id);
-    if (task === null || attempt === undefined) {
+    const found = await findAttempt(node, frame);
+    if (found === null) {
       link.send({ type: "ack", task: frame.task, attempt: frame.attempt, unknown: true });
       return;
     }
+    const { live, task, attempt } = found;
     if (isNews(frame, attempt, task)) {
       const late: Attempt = { ...attempt, isLateResult: true };
       await store.recordLate(frame.task, late);
@@ -225,7 +232,17 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     acks.add(link, { task: frame.task, attempt: frame.attempt });
   }
 
+  async function findAttempt(node: MeshNode, ref: AttemptRef) {
+    // What the node is told to forget has to be on record: the first report of this outcome may still wait for the disk.
+    await engine.settled(ref.task);
+    const live = engine.find(ref.task);
+    const task = (live === null ? null : latestTask(live)) ?? (await store.get(ref.task));
+    const attempt = task?.attempts.find((one) => one.number === ref.attempt && one.nodeId === node.id);
+    return task === null || attempt === undefined ? null : { live, task, attempt };
+  }
+
   return {
+    expect: handovers.begin,
     take: (node, link, frame) => {
       try {
         take(node, link, frame);
@@ -248,10 +265,8 @@ function readAnswer({ answerParts }: LiveTask, { text: inline, sha256 }: ResultF
  * that counts as lost. A repeat says nothing, nor does the end of a run that the coordinator has stopped.
  */
 function isNews(frame: AttemptFrame, attempt: Attempt, task: Task): boolean {
-  if (attempt.isLateResult) return false;
-  if (frame.type === "failed") return attempt.state === "lost";
-  const hasAnswer = attempt.state === "finished" && attempt.failure === null && task.state === "succeeded";
-  return frame.type === "result" && !hasAnswer;
+  if (isOnRecord(attempt, task)) return false;
+  return frame.type === "failed" ? attempt.state === "lost" : frame.type === "result";
 }
 
 function isOutcome(frame: AttemptFrame): boolean {

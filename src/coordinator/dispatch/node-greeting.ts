@@ -46,7 +46,7 @@ export interface GreetingOptions {
 export function createNodeGreeting(
   options: GreetingOptions,
   /** The link is this node's now; called before the welcome is sent. */
-  onAdmitted: (link: LinkToNode, node: MeshNode) => void,
+  onAdmitted: (link: LinkToNode, node: MeshNode, hello: HelloFrame) => void,
 ): (link: LinkToNode, hello: HelloFrame) => Promise<void> {
   const { registry, engine, invites, joins, clock, log } = options;
 
@@ -126,7 +126,7 @@ export function createNodeGreeting(
     if (!link.isOpen) return;
     // Another dial of this node may have been let in while this one was being recorded.
     if (node.link !== link) node.link?.close(closeCodes.replaced, replacedReason);
-    onAdmitted(link, node);
+    onAdmitted(link, node, hello);
     // Before it counts as online: what it runs already must not be offered to it anew.
     for (const { task, attempt } of [...hello.running, ...hello.unacknowledged]) {
       const live = engine.find(task);

@@ -36,7 +36,10 @@ export function createNodeLinks(options: NodeLinksOptions): NodeLinks {
   const { registry, engine, reports, log } = options;
   const nodeOf = new WeakMap<LinkToNode, MeshNode>();
   const leaving = new Set<Promise<void>>();
-  const greet = createNodeGreeting(options, (link, node) => nodeOf.set(link, node));
+  const greet = createNodeGreeting(options, (link, node, hello) => {
+    nodeOf.set(link, node);
+    reports.expect(node, link, hello);
+  });
   const joins = createRateGate({
     burst: joinBurst,
     everyMs: joinIntervalMs,
