@@ -32,7 +32,9 @@ interface AcceptanceOptions {
  * offered. Rejects with NODE_NOT_FOUND, NODE_OFFLINE, REFUSED_BY_RULE, QUEUE_FULL, STORE_UNAVAILABLE, or for one that runs an ended task
  * again with TASK_NOT_FOUND, TASK_NOT_ENDED or TASK_ALREADY_RETRIED; nothing is left behind then.
  */
-export function createAcceptance(options: AcceptanceOptions): (message: TaskMessage) => Promise<LiveTask> {
+export function createAcceptance(
+  options: AcceptanceOptions,
+): (message: TaskMessage, placeOf?: string) => Promise<LiveTask> {
   const { store, router, placement, offering, timers, events, clock, random, live, drop } = options;
 
   /** Puts into the task what is known before its first commit. @returns what to do after that commit */
@@ -72,9 +74,9 @@ export function createAcceptance(options: AcceptanceOptions): (message: TaskMess
     return spelt === target ? message : { ...message, target: spelt };
   }
 
-  return async (given) => {
+  return async (given, placeOf) => {
     const message = withTarget(given);
-    const one = createLiveTask(newTask(message), clock.monotonicMs());
+    const one = createLiveTask(newTask(message), clock.monotonicMs(), placeOf);
     const follow = prepare(one);
     live.set(one.id, one);
     let existing: Task | null;

@@ -30,6 +30,8 @@ export interface LiveTask {
   waitingSinceMs: number | null;
   /** Its place in the order of those that wait, kept from its first wait on; `atMs` is monotonic. null: it never waited. */
   arrival: { readonly number: number; readonly atMs: number } | null;
+  /** In whose share of the room it waits: who sent it, or ran it again. */
+  readonly placeOf: string;
   /** It counts as one of those that wait, or will when its commit is done. */
   hasPlace: boolean;
   /** Its first commit is under way, and then it waits: because no node can take it, or behind those who came before. */
@@ -67,7 +69,12 @@ export interface LiveTask {
 
 function nothingToForget(): void {}
 
-export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
+/** @param placeOf the subject in whose share it waits */
+export function createLiveTask(
+  task: Task,
+  acceptedMs: number,
+  placeOf: string = task.message.subject,
+): LiveTask {
   const ended = Promise.withResolvers<Task>();
   // A failure to commit reaches those who wait; with nobody waiting it is not an unhandled rejection.
   ended.promise.catch(nothingToForget);
@@ -81,6 +88,7 @@ export function createLiveTask(task: Task, acceptedMs: number): LiveTask {
     avoid: null,
     waitingSinceMs: null,
     arrival: null,
+    placeOf,
     hasPlace: false,
     comingIn: null,
     patientUntilMs: null,

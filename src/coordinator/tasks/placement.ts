@@ -32,7 +32,7 @@ export type PlacementEvent = Extract<TaskEvent, { readonly kind: "offered" | "un
 export interface Placement extends Patience {
   /**
    * For a message that comes in. What it means to wait: a node may be free, but others were there first. Throws
-   * REFUSED_BY_RULE, or QUEUE_FULL when it would have to wait and too many do.
+   * REFUSED_BY_RULE, or QUEUE_FULL when it would have to wait and too many do, or far too many of the same token.
    */
   readonly decideFirst: (one: LiveTask) => {
     readonly decided: RouteDecision;
@@ -70,6 +70,8 @@ export interface Placement extends Patience {
   readonly wait: (one: LiveTask, decided: RouteDecision, forMs: number) => void;
   /** It waits for its time alone, and counts as one of those that wait. */
   readonly waitForTime: (one: LiveTask, notBeforeMs: number) => void;
+  /** It waits for its next attempt, and counts as one of those that wait. */
+  readonly pause: (one: LiveTask) => void;
   /** It waits no more; `isServed`: a node takes it. */
   readonly leave: (one: LiveTask, isServed: boolean) => void;
   /** The newest decision about what it waits for; null: it waits for no node. */
@@ -185,7 +187,7 @@ export function createPlacement(options: PlacementOptions): Placement {
         allowance.claim(one, { isBehind });
         one.comingIn = isBehind ? "behind" : "unserved";
         if (!isBehind) comingIn += 1;
-      }
+      } else allowance.assertNoExcess(one);
       return { decided, mustWait };
     },
     explainWait: (one, decided) => {
@@ -267,6 +269,7 @@ export function createPlacement(options: PlacementOptions): Placement {
       one.waitingSinceMs = null;
       one.task = { ...one.task, decision: decideEarly(one, notBeforeMs) };
     },
+    pause: (one) => allowance.grant(one),
     leave,
     decisionOf: (one) => {
       const lane = room.laneOf(one.id);

@@ -8,7 +8,7 @@ import { createLiveTask, type LiveTask } from "./live-task.ts";
 interface RepeatOptions {
   readonly store: Pick<TaskStore, "findByKey">;
   readonly findLive: (id: TaskId) => LiveTask | null;
-  readonly accept: (message: TaskMessage) => Promise<LiveTask>;
+  readonly accept: (message: TaskMessage, placeOf?: string) => Promise<LiveTask>;
 }
 
 /**
@@ -25,8 +25,9 @@ export function createRepeatGuard({ store, findLive, accept }: RepeatOptions) {
     return findLive(existing.message.id) ?? endedTask(existing);
   }
 
-  return async (message: TaskMessage): Promise<LiveTask> => {
-    if (message.idempotencyKey === null) return accept(message);
+  return async (message: TaskMessage, placeOf?: string): Promise<LiveTask> => {
+    // Only who sends a message himself gives it a key.
+    if (message.idempotencyKey === null) return accept(message, placeOf);
     const key = `${message.subject}\n${message.idempotencyKey}`;
     const known = underWay.get(key) ?? findOrAccept(message, message.idempotencyKey);
     underWay.set(key, known);

@@ -43,8 +43,10 @@ export function createTakeUp(options: TakeUpOptions): (task: Task) => void {
       timers.in(one, recoveryGraceMs, () => void report(one, event));
     } else if (isWanted) {
       const pauseMs = retryPauseMs(task, clock.nowMs(), random.next());
-      if (pauseMs > 0) timers.in(one, pauseMs, () => offering.join(one));
-      else offering.route(one);
+      if (pauseMs > 0) {
+        options.placement.pause(one);
+        timers.in(one, pauseMs, () => offering.join(one));
+      } else offering.route(one);
     }
   };
 }

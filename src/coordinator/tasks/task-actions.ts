@@ -22,7 +22,8 @@ export interface TaskActions {
    */
   readonly cancel: (id: TaskId, principal: Principal) => Promise<Task>;
   /**
-   * Runs an ended task again as a new one, in the name of who sent it first; resolves after a full commit.
+   * Runs an ended task again as a new one, in the name of who sent it first, but waiting in the share of the caller; resolves
+   * after a full commit.
    * Throws TASK_NOT_ENDED, TASK_ALREADY_RETRIED, BODY_INVALID for its times, or what the engine's `submit` throws.
    */
   readonly retry: (id: TaskId, edit: RetryEdit, principal: Principal) => Promise<Task>;
@@ -57,7 +58,7 @@ export function createTaskActions(options: TaskActionOptions): TaskActions {
     // Looking the task up took its time.
     assertNotRevoked(principal);
     try {
-      return (await tellingRefusals(principal, () => engine.submit(message))).task;
+      return (await tellingRefusals(principal, () => engine.submit(message, principal.subject))).task;
     } catch (error) {
       if (!(error instanceof MeshError) || error.code !== "TASK_ALREADY_RETRIED") throw error;
       // Another call was quicker, after this one had looked.

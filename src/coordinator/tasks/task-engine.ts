@@ -38,8 +38,10 @@ export interface TaskEngine {
    * Accepts a message; resolves after its commit. Rejects with NODE_NOT_FOUND, NODE_OFFLINE, REFUSED_BY_RULE, QUEUE_FULL, COORDINATOR_STOPPING, STORE_UNAVAILABLE or
    * IDEMPOTENCY_CONFLICT; one that runs an ended task again also with TASK_NOT_FOUND, TASK_NOT_ENDED or
    * TASK_ALREADY_RETRIED. A repeat of a key joins the task that has it.
+   *
+   * @param placeOf the subject in whose share of the room it waits; default: the message's
    */
-  readonly submit: (message: TaskMessage) => Promise<LiveTask>;
+  readonly submit: (message: TaskMessage, placeOf?: string) => Promise<LiveTask>;
   /** With the newest decision, where it waits. */
   readonly find: (id: TaskId) => LiveTask | null;
   /** Asks for the end of a task; without effect on one that has ended. Resolves when what it is then is committed; rejects when that was given up. */
@@ -197,8 +199,8 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   }
 
   return {
-    submit: async (message) => {
-      if (!isStopping) return submit(message);
+    submit: async (message, placeOf) => {
+      if (!isStopping) return submit(message, placeOf);
       throw new MeshError("COORDINATOR_STOPPING", "The coordinator is stopping and takes no new messages.");
     },
     find,

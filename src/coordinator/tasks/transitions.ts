@@ -169,8 +169,12 @@ export function createTransitions(options: TransitionOptions): Transitions {
     placement.release(one);
     one.avoid = next.avoid;
     options.onPaused();
-    if (next.afterMs === 0) route(one);
-    else timers.in(one, next.afterMs, () => options.join(one));
+    if (next.afterMs === 0) {
+      route(one);
+      return;
+    }
+    placement.pause(one);
+    timers.in(one, next.afterMs, () => options.join(one));
   }
 
   function moveWhenPossible(one: LiveTask, attempt: AttemptNumber): void {

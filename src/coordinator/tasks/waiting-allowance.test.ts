@@ -86,6 +86,44 @@ describe("the messages that wait", () => {
     expect(allowance.size()).toBe(maxWaiting / 2);
   });
 
+  test("count for who ran them again, whoever sent them first", () => {
+    const allowance = createWaitingAllowance();
+    const again = () => createLiveTask(createSampleTask({}, { subject: "admin" }), 0, "operator");
+    for (let count = 0; count < maxWaiting / 2; count += 1) allowance.claim(again());
+    expect(() => allowance.claim(again())).toThrow("5000 messages of this token wait already");
+    expect(() => allowance.claim(one({ subject: "operator" }))).toThrow("5000 messages of this token");
+    allowance.claim(one({ subject: "another" }));
+    allowance.claim(one());
+  });
+
+  test("of one token that pause beyond what it may claim keep its new ones out, and nobody else's", () => {
+    const allowance = createWaitingAllowance();
+    const paused = Array.from({ length: 7_000 }, () => one({ subject: "a" }));
+    const most = (maxWaiting * (1 + shareBehind)) / 2;
+    for (const each of paused.slice(0, most)) allowance.grant(each);
+    allowance.assertNoExcess(one({ subject: "a" }));
+    for (const each of paused.slice(most)) allowance.grant(each);
+    expect(allowance.size()).toBe(7_000);
+    expect(() => allowance.assertNoExcess(one({ subject: "a" }))).toThrow("7000 messages of this token");
+    expect(() => allowance.claim(one({ subject: "a" }))).toThrow("7000 messages of this token");
+    for (const subject of ["b", "admin"]) {
+      allowance.assertNoExcess(one({ subject }));
+      allowance.claim(one({ subject }));
+    }
+    for (const each of paused.slice(most)) allowance.giveBack(each);
+    allowance.assertNoExcess(one({ subject: "a" }));
+  });
+
+  test("of one token that pause are limited in characters, too", () => {
+    const allowance = createWaitingAllowance();
+    const long = { subject: "a", content: "x".repeat(mi) };
+    for (let filled = 0; filled < 140 * mi; filled += mi) allowance.grant(one(long));
+    allowance.assertNoExcess(one(long));
+    allowance.grant(one(long));
+    expect(() => allowance.assertNoExcess(one(long))).toThrow("have 141 Mi characters");
+    allowance.assertNoExcess(one({ ...long, subject: "b" }));
+  });
+
   test("of one token have half of the characters at most", () => {
     const allowance = createWaitingAllowance();
     const bare = { session: null, labels: {}, requires: {}, subject: "a", content: "x".repeat(mi) };

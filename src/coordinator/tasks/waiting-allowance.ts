@@ -18,6 +18,9 @@ export const shareBehind = 0.1;
 /** Whose messages may take all the room: the owner's. */
 const unlimitedSubject = adminPrincipal.subject;
 
+/** More than one token's messages can take by claims: they got there by grants. */
+const mostClaimed = (1 + shareBehind) / 2;
+
 /**
  * Counts the messages that wait, and those that will when their commit is done. Those of one token take no more room than
  * they leave, in number and characters: half of all when no other wait, and whoever comes later finds some, too. The admin
@@ -27,6 +30,11 @@ export interface WaitingAllowance {
   readonly size: () => number;
   /** For a new message. `isBehind`: a node is free for it, and others go first. Throws QUEUE_FULL. */
   readonly claim: (one: LiveTask, how?: { readonly isBehind: boolean }) => void;
+  /**
+   * For a new message that a node takes at once. Throws QUEUE_FULL when its token's messages have taken more than any may claim:
+   * those that went to a node and have to be tried again are not turned away, but no more follow them.
+   */
+  readonly assertNoExcess: (one: LiveTask) => void;
   /** For one that was accepted long ago: it is not turned away, whatever the limit says. Without effect on one that has a place. */
   readonly grant: (one: LiveTask) => void;
   /** Without effect on one that has no place. */
@@ -39,21 +47,23 @@ export function createWaitingAllowance(): WaitingAllowance {
   const shares = new Map<string, Share>();
 
   /** Throws when one token's messages would take more than they leave. */
-  function assertShare(message: TaskMessage, factor: number): void {
-    const share = shares.get(message.subject);
-    if (share === undefined || message.subject === unlimitedSubject) return;
-    if (share.count >= maxWaiting * factor - count) {
-      throw ownShareFull(`${share.count} messages of this token wait already`);
-    }
+  function assertShare({ task: { message }, placeOf }: LiveTask, factor: number): void {
+    const share = shares.get(placeOf);
+    if (share === undefined || placeOf === unlimitedSubject) return;
+    if (share.count >= maxWaiting * factor - count) throw tooManyOfToken(share);
     const added = lengthOf(message);
-    if (share.length + added > maxWaitingLength * factor - length - added) {
-      throw ownShareFull(
-        `The ${share.count} messages of this token that wait already have ${inMi(share.length)} Mi characters`,
-      );
-    }
+    if (share.length + added > maxWaitingLength * factor - length - added) throw tooLongOfToken(share);
   }
 
-  function assertRoom(message: TaskMessage, isBehind: boolean): void {
+  function assertNoExcess({ placeOf }: LiveTask): void {
+    const share = shares.get(placeOf);
+    if (share === undefined || placeOf === unlimitedSubject) return;
+    if (share.count > maxWaiting * mostClaimed) throw tooManyOfToken(share);
+    if (share.length > maxWaitingLength * mostClaimed) throw tooLongOfToken(share);
+  }
+
+  function assertRoom(one: LiveTask, isBehind: boolean): void {
+    const { message } = one.task;
     const factor = isBehind ? 1 + shareBehind : 1;
     if (count >= maxWaiting * factor) {
       throw new MeshError("QUEUE_FULL", `${count} messages wait already: no more may.`);
@@ -64,17 +74,16 @@ export function createWaitingAllowance(): WaitingAllowance {
         `The ${count} messages that wait already have ${inMi(length)} Mi characters: with this one they would have more than ${inMi(maxWaitingLength)} Mi.`,
       );
     }
-    assertShare(message, factor);
+    assertShare(one, factor);
   }
 
-  function change({ task: { message } }: LiveTask, by: 1 | -1): void {
+  function change({ task: { message }, placeOf }: LiveTask, by: 1 | -1): void {
     const added = by * lengthOf(message);
     count += by;
     length += added;
-    const { subject } = message;
-    const share = shares.get(subject) ?? { count: 0, length: 0 };
-    if (share.count + by === 0) shares.delete(subject);
-    else shares.set(subject, { count: share.count + by, length: share.length + added });
+    const share = shares.get(placeOf) ?? { count: 0, length: 0 };
+    if (share.count + by === 0) shares.delete(placeOf);
+    else shares.set(placeOf, { count: share.count + by, length: share.length + added });
   }
 
   function grant(one: LiveTask): void {
@@ -86,9 +95,10 @@ export function createWaitingAllowance(): WaitingAllowance {
   return {
     size: () => count,
     claim: (one, how) => {
-      assertRoom(one.task.message, how?.isBehind === true);
+      assertRoom(one, how?.isBehind === true);
       grant(one);
     },
+    assertNoExcess,
     grant,
     giveBack: (one) => {
       if (!one.hasPlace) return;
@@ -102,6 +112,16 @@ export function createWaitingAllowance(): WaitingAllowance {
 interface Share {
   readonly count: number;
   readonly length: number;
+}
+
+function tooManyOfToken({ count }: Share): MeshError {
+  return ownShareFull(`${count} messages of this token wait already`);
+}
+
+function tooLongOfToken({ count, length }: Share): MeshError {
+  return ownShareFull(
+    `The ${count} messages of this token that wait already have ${inMi(length)} Mi characters`,
+  );
 }
 
 function ownShareFull(problem: string): MeshError {
