@@ -249,6 +249,27 @@ describe("a login that was bound to its page", () => {
     expect(withKey(key)).toBe("TOKEN_INVALID");
   });
 
+  test("is not exchanged for one that another put there: with a key a login without one opens nothing", () => {
+    const owner = authenticator.identify(admin, () => home);
+    const bound = sessions.open(owner, false, true);
+    const planted = sessions.open(owner, false);
+    const key = bound.pageKey?.reveal() ?? "";
+    const [own = "", foreign = ""] = [bound, planted].map(({ cookie }) => cookie.split(";")[0]);
+    const call = (cookie: string, pageKey: string | null) =>
+      codeOf(() => authenticator.authenticate({ authorization: null, cookie, pageKey, address: () => home }));
+    for (const shown of [key, "", "0".repeat(32)]) {
+      expect(call(foreign, shown)).toBe("TOKEN_INVALID");
+      expect(sessions.close(foreign, shown).session).toBeNull();
+    }
+    expect(call(foreign, null)).toBe("passed");
+    // Under the other name of the cookie it does not even come first.
+    const both = `__Host-${foreign}; ${own}`;
+    expect(sessions.find(both, key)?.principal).toBe(bound.session.principal);
+    expect(sessions.find(both)?.principal).toBe(planted.session.principal);
+    expect(sessions.close(both, key).session?.principal).toBe(bound.session.principal);
+    expect(call(both, key)).toBe("TOKEN_INVALID");
+  });
+
   test("has a key of its own: that of another opens nothing", () => {
     const owner = authenticator.identify(admin, () => home);
     const first = sessions.open(owner, false, true);

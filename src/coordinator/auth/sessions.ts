@@ -51,7 +51,7 @@ export interface Sessions {
   ) => { readonly session: Session; readonly cookie: string; readonly pageKey: Secret | null };
   /**
    * The login of a `Cookie` header; null: the header names none. Throws TOKEN_INVALID for one that is over, or whose page key is
-   * missing or another.
+   * missing, another, or not asked for.
    */
   readonly find: (cookieHeader: string, pageKey?: string | null) => Session | null;
   readonly ofPrincipal: (principal: Principal) => Session | null;
@@ -129,14 +129,15 @@ export function createSessions({ clock, isSecure, audit }: SessionsOptions): Ses
     return null;
   }
 
-  /** Those that the header names, and the first of them that is good. */
-  function lookUp(cookieHeader: string) {
+  /** Those that the header names, and of the good ones that which opens, or the first. */
+  function lookUp(cookieHeader: string, pageKey: string | null) {
     const named = readSessionCookies(cookieHeader, isSecure());
-    for (const { value, isSecure: isNamedSecure } of named) {
+    const good = named.flatMap(({ value, isSecure: isNamedSecure }) => {
       const held = findByValue(value);
-      if (held !== null) return { named, held, isNamedSecure };
-    }
-    return { named, held: null, isNamedSecure: named[0]?.isSecure === true };
+      return held === null ? [] : [{ held, isNamedSecure, isOpened: opensWith(held, pageKey) }];
+    });
+    const chosen = good.find(({ isOpened }) => isOpened) ?? good[0];
+    return { named, ...(chosen ?? noneHeld(named[0]?.isSecure === true)) };
   }
 
   return {
@@ -149,22 +150,25 @@ export function createSessions({ clock, isSecure, audit }: SessionsOptions): Ses
       return { session, cookie: printSessionCookie(value, maxAgeS, overTls || isSecure()), pageKey };
     },
     find: (cookieHeader, pageKey = null) => {
-      const { named, held } = lookUp(cookieHeader);
+      const { named, held, isOpened } = lookUp(cookieHeader, pageKey);
       if (named.length === 0) return null;
       if (held === null)
         throw new MeshError("TOKEN_INVALID", "This login is over.", { hint: "Log in again." });
-      if (!opensWith(held, pageKey)) {
-        throw new MeshError("TOKEN_INVALID", "This login belongs to a page that has its key.", {
-          hint: "Log in again.",
-        });
+      if (!isOpened) {
+        throw new MeshError(
+          "TOKEN_INVALID",
+          "This login and the key that the page shows do not belong together.",
+          {
+            hint: "Log in again.",
+          },
+        );
       }
       return held;
     },
     ofPrincipal: (principal) => ofPrincipal.get(principal) ?? null,
     close: (cookieHeader, pageKey = null) => {
-      const shown = cookieHeader === null ? null : lookUp(cookieHeader);
-      const held = shown?.held ?? null;
-      const ended = held !== null && opensWith(held, pageKey) ? held : null;
+      const shown = cookieHeader === null ? null : lookUp(cookieHeader, pageKey);
+      const ended = shown?.isOpened === true ? shown.held : null;
       ended?.end("This login was ended.");
       const cookie = printSessionCookie("", 0, shown?.isNamedSecure === true || isSecure());
       return { session: ended, cookie };
@@ -172,8 +176,15 @@ export function createSessions({ clock, isSecure, audit }: SessionsOptions): Ses
   };
 }
 
-/** The key is compared by its hash, as tokens are. */
+function noneHeld(isNamedSecure: boolean) {
+  return { held: null, isNamedSecure, isOpened: false } as const;
+}
+
+/**
+ * The key is compared by its hash, as tokens are. A page that shows one has a login that is bound: any other was put there by
+ * somebody else, such as a page at another port, whose it would then be.
+ */
 function opensWith({ pageKeyHash }: Held, pageKey: string | null): boolean {
-  if (pageKeyHash === null) return true;
-  return pageKey !== null && timingSafeEqual(toDigest(sha256Hex(pageKey)), toDigest(pageKeyHash));
+  if (pageKeyHash === null || pageKey === null) return pageKeyHash === pageKey;
+  return timingSafeEqual(toDigest(sha256Hex(pageKey)), toDigest(pageKeyHash));
 }
