@@ -18,6 +18,7 @@ import { coordinatorItself } from "./auth/principal.ts";
 import type { CoordinatorOptions } from "./coordinator-options.ts";
 import { openFrontDoor } from "./front-door.ts";
 import type { HttpServer } from "./http/http-server.ts";
+import { listenAddress } from "./http/listener.ts";
 import { createRetention } from "./tasks/retention.ts";
 
 export interface RunningCoordinator {
@@ -161,7 +162,8 @@ async function assemble(options: CoordinatorOptions, directory: DataDirectory): 
 /** `certifiedNames`: those of the certificate; null: there is none. */
 function listUrls(host: string, port: number, certifiedNames: readonly string[] | null): readonly string[] {
   const isAnyHost = ["0.0.0.0", "::", ""].includes(host);
-  const addresses = isAnyHost ? [...reachableAddresses(), "127.0.0.1"] : [host];
+  // Never `localhost`: in a browser that may be ::1, where somebody else can listen.
+  const addresses = isAnyHost ? [...reachableAddresses(), "127.0.0.1"] : [listenAddress(host)];
   const scheme = certifiedNames === null ? "http" : "https";
   return [...(certifiedNames ?? []), ...addresses].map((name) => `${scheme}://${name}:${port}`);
 }

@@ -312,4 +312,14 @@ describe("service routes", () => {
     expect(body.urls).toEqual([`http://127.0.0.1:${mesh.port()}`]);
     expect(Date.parse(body.expires_at) - Date.now()).toBeWithin(50_000, 61_000);
   });
+
+  test.each(["localhost", "0.0.0.0"])(
+    "of %s name no localhost, which may lead to another program",
+    async (host) => {
+      await using other = await createTestCoordinator({ host });
+      const { body } = await other.call("POST", "/api/v1/invites", { body: {} });
+      expect(body.urls).toContain(`http://127.0.0.1:${other.port()}`);
+      expect(body.urls.join()).not.toContain("localhost");
+    },
+  );
 });

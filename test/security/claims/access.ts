@@ -64,6 +64,7 @@ export const accessClaims: readonly Claim[] = [
         file: "src/coordinator/tasks/waiting-allowance.test.ts",
         tests: "the messages that wait > of one token",
       },
+      { file: "test/integration/coordinator/waiting-shares.test.ts" },
       { file: "src/coordinator/http/event-stream.test.ts", tests: "streams of one token" },
       { file: "src/coordinator/tasks/task-pages.test.ts", tests: "pages of tasks" },
     ],
