@@ -86,13 +86,14 @@ export const containmentClaims: readonly Claim[] = [
   {
     id: "containment.allowances",
     claim:
-      "A node has 256 slots and 64 MiB of unfinished answers at most, also where it is called, long ones of called nodes are taken over one by one and 256 MiB of them read at once; it may open and register only so often, is probed once at a time, and cannot choose a failure that is the coordinator's to find out.",
+      "A node has 256 slots and 64 MiB of unfinished answers at most, also where it is called, long ones of called nodes are taken over one by one and 256 MiB of them read at once; it may open and register only so often, is probed once at a time, brings back at length only answers to what it was given, and cannot choose a failure that is the coordinator's to find out.",
     shownBy: [
       { file: "test/security/containment/node-allowances.test.ts" },
       { file: "src/coordinator/dispatch/reported-failure.test.ts" },
       { file: "src/coordinator/direct/answer-reading.test.ts" },
       { file: "src/coordinator/direct/endpoint-probe.test.ts" },
       { file: "src/platform/rate-gate.test.ts" },
+      { file: "test/integration/coordinator/handover.test.ts" },
     ],
   },
   {
