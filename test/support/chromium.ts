@@ -134,8 +134,11 @@ export async function startChromium(names: readonly string[]): Promise<Browser> 
       },
       until: async (expression) => {
         const endsAtMs = performance.now() + limitMs;
-        while ((await evaluate<boolean>(expression)) !== true) {
-          if (performance.now() > endsAtMs) throw new Error(`never true: ${expression}`);
+        for (;;) {
+          // A page that is just being left answers with an error; the next one is asked again.
+          const answer = await evaluate<boolean>(expression).catch((error: unknown) => String(error));
+          if (answer === true) return;
+          if (performance.now() > endsAtMs) throw new Error(`never true: ${expression} (${answer})`);
           await Bun.sleep(20);
         }
       },

@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createTestMesh, e2eTimeoutMs } from "../../support/mesh-process.ts";
+import { until } from "../../support/until.ts";
 
 setDefaultTimeout(e2eTimeoutMs);
 
@@ -34,6 +35,10 @@ describe("a directory in which the program is started", () => {
   test("changes nothing: no .env, no bunfig.toml, no package.json of it is read", async () => {
     await using mesh = await createTestMesh();
     const coordinator = await mesh.startCoordinator({ args: ["--local", "echo"] });
+    await until("the node of this machine", async () => {
+      const { body } = await coordinator.call("GET", "/api/v1/nodes");
+      return body.length > 0 && body[0].status === "online";
+    });
     const cwd = join(coordinator.machine.home, "evil");
     await plant(cwd);
     const sent = await coordinator.machine.cli(
