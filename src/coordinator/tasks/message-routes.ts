@@ -64,9 +64,10 @@ export function createMessageRoutes(options: MessageRouteOptions): MessageHandle
     const onAbort = () => onGone(live);
     call.signal.addEventListener("abort", onAbort, { once: true });
     const forgetCaller = onRevoked(call.principal, onAbort);
-    const task = await untilRevoked(call.principal, live.ended.promise);
-    forgetCaller();
-    call.signal.removeEventListener("abort", onAbort);
+    const task = await untilRevoked(call.principal, live.ended.promise).finally(() => {
+      forgetCaller();
+      call.signal.removeEventListener("abort", onAbort);
+    });
     return jsonAnswer(
       200,
       toRouteAnswer(task, seesAll(call.principal)),

@@ -1,5 +1,5 @@
 import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import type { Machine, TestMesh } from "../mesh-process.ts";
 import type { CommandResult, Program } from "../program.ts";
 import type { SecretName, SurfaceName } from "./cast.ts";
@@ -48,7 +48,9 @@ export async function keepFiles({ evidence }: Stage, { home }: Machine): Promise
   for (const { path, content } of await readTree(dirname(home))) {
     if (path.endsWith("claw-mesh.yaml")) continue;
     if (!path.startsWith(`${home}/`)) {
-      if (!path.includes("/.claw-mesh/") && !path.includes("/work/"))
+      // Other machines' state and working directories are kept with those machines.
+      const folders = relative(dirname(home), dirname(path)).split(sep);
+      if (!folders.includes(".claw-mesh") && !folders.includes("work"))
         evidence.add("files left in the working and temporary directories", path, content);
       continue;
     }
