@@ -19,15 +19,16 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   link: ["protocol", "platform"],
   store: ["protocol", "domain", "platform"],
   runtimes: ["protocol", "domain", "platform"],
+  provision: ["protocol", "domain", "platform", "runtimes"],
   coordinator: ["protocol", "domain", "platform", "link", "store", "client"],
-  node: ["protocol", "domain", "platform", "link", "client", "runtimes"],
+  node: ["protocol", "domain", "platform", "link", "client", "runtimes", "provision"],
   lab: ["protocol", "platform", "client"],
-  cli: ["protocol", "config", "client", "locale", "platform", "coordinator", "node", "lab"],
+  cli: ["protocol", "config", "client", "locale", "platform", "coordinator", "node", "provision", "lab"],
   "main.ts": ["cli"],
 };
 
 /** Folders that the command line may enter by their front door only. */
-const frontDoors = ["coordinator", "node", "lab"];
+const frontDoors = ["coordinator", "node", "provision", "lab"];
 
 /** Package, or built-in module, to the folders that may import it. What is not listed may not be imported at all. */
 const packageOwners: Readonly<Record<string, readonly string[]>> = {
@@ -40,11 +41,14 @@ const packageOwners: Readonly<Record<string, readonly string[]>> = {
     "store",
     "client",
     "runtimes",
+    "provision",
     "coordinator",
     "node",
     "lab",
     "cli",
   ],
+  "@agentclientprotocol/sdk": ["runtimes/acp"],
+  "@clack/prompts": ["cli"],
   "@openclaw/gateway-client": ["runtimes/openclaw"],
   "@openclaw/gateway-protocol": ["runtimes/openclaw"],
   "@stricli/core": ["cli"],
@@ -55,8 +59,19 @@ const packageOwners: Readonly<Record<string, readonly string[]>> = {
   re2js: ["domain"],
   yaml: ["config"],
   "bun:sqlite": ["platform", "store", "node"],
-  bun: ["platform", "coordinator", "node", "runtimes", "link", "store"],
-  "node:": ["platform", "config", "store", "link", "runtimes", "coordinator", "node", "lab", "cli"],
+  bun: ["platform", "coordinator", "node", "runtimes", "provision", "link", "store"],
+  "node:": [
+    "platform",
+    "config",
+    "store",
+    "link",
+    "runtimes",
+    "provision",
+    "coordinator",
+    "node",
+    "lab",
+    "cli",
+  ],
 };
 
 const forbiddenNames = /(^|\/)(utils?|common|helpers?|shared|managers?|misc|types)(\.ts|\/|$)/;

@@ -24,6 +24,7 @@ import { createLabCommand } from "./commands/lab-command.ts";
 import { createNodeCommands, createNodesCommand, createStatusCommand } from "./commands/mesh-commands.ts";
 import { createSendCommand } from "./commands/message-commands.ts";
 import { createGroupCommands, createRouteCommands } from "./commands/rule-commands.ts";
+import { createRuntimeCommands } from "./commands/runtime-commands.ts";
 import { createJoinCommand, createUpCommand } from "./commands/server-commands.ts";
 import { createTaskCommands } from "./commands/task-commands.ts";
 import { createTokenCommands } from "./commands/token-commands.ts";
@@ -63,6 +64,7 @@ export function createApp(options: AppOptions) {
       route: createRouteCommands(help),
       group: createGroupCommands(help),
       node: createNodeCommands(help),
+      runtime: createRuntimeCommands(help),
       invite: createInviteCommands(help),
       token: createTokenCommands(help),
       audit: createAuditCommands(help),

@@ -52,9 +52,11 @@ const Coordinator = z.strictObject({
   allow_private: z.boolean().default(false),
   /** null: CLAW_MESH_HOME, else `~/.claw-mesh`. */
   data_dir: Path.nullable().default(null),
-  /** Accepted for files of the classic tool; used by sync, once it is there. */
+  /** What is offered as seed; null: where OpenClaw keeps them. */
   workspace_dir: Path.nullable().default(null),
   openclaw_config: Path.nullable().default(null),
+  /** Offer this machine's OpenClaw configuration (without secrets) and workspace files to the nodes. */
+  seed: z.boolean().default(false),
   retention: Retention.prefault({}),
   /** Names, beside this machine's own, that browsers may call the coordinator by. */
   allowed_hosts: z.array(z.string().min(1).max(255)).max(64).default([]),
@@ -72,6 +74,78 @@ const Gateway = z.strictObject({
   auto_discover: z.boolean().default(true),
 });
 
+const ApprovalPolicy = z.enum(["deny", "fail", "allow"]);
+
+/** A program and its arguments; started without a shell. */
+const ProgramFields = {
+  command: z.array(z.string().min(1).max(4096)).min(1).max(64),
+  /** null: a folder of its own below the data directory. */
+  cwd: Path.nullable().default(null),
+  /** Variables beside those of the node agent. */
+  env: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
+      z
+        .string()
+        .max(32_768)
+        .transform((text) => new Secret(text)),
+    )
+    .default({}),
+};
+
+/** Attempts at once; null: what the runtime tells, else 4. */
+const RuntimeSlots = z.int().min(1).max(10_000).nullable().default(null);
+
+const Endpoint = z.string().min(1).max(512);
+
+/** One runtime of this node. `node.runtime` with `node.gateway` is the short form for a single one. */
+const NodeRuntime = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("echo"), slots: RuntimeSlots }),
+  z.strictObject({
+    kind: z.literal("openclaw"),
+    slots: RuntimeSlots,
+    endpoint: Endpoint.nullable().default(null),
+    token: Token.nullable().default(null),
+  }),
+  z.strictObject({
+    kind: z.literal("openai"),
+    slots: RuntimeSlots,
+    endpoint: Endpoint.nullable().default(null),
+    token: Token.nullable().default(null),
+    model: z.string().min(1).max(256).nullable().default(null),
+    /** How the server keeps a conversation. */
+    sessions: z.enum(["auto", "history", "body", "header", "responses"]).default("auto"),
+  }),
+  z.strictObject({
+    kind: z.literal("zeroclaw"),
+    slots: RuntimeSlots,
+    endpoint: Endpoint.nullable().default(null),
+    token: Token.nullable().default(null),
+    /** Alias of its agent; null: `default`. */
+    agent: z
+      .string()
+      .regex(/^[a-z0-9_]{1,64}$/)
+      .nullable()
+      .default(null),
+    approvals: ApprovalPolicy.default("deny"),
+    via: z.enum(["auto", "socket", "webhook"]).default("auto"),
+  }),
+  z.strictObject({
+    kind: z.literal("acp"),
+    slots: RuntimeSlots,
+    ...ProgramFields,
+    approvals: ApprovalPolicy.default("deny"),
+  }),
+  z.strictObject({
+    kind: z.literal("command"),
+    slots: RuntimeSlots,
+    ...ProgramFields,
+    input: z.enum(["stdin", "argument"]).default("stdin"),
+    output: z.enum(["text", "json-lines"]).default("text"),
+  }),
+]);
+export type NodeRuntime = z.infer<typeof NodeRuntime>;
+
 const Node = z.strictObject({
   /** null: the host name. */
   name: Name.nullable().default(null),
@@ -80,6 +154,12 @@ const Node = z.strictObject({
   /** null: what the runtime says, else 4. */
   slots: z.int().min(1).max(10_000).nullable().default(null),
   runtime: RuntimeChoice.default("auto"),
+  /** Several runtimes, each kind once; not empty: `runtime` and `gateway` do not count. */
+  runtimes: z.array(NodeRuntime).max(6).default([]),
+  /** Keep the gateways of this node alive: start them, and start them again when they end. */
+  supervise: z.boolean().default(false),
+  /** Take over configuration and workspace files from the coordinator's machine, where it offers them. */
+  sync_config: z.boolean().default(false),
   gateway: Gateway.prefault({}),
 });
 

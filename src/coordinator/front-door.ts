@@ -12,8 +12,10 @@ import { createDirectRoutes } from "./direct/routes.ts";
 import { type Handlers, type HttpServer, startHttpServer } from "./http/http-server.ts";
 import { createServiceRoutes } from "./http/service-routes.ts";
 import { createNodeRoutes } from "./nodes/routes.ts";
+import { createSkillRoutes } from "./nodes/skill-routes.ts";
 import { createPageRoutes } from "./page/routes.ts";
 import { createRoutingRoutes } from "./routing/routes.ts";
+import { createSeedRoutes } from "./seed/routes.ts";
 import { createTaskRoutes } from "./tasks/routes.ts";
 import type { ServerCertificate } from "./tls/server-certificate.ts";
 
@@ -86,6 +88,8 @@ function createHandlers(parts: FrontDoorParts, surroundings: Surroundings): Hand
       log,
     }),
     ...createNodeRoutes({ registry, clock, groupsOf: groups.of }),
+    ...createSkillRoutes(),
+    ...createSeedRoutes(),
     ...createRoutingRoutes({ router, rules, groups }),
     ...createAuditRoutes({ store: store.audit, ...audit }),
   };

@@ -5,17 +5,19 @@ import { configTexts } from "./en-config.ts";
 import { doctorTexts } from "./en-doctor.ts";
 import { labCommandTexts, labTexts } from "./en-lab.ts";
 import { groupTexts, ruleTexts } from "./en-rules.ts";
+import { runtimeCommandTexts, runtimeTexts } from "./en-runtimes.ts";
 import { supportTexts } from "./en-support.ts";
 import { taskTexts } from "./en-tasks.ts";
 import { tlsTexts } from "./en-tls.ts";
 
 /** Every text that people see on the terminal, in English. Another language is another value of {@link Catalogue}. */
 export const en = {
-  commands: { ...commandTexts, ...auditCommandTexts, lab: labCommandTexts },
+  commands: { ...commandTexts, ...auditCommandTexts, ...runtimeCommandTexts, lab: labCommandTexts },
 
   audit: auditTexts,
   lab: labTexts,
   tasks: taskTexts,
+  runtimes: runtimeTexts,
 
   help: {
     headers: {

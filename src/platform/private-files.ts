@@ -23,7 +23,8 @@ const maxEntries = 10_000;
 const maxDepth = 4;
 
 /** What this program keeps at the top of its state directory; whatever else a person put there is left alone. */
-const ownName = /^(?:token|direct\.key|lock|lock\.pid|coordinator\.json|mesh\.db.*|tls|nodes|audit.*)$/;
+const ownName =
+  /^(?:token|direct\.key|lock|lock\.pid|coordinator\.json|mesh\.db.*|tls|nodes|runtimes|audit.*)$/;
 
 interface PrivateDirOptions {
   readonly log: Log;

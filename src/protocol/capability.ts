@@ -69,6 +69,30 @@ export type RuntimeKind = z.infer<typeof RuntimeKind>;
 export const OsName = z.string().regex(/^[a-z0-9]{2,16}$/);
 export const ArchName = z.string().regex(/^[a-z0-9_]{2,16}$/);
 
+/** One graphics processor. */
+export const Gpu = z.object({
+  vendor: z.enum(["nvidia", "amd", "apple", "intel", "other"]),
+  /** As its driver names it; null when it does not. */
+  model: z.string().max(128).nullable(),
+  /** MiB of its own memory; null when it is not told, or shared with the machine's. */
+  memory_mb: z.int().min(0).max(16_777_216).nullable(),
+});
+export type Gpu = z.infer<typeof Gpu>;
+
+/**
+ * Where a skill was found, and what it lacks. `path`: a program on PATH; `agent`: a SKILL.md of a runtime; `file`: declared in
+ * skills.yaml. A skill that lacks something is not among {@link Capabilities} `skills`: present is not usable.
+ */
+export const SkillDetail = z.object({
+  name: Skill,
+  from: z.enum(["path", "agent", "file"]),
+  /** One line for people; null when there is none. */
+  description: z.string().max(256).nullable(),
+  /** What it needs and this machine lacks: `program ffmpeg`, `variable API_URL`, `os darwin`. Empty: usable. */
+  missing: z.array(z.string().max(128)).max(16),
+});
+export type SkillDetail = z.infer<typeof SkillDetail>;
+
 /** What a machine has. `tags` here are the node's own; the operator's edits are kept apart. */
 export const Capabilities = z.object({
   os: OsName,
@@ -77,7 +101,12 @@ export const Capabilities = z.object({
   /** GiB, rounded down. */
   memory_gb: z.number().min(0).max(1_000_000),
   tags: z.array(Tag).max(64),
+  /** Those that can be used. */
   skills: z.array(Skill).max(256),
+  /** Absent from an older or a direct node. */
+  gpus: z.array(Gpu).max(16).optional(),
+  /** Absent from an older or a direct node. */
+  skill_details: z.array(SkillDetail).max(256).optional(),
 });
 export type Capabilities = z.infer<typeof Capabilities>;
 

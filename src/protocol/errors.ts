@@ -217,6 +217,59 @@ export const errorCatalogue = {
     exit: 1,
     hint: "Start the runtime first, name it with --runtime, or use --no-gateway.",
   },
+  RUNTIME_NOT_RUNNING: {
+    status: 409,
+    exit: 1,
+    hint: "Start it with: claw-mesh runtime start <runtime>",
+  },
+  RUNTIME_ALREADY_RUNNING: {
+    status: 409,
+    exit: 1,
+    hint: "Stop it first with: claw-mesh runtime stop <runtime>",
+  },
+  RUNTIME_START_FAILED: {
+    status: 502,
+    exit: 1,
+    hint: "See what it wrote with: claw-mesh runtime logs <runtime>",
+  },
+  RUNTIME_INSTALL_FAILED: {
+    status: 502,
+    exit: 1,
+    hint: "See every step with --dry-run, and do the failed one by hand.",
+  },
+  RUNTIME_UNSUPPORTED: {
+    status: 500,
+    exit: 1,
+    hint: "Choose another runtime with --runtime; claw-mesh runtime list tells what this machine can have.",
+  },
+  PROVIDER_KEY_MISSING: {
+    status: 400,
+    exit: 2,
+    hint: "Give the key of the model provider with --api-key-file, or in CLAW_MESH_API_KEY.",
+  },
+  DOWNLOAD_FAILED: {
+    status: 502,
+    exit: 3,
+    hint: "Check the network and HTTPS_PROXY, then run the same command again: it goes on where it stopped.",
+  },
+  CHECKSUM_MISMATCH: {
+    status: 502,
+    exit: 1,
+    hint: "What was downloaded is not what was published; nothing was unpacked. Try again, and do not use it when it stays so.",
+  },
+  DISK_FULL: { status: 507, exit: 1, hint: "Free some space, then run the same command again." },
+  SERVICE_UNAVAILABLE: {
+    status: 500,
+    exit: 1,
+    hint: "Start it by hand, or with the service manager of this machine; claw-mesh service install --dry-run prints the unit.",
+  },
+  SERVICE_FAILED: { status: 500, exit: 1, hint: "See what it wrote with: claw-mesh service logs" },
+  SERVICE_NOT_INSTALLED: { status: 404, exit: 5, hint: "Install it with: claw-mesh service install" },
+  SEED_NOT_FOUND: {
+    status: 404,
+    exit: 5,
+    hint: "The coordinator's machine has no such files; see coordinator.openclaw_config and coordinator.workspace_dir.",
+  },
   USAGE: { status: 400, exit: 2, hint: "See: claw-mesh --help" },
   INTERNAL: {
     status: 500,

@@ -2,6 +2,18 @@ import { z } from "zod";
 import { Capabilities, Name, RuntimeKind, Tag } from "./capability.ts";
 import { NodeId } from "./ids.ts";
 
+/** How a gateway that the node keeps alive (`--supervise`) is doing. `crash_loop`: it is given up until somebody starts it. */
+export const Supervision = z.object({
+  state: z.enum(["starting", "running", "backing_off", "crash_loop", "stopped"]),
+  /** Times that it was started again since the agent began. */
+  restarts: z.int().min(0),
+  /** Why it is not running, or how it ended last; null when it never did. One line without secrets. */
+  detail: z.string().max(1024).nullable(),
+  /** When it is started again; null unless it is `backing_off`. */
+  next_start_at: z.iso.datetime().nullable(),
+});
+export type Supervision = z.infer<typeof Supervision>;
+
 /** What a node says about one of its runtimes. */
 export const RuntimeStatus = z.object({
   kind: RuntimeKind,
@@ -12,6 +24,12 @@ export const RuntimeStatus = z.object({
   /** Attempts the runtime is working on and has queued, its other users included; null when it does not tell. */
   active: z.int().min(0).nullable(),
   queued: z.int().min(0).nullable(),
+  /** Attempts that this node gives it at once; absent from an older node: the node's slots count alone. */
+  slots: z.int().min(1).max(10_000).optional(),
+  /** Attempts of this node that it works on now. */
+  in_flight: z.int().min(0).optional(),
+  /** Present when the node keeps the gateway alive. */
+  supervision: Supervision.optional(),
 });
 export type RuntimeStatus = z.infer<typeof RuntimeStatus>;
 

@@ -12,12 +12,13 @@ import { findTrust } from "../find-trust.ts";
 import { findLocalToken } from "../local-token.ts";
 import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
 import { printNote, printResult } from "../print.ts";
+import type { ProvisionFlags } from "../provision-flags.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { toSafeLine } from "../render/safe-text.ts";
 import { tellConfig, warnOfOpenConfig, warnOfPlainHttp } from "../run-warnings.ts";
 import { untilAborted } from "../until-aborted.ts";
 
-export interface JoinFlags {
+export interface JoinFlags extends ProvisionFlags {
   readonly name?: string;
   readonly tags?: readonly string[];
   readonly slots?: number;
@@ -32,6 +33,11 @@ export interface JoinFlags {
   readonly listen?: string;
   readonly endpoint?: string;
   readonly noSyncConfig?: boolean;
+  readonly syncConfig?: boolean;
+  readonly runtimeCommand?: string;
+  readonly approvals?: "deny" | "fail" | "allow";
+  readonly supervise?: boolean;
+  readonly autoInstall?: boolean;
 }
 
 export async function runJoin(this: CliContext, flags: JoinFlags, address: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { UpFlags } from "../actions/up.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
 import { parseCount, parseDuration, parseList, parsePort, parseSecret, parseText } from "../parsers.ts";
+import { createProvisionFlags } from "./provision-flags.ts";
 
 export function createUpCommand({ texts, docs }: HelpText) {
   const { up } = texts.commands;
@@ -89,6 +90,18 @@ export function createJoinCommand({ texts, docs }: HelpText) {
           withNegated: false,
           hidden: true,
         },
+        syncConfig: { kind: "boolean", brief: join.flags.syncConfig, optional: true, withNegated: false },
+        runtimeCommand: { ...text, brief: join.flags.runtimeCommand, placeholder: "command" },
+        approvals: {
+          kind: "enum",
+          values: ["deny", "fail", "allow"],
+          brief: join.flags.approvals,
+          optional: true,
+          placeholder: "policy",
+        },
+        supervise: { kind: "boolean", brief: join.flags.supervise, optional: true, withNegated: false },
+        autoInstall: { kind: "boolean", brief: join.flags.autoInstall, optional: true, withNegated: false },
+        ...createProvisionFlags(texts),
       },
     },
   });

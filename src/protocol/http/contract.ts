@@ -2,7 +2,9 @@ import { accessRoutes } from "./access-routes.ts";
 import { messageRoutes } from "./message-routes.ts";
 import { nodeRoutes } from "./node-routes.ts";
 import { ruleRoutes } from "./rule-routes.ts";
+import { seedRoutes } from "./seed-routes.ts";
 import { serviceRoutes } from "./service-routes.ts";
+import { skillRoutes } from "./skill-routes.ts";
 import { taskRoutes } from "./task-routes.ts";
 
 export { Invite, InviteInput } from "../access.ts";
@@ -18,6 +20,8 @@ export const contract = {
   ...messageRoutes,
   ...taskRoutes,
   ...nodeRoutes,
+  ...skillRoutes,
+  ...seedRoutes,
   ...ruleRoutes,
   ...accessRoutes,
 } as const;

@@ -23,7 +23,7 @@ export interface RouteContract<
   /** With `{name}` for path parameters. */
   readonly path: string;
   readonly summary: string;
-  readonly tag: "messages" | "tasks" | "nodes" | "rules" | "groups" | "access" | "service" | "link";
+  readonly tag: "messages" | "tasks" | "nodes" | "rules" | "groups" | "access" | "service" | "link" | "seed";
   readonly scopes: readonly Scope[];
   readonly params: Params;
   readonly query: Query;

@@ -79,7 +79,12 @@ export const RefuseFrame = z.object({
 export type RefuseFrame = z.infer<typeof RefuseFrame>;
 
 /** The journal holds the attempt; the runtime is being called. */
-export const StartedFrame = z.object({ type: z.literal("started"), ...attemptRef });
+export const StartedFrame = z.object({
+  type: z.literal("started"),
+  ...attemptRef,
+  /** Which of the node's runtimes has it; absent from an older node. */
+  runtime: RuntimeKind.optional(),
+});
 export type StartedFrame = z.infer<typeof StartedFrame>;
 
 /**

@@ -1,0 +1,18 @@
+import { MeshError } from "../../protocol/errors.ts";
+import type { CliContext } from "../context.ts";
+
+export async function startRuntime(
+  this: CliContext,
+  _flags: Readonly<Record<never, never>>,
+  _runtime: string,
+): Promise<void> {
+  throw new MeshError("USAGE", "not built yet");
+}
+
+export async function stopRuntime(
+  this: CliContext,
+  _flags: Readonly<Record<never, never>>,
+  _runtime: string,
+): Promise<void> {
+  throw new MeshError("USAGE", "not built yet");
+}

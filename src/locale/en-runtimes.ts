@@ -1,0 +1,56 @@
+/** Finding, installing and running AI runtimes, as commands speak of it. */
+export const runtimeTexts = {
+  flags: {
+    dryRun: "Print every step and change nothing",
+    runtimeVersion: "Version to install [the one this program was tested with]",
+    apiProvider: "Who computes the answers: anthropic, openai or custom [by the key that is found]",
+    apiKey: "Key of the provider [CLAW_MESH_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, else asked for]",
+    apiKeyFile: "File with the key: other users see what a command line holds",
+    apiBase: "Address of the provider's API, such as http://127.0.0.1:11434/v1 [the provider's own]",
+    apiModel: "Model [a default of the provider]",
+  },
+};
+
+export const runtimeCommandTexts = {
+  runtime: { brief: "AI runtimes of this machine: list, probe, install, start, stop, logs" },
+  runtimeList: {
+    brief: "List the AI runtimes of this machine",
+    full: "Lists what was found on this machine, whether it takes messages, and which one a node would use, and why. Starts nothing.",
+    examples: ["claw-mesh runtime list", "claw-mesh runtime list --json"],
+  },
+  runtimeProbe: {
+    brief: "Ask a runtime what it is and whether it takes messages",
+    full: "Asks one runtime, by name or address, as a node would: version, readiness, slots.",
+    examples: ["claw-mesh runtime probe openclaw", "claw-mesh runtime probe http://127.0.0.1:11434"],
+    arguments: { runtime: "Name or address [what a node would use]" },
+  },
+  runtimeInstall: {
+    brief: "Install a runtime on this machine",
+    full: "Installs OpenClaw or ZeroClaw for this user, sets it up and starts its gateway. Without a name, the one that this machine is good for.",
+    examples: [
+      "claw-mesh runtime install --dry-run",
+      "claw-mesh runtime install openclaw --api-provider anthropic --api-key-file ~/key",
+    ],
+    arguments: { runtime: "openclaw or zeroclaw [what this machine is good for]" },
+    flags: { noStart: "Install and set up only" },
+  },
+  runtimeStart: {
+    brief: "Start the gateway of a runtime",
+    full: "Starts the gateway of an installed runtime in the background and waits until it takes messages.",
+    examples: ["claw-mesh runtime start openclaw"],
+    arguments: { runtime: "openclaw or zeroclaw" },
+  },
+  runtimeStop: {
+    brief: "Stop a gateway that this program started",
+    full: "Stops a gateway that runtime start, runtime install or join started.",
+    examples: ["claw-mesh runtime stop openclaw"],
+    arguments: { runtime: "openclaw or zeroclaw" },
+  },
+  runtimeLogs: {
+    brief: "Show what a gateway wrote",
+    full: "Shows the end of the log of a gateway that this program started.",
+    examples: ["claw-mesh runtime logs openclaw", "claw-mesh runtime logs zeroclaw --follow"],
+    arguments: { runtime: "openclaw or zeroclaw" },
+    flags: { follow: "Go on as it grows", lines: "Lines from the end [50]" },
+  },
+};

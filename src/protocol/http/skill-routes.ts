@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { Skill, SkillDetail } from "../capability.ts";
+import { NodeId } from "../ids.ts";
+import { NodeStatus } from "../node.ts";
+import { apiPrefix, route } from "./route.ts";
+
+/** One skill of the mesh: who has it, and who has it but cannot use it. */
+export const MeshSkill = z.object({
+  name: Skill,
+  /** One line for people, of the first node that tells; null when none does. */
+  description: z.string().nullable(),
+  /** Nodes that can use it, by name; a tag of the same name counts. */
+  nodes: z.array(z.object({ id: NodeId, name: z.string(), status: NodeStatus })),
+  /** Nodes on which it is present and lacks something. */
+  unusable: z.array(
+    z.object({ id: NodeId, name: z.string(), status: NodeStatus, missing: SkillDetail.shape.missing }),
+  ),
+});
+export type MeshSkill = z.infer<typeof MeshSkill>;
+
+export const skillRoutes = {
+  listSkills: route({
+    operationId: "listSkills",
+    method: "GET",
+    path: `${apiPrefix}/skills`,
+    tag: "nodes",
+    scopes: ["read"],
+    summary: "What the nodes of the mesh can do, by name of the skill",
+    status: 200,
+    answer: z.object({ skills: z.array(MeshSkill) }),
+    errors: [],
+  }),
+};
