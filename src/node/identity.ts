@@ -100,7 +100,8 @@ function folderOf({ dataDir, meshId, name }: Place): string {
   return join(dataDir, "nodes", meshId, name.toLowerCase());
 }
 
-async function readNodeFile(path: string): Promise<NodeFile | null> {
+/** @throws MeshError DATA_DIR_UNUSABLE when it is damaged, FILE_UNSAFE */
+export async function readNodeFile(path: string): Promise<NodeFile | null> {
   const text = await readPrivateText(path);
   if (text === null) return null;
   const parsed = NodeFile.safeParse(parseJson(text));

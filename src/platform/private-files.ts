@@ -39,14 +39,40 @@ interface PrivateDirOptions {
  *   write to; DATA_DIR_UNUSABLE
  */
 export async function preparePrivateDir(path: string, { log }: PrivateDirOptions): Promise<void> {
-  try {
+  await orUnusable(path, async () => {
     await mkdir(path, { recursive: true, mode: privateDirMode });
-    const uid = process.getuid?.();
-    if (uid === undefined) return;
-    const real = await realpath(path);
-    await checkWay(real, uid);
-    await closeDirectory(real, { uid, log, keepsMode: await isHome(real) });
-    await closeEntries(real, { uid, log, depth: 0, left: { count: maxEntries } });
+    await walkPrivateDir(path, async ({ path: open, mode, wanted, close }) => {
+      await close();
+      tellRepair(log, open, mode, wanted);
+    });
+  });
+}
+
+/** Something of the state directory that other users may read. */
+export interface OpenEntry {
+  readonly path: string;
+  /** As octal digits: `644`. */
+  readonly mode: string;
+}
+
+/**
+ * What {@link preparePrivateDir} would repair; changes nothing. Empty when there is no such directory.
+ * @throws MeshError FILE_UNSAFE, DATA_DIR_UNUSABLE
+ */
+export async function findOpenEntries(path: string): Promise<readonly OpenEntry[]> {
+  const found: OpenEntry[] = [];
+  await orUnusable(path, async () => {
+    if ((await lstatIfExists(path)) === null) return;
+    await walkPrivateDir(path, async ({ path: open, mode }) => {
+      found.push({ path: open, mode: modeText(mode) });
+    });
+  });
+  return found;
+}
+
+async function orUnusable(path: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
   } catch (error) {
     if (error instanceof MeshError) throw error;
     const code = errorCodeOf(error);
@@ -58,6 +84,25 @@ export async function preparePrivateDir(path: string, { log }: PrivateDirOptions
       },
     );
   }
+}
+
+/** One that others may read; `close` makes it its owner's alone. */
+interface FoundOpen {
+  readonly path: string;
+  readonly mode: number;
+  readonly wanted: number;
+  readonly close: () => Promise<void>;
+}
+
+type OnOpen = (found: FoundOpen) => Promise<void>;
+
+async function walkPrivateDir(path: string, onOpen: OnOpen): Promise<void> {
+  const uid = process.getuid?.();
+  if (uid === undefined) return;
+  const real = await realpath(path);
+  await checkWay(real, uid);
+  await visitDirectory(real, { uid, onOpen, keepsMode: await isHome(real) });
+  await visitEntries(real, { uid, onOpen, depth: 0, left: { count: maxEntries } });
 }
 
 /** The home directory keeps its mode when it is given as the state directory: other programs need theirs. */
@@ -94,14 +139,14 @@ function mayOthersWrite({ mode, gid }: Pick<Stats, "mode" | "gid">, uid: number)
   return (mode & othersMayWrite) !== 0 || ((mode & groupMayWrite) !== 0 && gid !== uid && gid !== 0);
 }
 
-interface CloseOptions {
+interface VisitOptions {
   readonly uid: number;
-  readonly log: Log;
+  readonly onOpen: OnOpen;
 }
 
-async function closeDirectory(
+async function visitDirectory(
   path: string,
-  { uid, log, keepsMode }: CloseOptions & { readonly keepsMode: boolean },
+  { uid, onOpen, keepsMode }: VisitOptions & { readonly keepsMode: boolean },
 ): Promise<void> {
   const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
@@ -114,18 +159,18 @@ async function closeDirectory(
       if (mayOthersWrite(stats, uid)) throw unsafe(path, "may be changed by other users");
       return;
     }
-    await directory.chmod(privateDirMode);
-    tellRepair(log, path, stats.mode, privateDirMode);
+    const close = () => directory.chmod(privateDirMode);
+    await onOpen({ path, mode: stats.mode, wanted: privateDirMode, close });
   } finally {
     await directory.close();
   }
 }
 
-async function closeEntries(
+async function visitEntries(
   folder: string,
-  options: CloseOptions & { readonly depth: number; readonly left: { count: number } },
+  options: VisitOptions & { readonly depth: number; readonly left: { count: number } },
 ): Promise<void> {
-  const { uid, log, depth, left } = options;
+  const { uid, onOpen, depth, left } = options;
   for (const name of await readdir(folder)) {
     if (depth === 0 && !ownName.test(name)) continue;
     left.count -= 1;
@@ -138,11 +183,12 @@ async function closeEntries(
     if (!stats.isDirectory() && !stats.isFile()) throw unsafe(path, "is no ordinary file");
     const wanted = stats.isDirectory() ? privateDirMode : privateFileMode;
     if ((stats.mode & othersMayDoAnything) !== 0) {
-      await chmod(path, wanted);
-      tellRepair(log, path, stats.mode, wanted);
+      await onOpen({ path, mode: stats.mode, wanted, close: () => chmod(path, wanted) });
     }
-    if (stats.isDirectory() && depth < maxDepth)
-      await closeEntries(path, { uid, log, depth: depth + 1, left });
+    // Below the folder of the runtimes are programs with links and modes of their own, which nobody else gets at.
+    const isOurs = depth > 0 || name !== "runtimes";
+    if (stats.isDirectory() && isOurs && depth < maxDepth)
+      await visitEntries(path, { uid, onOpen, depth: depth + 1, left });
   }
 }
 
