@@ -11,6 +11,9 @@ export interface QuickCommandOptions {
 /** Characters of the output that are kept. */
 const maxOutputLength = 64 * 1024;
 
+/** Bytes of output after which the process is killed, as one that never stops talking. */
+const maxOutputBytes = 1024 * 1024;
+
 /**
  * What a small program prints on standard output; null when it cannot be started, takes too long or ends with another
  * code than 0. No shell is involved.
@@ -27,6 +30,7 @@ export async function readCommandOutput(
       stderr: "ignore",
       timeout: limitMs,
       killSignal: "SIGKILL",
+      maxBuffer: maxOutputBytes,
     });
     const read = async () => {
       const output = await child.stdout.text();

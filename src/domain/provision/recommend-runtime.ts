@@ -1,4 +1,5 @@
 import type { MachineFacts } from "./machine-facts.ts";
+import { matchNodePackage, matchZeroclawTriple } from "./runtime-builds.ts";
 
 /** Kinds that this program can install. */
 export type InstallableKind = "openclaw" | "zeroclaw";
@@ -34,4 +35,71 @@ export interface RecommendOptions {
   readonly nodeRange: string;
 }
 
-export type RecommendRuntime = (facts: MachineFacts, options: RecommendOptions) => Recommendation;
+/**
+ * Which runtime fits the machine: OpenClaw where npm, memory and disk are enough and a Node.js that it accepts is there or can
+ * be had, else ZeroClaw where it has a build. One that was asked for is recommended whatever the machine says; the reasons then
+ * tell what is against it, and {@link isObstacle} which of them no installation gets past.
+ */
+export function recommendRuntime(
+  facts: MachineFacts,
+  { asked, nodeRange }: RecommendOptions,
+): Recommendation {
+  const needsPrivateNode = !isNodeAccepted(facts.node, nodeRange);
+  const nodeReasons = needsPrivateNode ? explainNode(facts, nodeRange) : [];
+  const againstOpenclaw = [...explainResources(facts), ...nodeReasons.filter(isObstacle)];
+  const againstZeroclaw = matchZeroclawTriple(facts) === null ? [noZeroclawBuild(facts)] : [];
+  if (asked === "zeroclaw") {
+    return { runtime: asked, needsPrivateNode: false, reasons: [{ kind: "asked" }, ...againstZeroclaw] };
+  }
+  if (asked === "openclaw") {
+    const reasons = [{ kind: "asked" } as const, ...explainResources(facts), ...nodeReasons];
+    return { runtime: asked, needsPrivateNode, reasons };
+  }
+  if (againstOpenclaw.length === 0) {
+    return { runtime: "openclaw", needsPrivateNode, reasons: [{ kind: "openclaw_fits" }, ...nodeReasons] };
+  }
+  return {
+    runtime: againstZeroclaw.length === 0 ? "zeroclaw" : null,
+    needsPrivateNode: false,
+    reasons: [
+      ...explainResources(facts),
+      ...(nodeReasons.some(isObstacle) ? nodeReasons : []),
+      ...againstZeroclaw,
+    ],
+  };
+}
+
+/** Whether the reason makes an installation impossible, as little memory does not. */
+export function isObstacle({ kind }: RecommendationReason): boolean {
+  return kind === "no_npm" || kind === "no_private_node" || kind === "no_zeroclaw_build";
+}
+
+function isNodeAccepted(node: MachineFacts["node"], range: string): boolean {
+  return node?.version != null && Bun.semver.satisfies(node.version.replace(/^v/, ""), range);
+}
+
+function explainResources({
+  npm,
+  freeMemoryBytes,
+  freeDiskBytes,
+}: MachineFacts): readonly RecommendationReason[] {
+  const needsBytes = openclawFreeBytes;
+  const reasons: RecommendationReason[] = [];
+  if (npm === null) reasons.push({ kind: "no_npm" });
+  if (freeMemoryBytes < needsBytes)
+    reasons.push({ kind: "little_memory", freeBytes: freeMemoryBytes, needsBytes });
+  if (freeDiskBytes < needsBytes) reasons.push({ kind: "little_disk", freeBytes: freeDiskBytes, needsBytes });
+  return reasons;
+}
+
+/** Why the machine's own Node.js will not do, and whether another can be had. */
+function explainNode(facts: MachineFacts, needs: string): readonly RecommendationReason[] {
+  const { node, platform, arch } = facts;
+  const why: RecommendationReason =
+    node?.version == null ? { kind: "no_node" } : { kind: "node_too_old", version: node.version, needs };
+  return matchNodePackage(facts) === null ? [why, { kind: "no_private_node", platform, arch }] : [why];
+}
+
+function noZeroclawBuild({ platform, arch }: MachineFacts): RecommendationReason {
+  return { kind: "no_zeroclaw_build", platform, arch };
+}

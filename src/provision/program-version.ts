@@ -1,0 +1,30 @@
+import type { Clock } from "../platform/clock.ts";
+import type { Environment } from "../platform/environment.ts";
+import { readCommandOutput } from "../platform/quick-command.ts";
+
+export interface ProgramVersionDeps {
+  readonly env: Environment;
+  readonly clock: Clock;
+}
+
+/** Longest time for `--version`; programs that run on Node.js take a second on a busy machine. */
+const versionLimitMs = 2_500;
+
+const versionPattern = /\bv?(\d{1,10}\.\d{1,10}(?:\.\d{1,10})?(?:[-+][0-9A-Za-z.+-]{1,64})?)/;
+
+/**
+ * The version that a known program tells on `--version`, without a leading `v`; null when it tells none in time. For programs
+ * only whose `--version` is known to do nothing else.
+ */
+export async function readProgramVersion(
+  command: readonly string[],
+  { env, clock }: ProgramVersionDeps,
+): Promise<string | null> {
+  const output = await readCommandOutput([...command, "--version"], { limitMs: versionLimitMs, env, clock });
+  return output === null ? null : matchVersion(output);
+}
+
+/** The first version in what a program printed: `zeroclaw 0.8.4`, `OpenClaw 2026.9.6 (abc)`, `v24.16.0`. */
+export function matchVersion(output: string): string | null {
+  return versionPattern.exec(output)?.[1] ?? null;
+}
