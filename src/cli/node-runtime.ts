@@ -5,21 +5,35 @@ import { MeshError } from "../protocol/errors.ts";
 import { supportedRuntimeKinds, unsupportedRuntime } from "../protocol/supported-runtimes.ts";
 
 type NodeSettings = LoadedConfig["value"]["node"];
+type RuntimeWish = StartNodeAgentOptions["runtimes"][number];
 
-/** The runtime of a node on this machine; the settings of the gateway are for all but echo, which needs nothing. */
-export function toRuntimeSettings(
-  kind: RuntimeChoice,
-  { gateway }: NodeSettings,
-): StartNodeAgentOptions["runtime"] {
-  const isEcho = kind === "echo";
-  return {
-    kind,
-    endpoint: isEcho ? null : gateway.endpoint,
-    token: isEcho ? null : gateway.token,
-    model: isEcho ? null : gateway.model,
-    timeoutMs: gateway.timeout === null ? null : gateway.timeout * 1000,
-    autoDiscover: gateway.auto_discover,
-  };
+/** The runtimes of a node on this machine: its list, else the one that `node.runtime` names. */
+export function toNodeRuntimes(node: NodeSettings): readonly RuntimeWish[] {
+  return node.runtimes.length > 0 ? node.runtimes : [toRuntimeWish(node.runtime, node)];
+}
+
+/** One kind as the settings have it: from the list, else as the short form says it. */
+export function toRuntimeWish(kind: RuntimeChoice, { runtimes, gateway }: NodeSettings): RuntimeWish {
+  const listed = runtimes.find((runtime) => runtime.kind === kind);
+  if (listed !== undefined) return listed;
+  const { endpoint, token, model, auto_discover: autoDiscover } = gateway;
+  switch (kind) {
+    case "auto":
+      return { kind, slots: null, endpoint, token, model, approvals: "deny", autoDiscover };
+    case "echo":
+      return { kind, slots: null };
+    case "openclaw":
+      return { kind, slots: null, endpoint, token };
+    case "openai":
+      return { kind, slots: null, endpoint, token, model, sessions: "auto" };
+    default:
+      throw unsupportedRuntime(kind);
+  }
+}
+
+/** Milliseconds that one run may take; null: as long as its task. */
+export function toMaxRunMs({ gateway }: NodeSettings): number | null {
+  return gateway.timeout === null ? null : gateway.timeout * 1000;
 }
 
 /**

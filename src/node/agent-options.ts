@@ -4,7 +4,7 @@ import type { Ids } from "../platform/ids.ts";
 import type { Log } from "../platform/log.ts";
 import type { Random } from "../platform/random.ts";
 import type { Trust } from "../platform/tls/trust.ts";
-import type { Capabilities } from "../protocol/capability.ts";
+import type { Capabilities, RuntimeKind } from "../protocol/capability.ts";
 import type { MeshError } from "../protocol/errors.ts";
 import type { RuntimeStatus } from "../protocol/node.ts";
 import type { Secret } from "../protocol/secret.ts";
@@ -36,11 +36,13 @@ export interface NodeAgentOptions {
   /** Code of an invite; null: none was given. */
   readonly invite: Secret | null;
   readonly name: string;
-  /** Attempts at once; null: what the runtimes tell. */
+  /** Attempts at once on the whole node; null: the sum of its runtimes' own. */
   readonly slots: number | null;
   readonly dataDir: string;
-  /** The agent closes them when it ends. */
+  /** In the order of preference, each kind once. The agent closes them when it ends. */
   readonly runtimes: readonly Runtime[];
+  /** Attempts at once on single runtimes, where the operator set them; default: nowhere. */
+  readonly slotsOf?: ReadonlyMap<RuntimeKind, number>;
   /** Limit of one run; the smaller of it and the task's wins. null: only the task's. */
   readonly maxRunMs: number | null;
   readonly probeCapabilities: () => Promise<Capabilities>;

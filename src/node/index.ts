@@ -10,6 +10,7 @@ import { splitPinnedCode } from "../platform/tls/pin.ts";
 import type { Trust } from "../platform/tls/trust.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { Secret } from "../protocol/secret.ts";
+import { createRuntimeCredentials } from "../runtimes/runtime-credentials.ts";
 import type { NodeAgentOptions, NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
 import { probeCapabilities } from "./capabilities.ts";
 import { createCoordinatorCalls } from "./direct/coordinator-calls.ts";
@@ -17,9 +18,10 @@ import { runDirectAgent } from "./direct/direct-agent.ts";
 import { defaultListenAddress, parseListenAddress } from "./direct/listen-address.ts";
 import { findCoordinator } from "./find-coordinator.ts";
 import { runNodeAgent } from "./node-agent.ts";
-import { chooseRuntime, type RuntimeChoice } from "./node-runtimes.ts";
+import { chooseRuntimes, type RuntimeChoice } from "./node-runtimes.ts";
 
 export type { NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
+export type { RuntimeChoice } from "./node-runtimes.ts";
 
 export interface StartNodeAgentOptions {
   /** `http://host:9180` */
@@ -31,11 +33,13 @@ export interface StartNodeAgentOptions {
   readonly trust?: Trust | null;
   readonly name: string;
   readonly tags: readonly string[];
-  /** null: the runtime's own limit, else 4. */
+  /** Attempts at once on the whole node; null: the sum of its runtimes' own. */
   readonly slots: number | null;
   readonly dataDir: string;
-  /** `timeoutMs`: limit of one run; null: only the task's. */
-  readonly runtime: RuntimeChoice & { readonly timeoutMs: number | null };
+  /** In the order of preference, each kind once. */
+  readonly runtimes: readonly RuntimeChoice[];
+  /** Limit of one run; null: only the task's. */
+  readonly maxRunMs: number | null;
   readonly version: string;
   readonly log: Log;
   readonly env: Environment;
@@ -64,7 +68,7 @@ export interface DirectSettings {
 }
 
 /**
- * Makes this machine a node: finds its runtime, joins, and runs until it is stopped. Resolves after the first welcome.
+ * Makes this machine a node: finds its runtimes, joins, and runs until it is stopped. Resolves after the first welcome.
  * A classic coordinator has no links: there the node is called.
  * @throws MeshError RUNTIME_NOT_FOUND, and what {@link runNodeAgent} and {@link runDirectAgent} throw
  */
@@ -81,6 +85,9 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
     listen: listen === null ? defaultListenAddress : parseListenAddress(listen),
     endpoint: options.direct?.endpoint ?? null,
   };
+  const { dataDir } = options;
+  const credentials = createRuntimeCredentials({ dataDir });
+  const runtimeDeps = { clock, random, fetch, log, env, credentials, dataDir };
   const createOptions = async (): Promise<NodeAgentOptions> => ({
     coordinatorUrl: options.coordinatorUrl,
     token: options.token,
@@ -89,9 +96,9 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
     trust: options.trust ?? null,
     name: options.name,
     slots: options.slots,
-    dataDir: options.dataDir,
-    runtimes: [await chooseRuntime(options.runtime, { clock, random, fetch, log, env })],
-    maxRunMs: options.runtime.timeoutMs,
+    dataDir,
+    ...(await chooseRuntimes(options.runtimes, runtimeDeps)),
+    maxRunMs: options.maxRunMs,
     probeCapabilities: () =>
       probeCapabilities({ env, clock, platform: machinePlatform, arch: machineArch, tags: options.tags }),
     version: options.version,
@@ -104,7 +111,7 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
     onStatus: options.onStatus,
     signal: options.signal,
   });
-  await preparePrivateDir(options.dataDir, { log });
+  await preparePrivateDir(dataDir, { log });
   if (options.direct?.isWanted === true)
     return runDirectAgent({ ...(await createOptions()), ...directParts });
   try {

@@ -1,27 +1,44 @@
 import type { RuntimeKind } from "../protocol/capability.ts";
-import type { Secret } from "../protocol/secret.ts";
-import { type FindDeps, findRuntime } from "../runtimes/find-runtime.ts";
+import { MeshError } from "../protocol/errors.ts";
+import { type FindDeps, findRuntime, type RuntimeWish } from "../runtimes/find-runtime.ts";
 import { createRuntime, type RuntimeDeps } from "../runtimes/index.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 
-export interface RuntimeChoice {
-  /** `auto`: what answers at `endpoint`, else what is found on this machine. */
-  readonly kind: RuntimeKind | "auto";
-  readonly endpoint: string | null;
-  readonly token: Secret | null;
-  /** Only for `openai`; null: the first of the server's list that chats. */
-  readonly model: string | null;
-  /** Whether `auto` looks on this machine when no endpoint is given. */
-  readonly autoDiscover: boolean;
+/** One runtime of this node, as the operator named it. */
+export type RuntimeChoice = RuntimeWish & {
+  /** Attempts at once; null: what the runtime tells, else 4. */
+  readonly slots: number | null;
+};
+
+/** The runtimes of this node, in the order of preference. */
+export interface NodeRuntimes {
+  readonly runtimes: readonly Runtime[];
+  /** Attempts at once where the operator set them. */
+  readonly slotsOf: ReadonlyMap<RuntimeKind, number>;
 }
 
 /**
- * The runtime that the choice means on this machine. One that was named need not run yet; one that is to be found must.
- * @throws MeshError RUNTIME_NOT_FOUND, USAGE for a bad address
+ * The runtimes that the choices mean on this machine, in their order. One that was named need not run yet; one that is to be
+ * found must.
+ * @throws MeshError RUNTIME_NOT_FOUND, USAGE for a bad address, or for two of one kind
  */
-export async function chooseRuntime(choice: RuntimeChoice, deps: FindDeps & RuntimeDeps): Promise<Runtime> {
-  const { kind: runtime, model, ...wish } = choice;
-  const found = await findRuntime({ runtime, ...wish }, deps);
-  if (found.tokenProblem !== null) deps.log.warn(found.tokenProblem);
-  return createRuntime({ kind: found.kind, endpoint: found.endpoint, token: found.token, model }, deps);
+export async function chooseRuntimes(
+  choices: readonly RuntimeChoice[],
+  deps: FindDeps & RuntimeDeps,
+): Promise<NodeRuntimes> {
+  const found = await Promise.all(choices.map((choice) => findRuntime(choice, deps)));
+  const kinds = found.map(({ settings }) => settings.kind);
+  const twice = kinds.find((kind, index) => kinds.indexOf(kind) !== index);
+  if (twice !== undefined) {
+    throw new MeshError("USAGE", `This node would have the runtime "${twice}" twice.`, {
+      hint: "A node has each kind once; a second one is a node of its own, with another --name.",
+    });
+  }
+  for (const { tokenProblem } of found) if (tokenProblem !== null) deps.log.warn(tokenProblem);
+  const slotsOf = new Map<RuntimeKind, number>();
+  for (const [index, kind] of kinds.entries()) {
+    const slots = choices[index]?.slots ?? null;
+    if (slots !== null) slotsOf.set(kind, slots);
+  }
+  return { runtimes: await Promise.all(found.map(({ settings }) => createRuntime(settings, deps))), slotsOf };
 }

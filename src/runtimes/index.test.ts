@@ -3,44 +3,52 @@ import { systemClock } from "../platform/clock.ts";
 import { createFetch } from "../platform/http-fetch.ts";
 import { silentLog } from "../platform/log.ts";
 import { createSeededRandom } from "../platform/random.ts";
-import { RuntimeKind } from "../protocol/capability.ts";
+import type { RuntimeKind } from "../protocol/capability.ts";
 import { supportedRuntimeKinds } from "../protocol/supported-runtimes.ts";
-import { createRuntime, type RuntimeDeps, type RuntimeSettings } from "./index.ts";
+import { createRuntime, type RuntimeDeps } from "./index.ts";
+import { type RuntimeSettings, runtimePreference } from "./runtime-settings.ts";
 
 const deps: RuntimeDeps = {
   clock: systemClock,
   random: createSeededRandom(1),
   fetch: createFetch({ env: {} }),
   log: silentLog,
+  credentials: { load: async () => null, save: async () => {} },
+  dataDir: "/nowhere",
+  env: {},
 };
-const create = (parts: Partial<RuntimeSettings>) =>
-  createRuntime({ kind: "echo", endpoint: null, token: null, model: null, ...parts }, deps);
+
+const endpoint = "127.0.0.1:1";
+const program = { command: ["/nowhere/agent"], cwd: null, env: {} };
+const settingsOf: { readonly [Kind in RuntimeKind]: RuntimeSettings & { readonly kind: Kind } } = {
+  echo: { kind: "echo" },
+  openclaw: { kind: "openclaw", endpoint, token: null },
+  openai: { kind: "openai", endpoint, token: null, model: null, sessions: "auto" },
+  zeroclaw: { kind: "zeroclaw", endpoint, token: null, agent: null, approvals: "deny", via: "auto" },
+  acp: { kind: "acp", ...program, approvals: "deny" },
+  command: { kind: "command", ...program, input: "stdin", output: "text" },
+};
 
 describe("the list of runtimes", () => {
   for (const kind of supportedRuntimeKinds) {
     test(`builds ${kind} without connecting to anything`, async () => {
-      const runtime = await create({ kind, endpoint: "127.0.0.1:1" });
+      const runtime = await createRuntime(settingsOf[kind], deps);
       expect(runtime.kind).toBe(kind);
       await runtime.close();
     });
   }
 
-  for (const kind of RuntimeKind.options.filter(
-    (kind) => !supportedRuntimeKinds.some((known) => known === kind),
-  )) {
+  for (const kind of runtimePreference.filter((kind) => !new Set<string>(supportedRuntimeKinds).has(kind))) {
     test(`says that ${kind} is not in this version`, async () => {
-      await expect(create({ kind, endpoint: "127.0.0.1:1" })).rejects.toMatchObject({
+      await expect(createRuntime(settingsOf[kind], deps)).rejects.toMatchObject({
         code: "RUNTIME_NOT_FOUND",
         message: `The runtime "${kind}" is not in this version.`,
       });
     });
   }
 
-  test("asks for the address of an OpenAI-compatible server", async () => {
-    await expect(create({ kind: "openai" })).rejects.toMatchObject({ code: "RUNTIME_NOT_FOUND" });
-  });
-
   test("refuses an address that cannot be read", async () => {
-    await expect(create({ kind: "openai", endpoint: "http://" })).rejects.toMatchObject({ code: "USAGE" });
+    const unreadable = { ...settingsOf.openai, endpoint: "http://" };
+    await expect(createRuntime(unreadable, deps)).rejects.toMatchObject({ code: "USAGE" });
   });
 });

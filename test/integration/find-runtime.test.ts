@@ -45,22 +45,25 @@ const writeConfig = (port: number) =>
   );
 
 const deps = () => ({ env: { HOME: home }, fetch: createFetch({ env: {} }), clock: systemClock });
+const auto = {
+  kind: "auto",
+  endpoint: null,
+  token: null,
+  model: null,
+  approvals: "deny",
+  autoDiscover: true,
+} as const satisfies RuntimeWish;
 /** What is found, with the token as text. */
-const find = async ({
-  token = null,
-  ...parts
-}: Partial<Omit<RuntimeWish, "token">> & { token?: string | null }) =>
-  withText(
-    await findRuntime(
-      { runtime: "auto", endpoint: null, autoDiscover: true, ...parts, token: toSecret(token) },
-      deps(),
-    ),
-  );
+const find = async (wish: RuntimeWish) => withText(await findRuntime(wish, deps()));
 const findLocal = async () => {
   const found = await findLocalRuntime(deps());
   return found === null ? null : withText(found);
 };
-const withText = (found: FoundRuntime) => ({ ...found, token: found.token?.reveal() ?? null });
+const withText = ({ settings, tokenProblem }: FoundRuntime) => ({
+  ...settings,
+  token: "token" in settings ? (settings.token?.reveal() ?? null) : null,
+  tokenProblem,
+});
 
 describe("finding the runtime of this machine", () => {
   test("finds the OpenClaw gateway that is running, with its token", async () => {
@@ -71,17 +74,17 @@ describe("finding the runtime of this machine", () => {
       tokenProblem: null,
     } as const;
     expect(await findLocal()).toEqual(found);
-    expect(await find({})).toEqual(found);
+    expect(await find(auto)).toEqual(found);
   });
 
   test("finds nothing when the gateway does not run", async () => {
     await writeConfig(1);
     expect(await findLocal()).toBeNull();
-    await expect(find({})).rejects.toMatchObject({ code: "RUNTIME_NOT_FOUND" });
+    await expect(find(auto)).rejects.toMatchObject({ code: "RUNTIME_NOT_FOUND" });
   });
 
   test("does not look when it is told not to", async () => {
-    await expect(find({ autoDiscover: false })).rejects.toMatchObject({ code: "RUNTIME_NOT_FOUND" });
+    await expect(find({ ...auto, autoDiscover: false })).rejects.toMatchObject({ code: "RUNTIME_NOT_FOUND" });
   });
 
   test("says where a token may come from when the files have none", async () => {
@@ -89,43 +92,70 @@ describe("finding the runtime of this machine", () => {
       join(home, ".openclaw", "openclaw.json"),
       JSON.stringify({ gateway: { port: gateway.port } }),
     );
-    expect(await find({})).toMatchObject({
+    expect(await find(auto)).toMatchObject({
       token: null,
       tokenProblem: expect.stringContaining("--gateway-token"),
     });
-    expect(await find({ token: "given" })).toMatchObject({ token: "given", tokenProblem: null });
+    expect(await find({ ...auto, token: toSecret("given") })).toMatchObject({
+      token: "given",
+      tokenProblem: null,
+    });
   });
 });
 
 describe("finding the runtime that was named", () => {
   test("is echo, whatever runs here", async () => {
-    expect(await find({ runtime: "echo" })).toMatchObject({ kind: "echo", endpoint: null, token: null });
+    expect(await find({ kind: "echo" })).toEqual({ kind: "echo", token: null, tokenProblem: null });
   });
 
   test("asks an endpoint what it is", async () => {
     await using server = await startOpenaiServer();
-    expect(await find({ endpoint: server.url })).toMatchObject({ kind: "openai", endpoint: server.url });
-    await expect(find({ endpoint: "127.0.0.1:1" })).rejects.toMatchObject({ code: "RUNTIME_NOT_FOUND" });
+    expect(await find({ ...auto, endpoint: server.url })).toMatchObject({
+      kind: "openai",
+      endpoint: server.url,
+    });
+    await expect(find({ ...auto, endpoint: "127.0.0.1:1" })).rejects.toMatchObject({
+      code: "RUNTIME_NOT_FOUND",
+    });
   });
 
   test("takes the kind that is given without asking", async () => {
-    const wish = { runtime: "openai", endpoint: "127.0.0.1:1", token: "key" } as const;
-    expect(await find(wish)).toMatchObject({ kind: "openai", endpoint: "127.0.0.1:1", token: "key" });
+    const wish = { kind: "openai", endpoint: "127.0.0.1:1", model: null, sessions: "auto" } as const;
+    expect(await find({ ...wish, token: toSecret("key") })).toMatchObject({ ...wish, token: "key" });
   });
 
   test("knows the token of this machine's gateway, however its address is written", async () => {
     for (const endpoint of [running, `localhost:${gateway.port}`, `http://${running}/`]) {
-      expect(await find({ endpoint, runtime: "openclaw" })).toMatchObject({ endpoint, token: "own" });
+      expect(await find({ kind: "openclaw", endpoint, token: null })).toMatchObject({
+        endpoint,
+        token: "own",
+      });
     }
   });
 
   test("keeps the token of this machine's gateway from every other address", async () => {
-    const wish = { endpoint: "127.0.0.1:1", runtime: "openclaw" } as const;
+    const wish = { kind: "openclaw", endpoint: "127.0.0.1:1", token: null } as const;
     expect(await find(wish)).toMatchObject({ token: null });
   });
 
   test("uses OpenClaw's own address when it is named and does not run yet", async () => {
     await writeConfig(1);
-    expect(await find({ runtime: "openclaw" })).toMatchObject({ endpoint: "ws://127.0.0.1:1", token: "own" });
+    expect(await find({ kind: "openclaw", endpoint: null, token: null })).toMatchObject({
+      endpoint: "ws://127.0.0.1:1",
+      token: "own",
+    });
+  });
+
+  test("says what it needs to be told", async () => {
+    const openai = { kind: "openai", endpoint: null, token: null, model: null, sessions: "auto" } as const;
+    await expect(find(openai)).rejects.toMatchObject({
+      code: "RUNTIME_NOT_FOUND",
+      hint: expect.stringContaining("--gateway-endpoint"),
+    });
+    const acp = { kind: "acp", command: null, cwd: null, env: {}, approvals: "deny" } as const;
+    await expect(find(acp)).rejects.toMatchObject({
+      code: "RUNTIME_NOT_FOUND",
+      hint: expect.stringContaining("--runtime-command"),
+    });
   });
 });

@@ -10,7 +10,7 @@ import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { findTrust } from "../find-trust.ts";
 import { findLocalToken } from "../local-token.ts";
-import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
+import { parseRuntimeChoice, toMaxRunMs, toNodeRuntimes } from "../node-runtime.ts";
 import { printNote, printResult } from "../print.ts";
 import type { ProvisionFlags } from "../provision-flags.ts";
 import { runtimeText } from "../render/nodes.ts";
@@ -65,7 +65,8 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
       tags: [...node.tags],
       slots: node.slots,
       dataDir: config.dataDir,
-      runtime: toRuntimeSettings(node.runtime, node),
+      runtimes: toNodeRuntimes(node),
+      maxRunMs: toMaxRunMs(node),
       version: this.version,
       log,
       env: this.env,

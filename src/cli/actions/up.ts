@@ -13,7 +13,7 @@ import { clientFlags } from "../client-flags.ts";
 import { loadCliConfig } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { findTrust } from "../find-trust.ts";
-import { parseRuntimeChoice, toRuntimeSettings } from "../node-runtime.ts";
+import { parseRuntimeChoice, toMaxRunMs, toRuntimeWish } from "../node-runtime.ts";
 import { printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { createPaint } from "../render/paint.ts";
@@ -150,7 +150,8 @@ async function startLocalNode(
         tags: [...node.tags],
         slots: node.slots,
         dataDir: config.dataDir,
-        runtime: toRuntimeSettings(kind, node),
+        runtimes: [toRuntimeWish(kind, node)],
+        maxRunMs: toMaxRunMs(node),
         version: context.version,
         log,
         env: context.env,

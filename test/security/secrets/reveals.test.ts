@@ -34,6 +34,7 @@ const reasons: Readonly<Record<string, string>> = {
   "src/protocol/secret.ts": "to tell secrets apart",
   "src/runtimes/openai/models.ts": "the Authorization header",
   "src/runtimes/openclaw/connection.ts": "the handshake with the gateway",
+  "src/runtimes/runtime-credentials.ts": "the file of a token that an adapter got, 0600",
   "src/store/sqlite/statements/nodes.ts": "the row, in which it is sealed",
 };
 
