@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { MeshError } from "../protocol/errors.ts";
 import { errorCodeOf } from "./atomic-file.ts";
+import { startSurvivor } from "./survivor.ts";
 
 export interface ChildOptions {
   /** Program and arguments; no shell is involved. */
@@ -72,48 +73,6 @@ export function createChildren(): Children {
       survivor.end();
       process.off("exit", killAll);
     },
-  };
-}
-
-/** Knows which processes run, and ends them when this one is gone without having done so. */
-interface Survivor {
-  readonly add: (pid: number) => void;
-  readonly remove: (pid: number) => void;
-  readonly end: () => void;
-}
-
-/** Reads `+ pid` and `- pid`; its input ends with the process that writes them. */
-const survivorScript = `trap '' INT TERM HUP
-pids=' '
-while read -r what pid; do
-  case $what in
-    +) pids="$pids$pid " ;;
-    -) pids="\${pids%% $pid *} \${pids#* $pid }" ;;
-  esac
-done
-for pid in $pids; do kill -KILL "$pid"; done`;
-
-function startSurvivor(): Survivor {
-  const shell = Bun.which("sh");
-  if (shell === null) return { add: () => {}, remove: () => {}, end: () => {} };
-  const shellProcess = Bun.spawn([shell, "-c", survivorScript], {
-    env: {},
-    stdin: "pipe",
-    stdout: "ignore",
-    stderr: "ignore",
-  });
-  shellProcess.unref();
-  const { stdin } = shellProcess;
-  const tell = async (line: string) => {
-    // Somebody may have ended it: then only this process is left to end the others.
-    if (shellProcess.exitCode !== null || shellProcess.signalCode !== null) return;
-    stdin.write(`${line}\n`);
-    await Promise.allSettled([stdin.flush()]);
-  };
-  return {
-    add: (pid) => void tell(`+ ${pid}`),
-    remove: (pid) => void tell(`- ${pid}`),
-    end: () => void stdin.end(),
   };
 }
 
