@@ -19,6 +19,8 @@ export interface DialedSocket {
   readonly isOpen: () => boolean;
   readonly bufferedBytes: () => number;
   readonly close: (code: number, reason: string) => void;
+  /** Pings the WebSocket itself, which every server answers by itself; ignored unless open. */
+  readonly ping: (payload: string) => void;
   /** Cuts the connection without a word. */
   readonly terminate: () => void;
 }
@@ -27,6 +29,8 @@ export interface DialEvents {
   readonly onOpen: () => void;
   /** null: the message was binary. */
   readonly onMessage: (text: string | null) => void;
+  /** The answer to the ping with this payload. */
+  readonly onPong: (payload: string) => void;
   /** Once; also when the socket never opened. */
   readonly onClose: (code: number, reason: string) => void;
 }
@@ -45,12 +49,16 @@ export const createDialSocket: CreateDialSocket = (target, events) => {
   // A `close` event follows every `error` event and says the same.
   socket.onerror = () => {};
   socket.onclose = (event) => events.onClose(event.code, event.reason);
+  socket.addEventListener("pong", ({ data }) => events.onPong(data.toString("latin1")));
   const isOpen = () => socket.readyState === WebSocket.OPEN;
   return {
     send: (text) => socket.send(text),
     isOpen,
     bufferedBytes: () => socket.bufferedAmount,
     close: (code, reason) => socket.close(code, reason),
+    ping: (payload) => {
+      if (isOpen()) socket.ping(payload);
+    },
     terminate: () => socket.terminate(),
   };
 };

@@ -11,6 +11,7 @@ import {
 import { faultCloseCode, toCloseReason } from "./close-reason.ts";
 import type { CreateDialSocket, DialTarget } from "./dial-socket.ts";
 import { decodeCoordinatorFrames } from "./frame-codec.ts";
+import { createLifeCheck } from "./life-check.ts";
 import { createOutbox } from "./outbox.ts";
 import { createSilenceWatch } from "./silence-watch.ts";
 
@@ -61,6 +62,8 @@ export interface DialedLink {
   /** Resolves true when little waits to be sent, false when the link is closed. */
   readonly whenRoom: () => Promise<boolean>;
   readonly close: (code: number, reason: string) => void;
+  /** Pings the coordinator; without an answer to that very ping in time it closes the link. Resolves with what it found. */
+  readonly confirm: (withinMs: number) => Promise<boolean>;
   /** Resolves when the socket is gone, so that all that was sent is with the coordinator or lost. */
   readonly gone: Promise<void>;
 }
@@ -72,6 +75,8 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
   const gone = Promise.withResolvers<void>();
   const timers = new Map<"limit" | "poll", CancelTimer>();
   const silence = createSilenceWatch({ clock, onSilent: (reason) => close(closeCodes.silent, reason) });
+  const life = createLifeCheck({ clock, ping: () => socket.ping(String(pingCount)) });
+  let pingCount = 0;
   let hasOpened = false;
   let wasWelcomed = false;
   let isClosed = false;
@@ -89,6 +94,11 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
       guard(() => outbox.send(deps.hello()));
     },
     onMessage: (text) => receive(text),
+    onPong: (payload) => {
+      silence.heard();
+      // What lay in the buffers while this machine slept proves nothing.
+      if (payload === String(pingCount)) life.settle(true);
+    },
     onClose: (code, reason) => {
       cutTimer();
       finish(code, reason);
@@ -133,6 +143,7 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
     isClosed = true;
     for (const cancel of timers.values()) cancel();
     silence.stop();
+    life.settle(false);
     outbox.close();
     settleRoom(false);
     queueMicrotask(() => guard(() => deps.onClosed({ code, reason, hasOpened, wasWelcomed })));
@@ -198,6 +209,13 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
       return new Promise((resolve) => roomWaiters.add(resolve));
     },
     close,
+    confirm: async (withinMs) => {
+      if (isClosed) return false;
+      pingCount += 1;
+      const isAlive = await life.ask(withinMs);
+      if (!isAlive) close(closeCodes.silent, "no answer to a ping");
+      return isAlive;
+    },
     gone: gone.promise,
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { beatIntervalMs, hasSlept, isSilent, wasStalled } from "./liveness.ts";
+import { beatIntervalMs, isSilent, sleptMs, wasStalled } from "./liveness.ts";
 
 describe("liveness", () => {
   test.each([
@@ -21,9 +21,19 @@ describe("liveness", () => {
     expect(wasStalled(1_000, 6_001, 5_000)).toBe(true);
   });
 
-  test("knows sleep by the wall clock running away from the monotonic one", () => {
-    expect(hasSlept(20_000, 1_000, 5_000)).toBe(true);
-    expect(hasSlept(1_100, 1_000, 5_000)).toBe(false);
-    expect(hasSlept(-3_600_000, 1_000, 5_000)).toBe(false);
+  test.each([
+    ["the machine slept: only the clock on the wall went on", 60_500, 500, 60_000],
+    ["this process stood still, and both clocks went on", 60_500, 60_500, 60_000],
+    [
+      "the monotonic clock counts sleep, and the one on the wall was set back meanwhile",
+      -3_000,
+      60_500,
+      60_000,
+    ],
+    ["a busy machine", 2_400, 2_400, 0],
+    ["nothing", 501, 501, 0],
+    ["the clock on the wall was set back", -3_600_000, 500, 0],
+  ])("knows how long there was nobody here: %s", (_, wallElapsedMs, monotonicElapsedMs, expected) => {
+    expect(sleptMs({ delayMs: 500, wallElapsedMs, monotonicElapsedMs })).toBe(expected);
   });
 });

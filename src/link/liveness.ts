@@ -27,10 +27,19 @@ export function wasStalled(timerDueAtMs: number, nowMs: number, beatMs: number):
   return nowMs - timerDueAtMs > beatMs;
 }
 
-/**
- * Whether the machine slept: the clock on the wall went on by more than the peer's patience while the monotonic clock,
- * which stops in sleep, did not. The peer has given this link up by then.
- */
-export function hasSlept(wallElapsedMs: number, monotonicElapsedMs: number, beatMs: number): boolean {
-  return wallElapsedMs - monotonicElapsedMs > missedBeatsLimit * beatMs;
+/** What both clocks say of the time between the setting of a timer and its call. */
+export interface TimerGap {
+  readonly delayMs: number;
+  readonly wallElapsedMs: number;
+  /** By the clock that stops in a machine's sleep, and goes on while this process alone stands still. */
+  readonly monotonicElapsedMs: number;
+}
+
+/** Time without this process beyond which connections may be gone without a word: less is a busy machine. */
+const sleepGapMs = 2_000;
+
+/** How long this process, or the whole machine, stood still before the timer was called; 0 when neither did. */
+export function sleptMs({ delayMs, wallElapsedMs, monotonicElapsedMs }: TimerGap): number {
+  const gapMs = Math.max(wallElapsedMs, monotonicElapsedMs) - delayMs;
+  return gapMs > sleepGapMs ? gapMs : 0;
 }

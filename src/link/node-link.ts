@@ -15,13 +15,23 @@ import { Secret } from "../protocol/secret.ts";
 import { defaultBackoffCapMs, nextBackoffMs } from "./backoff.ts";
 import { readCloseReason } from "./close-reason.ts";
 import { type CreateDialSocket, createDialSocket } from "./dial-socket.ts";
-import { type ClosedLink, createDialedLink, type DialedLink, type WorkFrame } from "./dialed-link.ts";
+import {
+  type ClosedLink,
+  createDialedLink,
+  type DialedLink,
+  dialFailed,
+  type WorkFrame,
+} from "./dialed-link.ts";
+import { createWakeWatch } from "./wake-watch.ts";
 
 /** Wait between two rounds in which every credential was refused. */
 export const refusedRetryMs = 30_000;
 
 /** A link that held for so long makes the next backoff start from the beginning. */
 const steadyAfterMs = 5_000;
+
+/** Time that a coordinator has to answer after this machine slept; a node that is back late costs more than a dial. */
+export const wakeAnswerMs = 1_000;
 
 /** One that throws does not keep the link from coming back: see {@link NodeLinkOptions.onFault}. */
 export interface NodeLinkHandlers {
@@ -75,7 +85,10 @@ export interface NodeLink {
 /** For a node that has nothing to show. */
 const noSecret = new Secret("");
 
-/** `waiting → dialing → up → waiting …`; `stopped` from anywhere, by us or by the coordinator's word. */
+/**
+ * `waiting → dialing → up → waiting …`; `stopped` from anywhere, by us or by the coordinator's word. When this machine
+ * slept, a wait ends, a dial is begun anew, and a link that was up has to answer at once; backoff starts from the beginning.
+ */
 export function createNodeLink(options: NodeLinkOptions): NodeLink {
   const { clock, handlers } = options;
   let link: DialedLink | null = null;
@@ -86,6 +99,9 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
   let backoffCapMs = defaultBackoffCapMs;
   let upSinceMs = 0;
   let cancelDial: CancelTimer = () => {};
+  let dialCount = 0;
+  /** This machine slept, and the link it slept with has not answered since: what follows it is dialed without a wait. */
+  let hasWoken = false;
 
   const tell = (call: () => void) => {
     try {
@@ -97,6 +113,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
 
   const end = (error: MeshError) => {
     isStopped = true;
+    wakes.stop();
     tell(() => handlers.onEnded(error));
   };
 
@@ -111,6 +128,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
 
   const dial = () => {
     if (isStopped) return;
+    dialCount += 1;
     try {
       link = open(options.credentials()[credentialIndex] ?? noSecret);
     } catch (error) {
@@ -118,6 +136,21 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
       retry();
     }
   };
+
+  const wake = () => {
+    if (isStopped) return;
+    failures = 0;
+    if (link === null) {
+      cancelDial();
+      return dial();
+    }
+    hasWoken = true;
+    if (!isUp) return link.close(dialFailed, "this machine slept");
+    void link.confirm(wakeAnswerMs).then((isAlive) => {
+      if (isAlive) hasWoken = false;
+    });
+  };
+  const wakes = createWakeWatch({ clock, onWake: wake });
 
   const open = (token: Secret): DialedLink =>
     createDialedLink({
@@ -147,16 +180,15 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
   const closed = (why: ClosedLink, token: Secret) => {
     link = null;
     const wasUp = isUp;
+    const followsWake = hasWoken;
     isUp = false;
+    hasWoken = false;
     if (wasUp) {
       if (clock.monotonicMs() - upSinceMs >= steadyAfterMs) failures = 0;
       tell(() => handlers.onDown(why));
     }
     if (isStopped) return;
-    if (!why.hasOpened) {
-      explain(token);
-      return;
-    }
+    if (!why.hasOpened) return followsWake ? dial() : explain(token);
     const error = finalError(why);
     if (error !== null) return end(error);
     if (why.code === closeCodes.notAllowed) {
@@ -164,6 +196,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
       const hasBetter = wasUp && options.credentials()[0]?.reveal() !== token.reveal();
       return hasBetter ? dial() : refused(toRefusal(why.reason));
     }
+    if (followsWake) return dial();
     if (!wasUp) {
       unreachable(
         new MeshError(
@@ -178,15 +211,16 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
   const unreachable = (error: MeshError) => tell(() => handlers.onUnreachable(error));
 
   const explain = (token: Secret) => {
+    const explained = dialCount;
     options.explain(token).then(
       (error) => {
-        if (isStopped) return;
+        if (isStopped || dialCount !== explained) return;
         if (isRefusal(error)) return refused(error);
         unreachable(explainNoLink(error));
         retry();
       },
       (fault: unknown) => {
-        if (isStopped) return;
+        if (isStopped || dialCount !== explained) return;
         unreachable(
           new MeshError("INTERNAL", "could not find out why the link did not open", { cause: fault }),
         );
@@ -204,7 +238,10 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
   };
 
   return {
-    start: dial,
+    start: () => {
+      wakes.start();
+      dial();
+    },
     isUp: () => isUp,
     send: (frame) => {
       if (isUp) link?.send(frame);
@@ -212,6 +249,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
     whenRoom: () => (isUp && link !== null ? link.whenRoom() : Promise.resolve(false)),
     stop: async (goodbye) => {
       isStopped = true;
+      wakes.stop();
       cancelDial();
       if (isUp && goodbye !== null) link?.send({ type: "goodbye", reason: goodbye.slice(0, 256) });
       const last = link;

@@ -41,13 +41,6 @@ describe("the watch over a silent peer", () => {
     expect(reasons).toEqual(["no sign of life"]);
   });
 
-  test("knows that the peer gave up while this machine slept", () => {
-    const { clock, reasons } = setUp();
-    clock.skipWall(3_001);
-    clock.advance(250);
-    expect(reasons).toEqual(["this machine slept"]);
-  });
-
   test("tells nothing after its stop", () => {
     const { clock, watch, reasons } = setUp();
     watch.stop();

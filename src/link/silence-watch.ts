@@ -1,13 +1,13 @@
 import type { CancelTimer, Clock } from "../platform/clock.ts";
-import { hasSlept, isSilent, sweepIntervalMs, wasStalled } from "./liveness.ts";
+import { isSilent, sweepIntervalMs, wasStalled } from "./liveness.ts";
 
 export interface SilenceWatchDeps {
   readonly clock: Clock;
-  /** The peer is gone, or has given this end up; nothing follows. */
+  /** The peer is gone; nothing follows. */
   readonly onSilent: (reason: string) => void;
 }
 
-/** Tells the dialing end when its peer said nothing for three beats, or when this machine slept for so long. */
+/** Tells the dialing end when its peer said nothing for three beats. */
 export interface SilenceWatch {
   /** A sign of life. */
   readonly heard: () => void;
@@ -22,13 +22,10 @@ export function createSilenceWatch({ clock, onSilent }: SilenceWatchDeps): Silen
 
   const look = (beatMs: number) => {
     const delayMs = sweepIntervalMs(beatMs);
-    const wallMs = clock.nowMs();
     const monotonicMs = clock.monotonicMs();
     cancel = clock.after(delayMs, () => {
       const nowMs = clock.monotonicMs();
-      if (hasSlept(clock.nowMs() - wallMs, nowMs - monotonicMs, beatMs)) {
-        return onSilent("this machine slept");
-      }
+      // Whether the peer outlived that is asked by those who watch for a wake.
       if (wasStalled(monotonicMs + delayMs, nowMs, beatMs)) lastSeenMs = nowMs;
       if (isSilent(lastSeenMs, nowMs, beatMs)) return onSilent("no sign of life");
       look(beatMs);

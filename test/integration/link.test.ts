@@ -6,7 +6,9 @@ import {
   type NodeLinkHandlers,
   type NodeLinkOptions,
   refusedRetryMs,
+  wakeAnswerMs,
 } from "../../src/link/node-link.ts";
+import { wakeLookMs } from "../../src/link/wake-watch.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { systemIds } from "../../src/platform/ids.ts";
 import { systemRandom } from "../../src/platform/random.ts";
@@ -17,6 +19,7 @@ import { Secret } from "../../src/protocol/secret.ts";
 import { startLinkCoordinator } from "../support/link-coordinator.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
+import { until } from "../support/until.ts";
 
 const opened: (() => unknown)[] = [];
 afterEach(async () => {
@@ -153,6 +156,70 @@ describe("the link between node and coordinator", () => {
     await node.until("welcome");
   });
 
+  test("asks a link that slept with this machine at once, and dials anew without a wait when nothing comes", async () => {
+    const clock = createManualClock();
+    const coordinator = track(startLinkCoordinator());
+    const proxy = track(await startTcpProxy(coordinator.port));
+    const node = openLink(proxy.port, { clock });
+    await node.until("welcome");
+    proxy.strand();
+    clock.skipWall(8 * 3_600_000);
+    clock.advance(wakeLookMs + wakeAnswerMs);
+    expect(await node.until<unknown>("down")).toMatchObject({
+      code: closeCodes.silent,
+      reason: "no answer to a ping",
+    });
+    // The clock stands from here on: no backoff and no beat is waited for.
+    await node.until("welcome");
+    expect(coordinator.hellos.length).toBe(2);
+  });
+
+  test("keeps a link that answers after this machine slept", async () => {
+    const clock = createManualClock();
+    const coordinator = track(startLinkCoordinator());
+    const node = openLink(coordinator.port, { clock });
+    await node.until("welcome");
+    clock.skipWall(60_000);
+    clock.advance(wakeLookMs);
+    // The coordinator has this behind the ping, and the node what follows behind the answer to it.
+    node.link.send({ type: "pong" });
+    await coordinator.find("pong");
+    coordinator.offer("are you there?");
+    await node.until("frames");
+    clock.advance(60_000);
+    coordinator.offer("still?");
+    await node.until("frames");
+    expect(coordinator.hellos.length).toBe(1);
+  });
+
+  test("ends a wait for the next dial when this machine wakes", async () => {
+    const clock = createManualClock();
+    const coordinator = track(startLinkCoordinator());
+    let credential = "wrong";
+    const node = openLink(coordinator.port, { clock, credentials: () => [new Secret(credential)] });
+    await node.until("notAllowed");
+    credential = "invite";
+    expect(refusedRetryMs).toBeGreaterThan(10 * wakeLookMs);
+    clock.skipWall(60_000);
+    clock.advance(wakeLookMs);
+    await node.until("welcome");
+  });
+
+  test("begins a dial anew that this machine slept through", async () => {
+    const clock = createManualClock();
+    const coordinator = track(startLinkCoordinator());
+    const proxy = track(await startTcpProxy(coordinator.port));
+    proxy.goSilent(true);
+    const node = openLink(proxy.port, { clock });
+    await until("a dial", async () => proxy.connectionCount() > 0);
+    proxy.strand();
+    proxy.goSilent(false);
+    clock.skipWall(60_000);
+    clock.advance(wakeLookMs);
+    await node.until("welcome");
+    expect(coordinator.hellos.length).toBe(1);
+  });
+
   test("goes on over a slow network", async () => {
     const coordinator = track(startLinkCoordinator());
     const proxy = track(await startTcpProxy(coordinator.port));
@@ -210,8 +277,8 @@ describe("the link between node and coordinator", () => {
     expect((await node.until<MeshError>("notAllowed")).code).toBe("TOKEN_INVALID");
     coordinator.tokens.set("a", null);
     clock.advance(refusedRetryMs - 1);
-    // The next dial is the one timer there is.
-    expect(clock.timerCount()).toBe(1);
+    // The next dial and the watch for a wake are all timers there are.
+    expect(clock.timerCount()).toBe(2);
     clock.advance(1);
     await node.until("welcome");
     expect(coordinator.hellos.length).toBe(1);

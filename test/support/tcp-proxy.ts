@@ -12,6 +12,11 @@ export interface TcpProxy {
    * accepted and stay silent. false: what was held back goes on.
    */
   readonly goSilent: (isSilent: boolean) => void;
+  /**
+   * The open connections stay half-open for good, as when a router forgets them; new ones go through. Ends are not passed
+   * on, and nothing that is under way arrives.
+   */
+  readonly strand: () => void;
   /** Every piece waits so long before it goes on, in order. */
   readonly delay: (ms: number) => void;
   /** New connections are reset at once. */
@@ -23,6 +28,7 @@ export interface TcpProxy {
 
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
+  const stranded = new Set<Socket>();
   let port = targetPort;
   let isSilent = false;
   let isRefusing = false;
@@ -30,6 +36,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
 
   const forward = (from: Socket, to: Socket) => {
     from.on("data", (bytes) => {
+      if (stranded.has(from)) return;
       if (delayMs === 0) {
         to.write(bytes);
         return;
@@ -38,7 +45,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       setTimeout(() => to.writable && to.write(bytes), heldMs);
     });
     from.on("end", () => {
-      if (!isSilent) to.end();
+      if (!isSilent && !stranded.has(from)) to.end();
     });
   };
 
@@ -54,7 +61,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       socket.on("error", () => socket.destroy());
       socket.on("close", () => {
         pairs.delete(pair);
-        if (isSilent) return;
+        if (isSilent || stranded.delete(socket)) return;
         for (const other of pair) other.destroy();
       });
       if (isSilent) socket.pause();
@@ -81,6 +88,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       isSilent = silent;
       for (const pair of pairs) for (const socket of pair) silent ? socket.pause() : socket.resume();
     },
+    strand: () => {
+      for (const pair of pairs) for (const socket of pair) stranded.add(socket);
+      pairs.clear();
+    },
     delay: (ms) => {
       delayMs = ms;
     },
@@ -93,6 +104,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     stop: () => {
       isSilent = false;
       cut();
+      for (const socket of stranded) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
