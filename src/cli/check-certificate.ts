@@ -8,7 +8,7 @@ import { toSafeLine } from "./render/safe-text.ts";
 
 /** What `doctor` says of a coordinator's certificate. */
 interface CertificateCheck {
-  readonly status: "ok" | "warning" | "skipped";
+  readonly status: "ok" | "warning" | "failed" | "skipped";
   readonly message: string;
   readonly remedy: string | null;
 }
@@ -16,10 +16,14 @@ interface CertificateCheck {
 /** From here on a certificate that nobody renews is worth a word; one of the coordinator's own has 30 days left then. */
 const endsSoonMs = 14 * 24 * 3600 * 1000;
 
-/** Whom the certificate is from, until when, and its pin; null for plain HTTP within this machine. */
+/**
+ * Whom the certificate is from, until when, and its pin; null for plain HTTP within this machine. `expectedPin`: the key that
+ * this machine knows the coordinator by; null: none.
+ */
 export async function checkCertificate(
   { texts, clock }: Pick<CliContext, "texts" | "clock">,
   { url, proxyUrl }: Pick<Connection, "url" | "proxyUrl">,
+  expectedPin: string | null,
 ): Promise<CertificateCheck | null> {
   const { protocol, hostname } = new URL(url);
   if (protocol !== "https:") {
@@ -30,7 +34,13 @@ export async function checkCertificate(
   const { pinOf } = await import("../platform/tls/pin.ts");
   const { shortName } = await import("../platform/tls/pem.ts");
   try {
-    const [leaf, authority] = await fetchCertificates({ url, proxyUrl, clock });
+    const chain = await fetchCertificates({ url, proxyUrl, clock });
+    const [leaf, authority] = chain;
+    const { matchPin } = await import("../platform/tls/pin-check.ts");
+    if (expectedPin !== null && matchPin(chain, expectedPin).kind === "mismatch") {
+      const { pinMismatch, pinRemedy } = texts.doctor;
+      return { status: "failed", message: pinMismatch(url), remedy: pinRemedy };
+    }
     const { isOwnAuthority } = await import("../platform/tls/trust.ts");
     const pinned = authority !== undefined && isOwnAuthority(authority) ? authority : leaf;
     const endsAtMs = leaf.validToDate.getTime();

@@ -211,14 +211,15 @@ export const commandTexts = {
   },
   version: { brief: "Print the version", full: "Prints the version.", examples: ["claw-mesh version"] },
   doctor: {
-    brief: "Check this machine's way to the mesh",
-    full: "Checks configuration, proxy variables, address, token, clock, versions and runtimes, and tells a remedy for what is wrong. Exit code 1 when a check failed. With --bundle it also writes what a helper needs to know into one file, without secrets and without message contents.",
+    brief: "Check this machine and its way to the mesh",
+    full: "Checks configuration, files, disk and port of this machine, then its way to the coordinator: name, proxy, certificate and pin, WebSocket, token, clock, versions; then the runtimes. Tells a remedy for what is wrong, and with --fix puts right what can be without harm. On a machine that is only a node it checks the way of that node. Exit code 1 when a check failed. With --bundle it also writes what a helper needs to know into one file, without secrets and without message contents.",
     examples: [
       "claw-mesh doctor",
       "claw-mesh doctor --coordinator http://vps:9180",
       "claw-mesh doctor --bundle bundle.json --log claw-mesh.log",
     ],
     flags: {
+      fix: "Put right what can be without harm: permissions of files",
       bundle: "Also write checks, configuration, nodes and failures to this file",
       log: "With --bundle: a log of claw-mesh, whose end goes into the file",
     },

@@ -21,6 +21,8 @@ import { runNodeAgent } from "./node-agent.ts";
 import { chooseRuntimes, type RuntimeChoice } from "./node-runtimes.ts";
 
 export type { NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
+export { tryLink } from "./link-trial.ts";
+export { findNodePlaces, type NodePlace } from "./node-places.ts";
 export type { RuntimeChoice } from "./node-runtimes.ts";
 
 export interface StartNodeAgentOptions {

@@ -28,7 +28,7 @@ export function tryLink(options: LinkTrialOptions): Promise<boolean> {
   };
   const socket = createDialSocket(
     { url, token, proxyUrl, trust },
-    { onOpen: () => end(true), onMessage: () => {}, onClose: () => end(false) },
+    { onOpen: () => end(true), onMessage: () => {}, onPong: () => {}, onClose: () => end(false) },
   );
   const cancel = clock.after(limitMs, () => end(false));
   return promise;

@@ -34,7 +34,11 @@ export function createDoctorCommand({ texts, docs }: HelpText) {
     loader: async () => (await import("../actions/doctor.ts")).runDoctor,
     docs: docs(texts.commands.doctor),
     parameters: {
-      flags: { bundle: { ...file, brief: flags.bundle }, log: { ...file, brief: flags.log } },
+      flags: {
+        fix: { kind: "boolean", brief: flags.fix, optional: true, withNegated: false },
+        bundle: { ...file, brief: flags.bundle },
+        log: { ...file, brief: flags.log },
+      },
     },
   });
 }
