@@ -16,7 +16,7 @@ while read -r what pid; do
     -) pids="\${pids%% $pid *} \${pids#* $pid }" ;;
   esac
 done
-for pid in $pids; do kill -KILL -- "$pid"; done`;
+for pid in $pids; do kill -s KILL -- "$pid"; done`;
 
 /** A shell that outlives this process, even its SIGKILL. Without a shell there is none, and its methods do nothing. */
 export function startSurvivor(): Survivor {
