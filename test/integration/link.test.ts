@@ -182,8 +182,8 @@ describe("the link between node and coordinator", () => {
     clock.skipWall(60_000);
     clock.advance(wakeLookMs);
     // The coordinator has this behind the ping, and the node what follows behind the answer to it.
-    node.link.send({ type: "pong" });
-    await coordinator.find("pong");
+    node.link.send({ type: "goodbye", reason: "not yet" });
+    await coordinator.find("goodbye");
     coordinator.offer("are you there?");
     await node.until("frames");
     clock.advance(60_000);
