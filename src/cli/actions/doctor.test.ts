@@ -63,6 +63,22 @@ describe("doctor", () => {
     expect(await doctorOf(thinking)).not.toContain("echo");
   });
 
+  test("tells clocks that are apart", async () => {
+    bench.handle((request, reply) => reply.json(request.path === "/healthz" ? health : [nodeInfo()]));
+    // The time of the bench is a fixed one, the Date of its answers is not.
+    const { stdout } = await bench.run(["doctor"]);
+    expect(stdout).toMatch(/^clock +warning +\d+ s apart from the coordinator's\n +→ .*NTP/m);
+  });
+
+  test("names the nodes of another version, the first few", async () => {
+    const nodes = [1, 2, 3, 4, 5, 6, 7].map((n) => nodeInfo({ name: `n${n}`, version: "0.0.9" }));
+    bench.handle((request, reply) => reply.json(request.path === "/healthz" ? health : nodes));
+    const { stdout } = await bench.run(["doctor"]);
+    expect(stdout).toMatch(
+      /^node versions +warning +n1 0\.0\.9, .*n5 0\.0\.9 and 2 more, coordinator 1\.2\.3$/m,
+    );
+  });
+
   test("does not send who reaches nothing back to itself", async () => {
     const { stdout } = await bench.run(["doctor", "--coordinator", "http://127.0.0.1:1"]);
     expect(stdout).toContain("claw-mesh up");
