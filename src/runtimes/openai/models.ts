@@ -7,7 +7,12 @@ import { readServerError, type ServerError } from "./server-error.ts";
 
 /** What `GET /v1/models` gave. */
 export type ModelList =
-  | { readonly kind: "listed"; readonly ids: readonly string[] }
+  | {
+      readonly kind: "listed";
+      readonly ids: readonly string[];
+      /** What the server says of who owns them, in the same order; empty where it says nothing. */
+      readonly owners: readonly string[];
+    }
   /** Another status than 200; 401 and 403: the key. `isApi`: the body is an error of the chat API's kind. */
   | {
       readonly kind: "refused";
@@ -25,7 +30,9 @@ export interface ServerAccess {
   readonly apiKey: Secret | null;
 }
 
-const ModelsBody = z.object({ data: z.array(z.object({ id: z.string().min(1) })) });
+const ModelsBody = z.object({
+  data: z.array(z.object({ id: z.string().min(1), owned_by: z.string().catch("").default("") })),
+});
 const ApiError = z.object({ error: z.object({ message: z.string() }) });
 
 /** Bytes; the lists of the big providers have some hundred kilobytes. */
@@ -58,7 +65,9 @@ export async function fetchModels(access: ServerAccess, signal: AbortSignal): Pr
     };
   }
   const list = ModelsBody.safeParse(body);
-  return list.success ? { kind: "listed", ids: list.data.data.map(({ id }) => id) } : { kind: "foreign" };
+  if (!list.success) return { kind: "foreign" };
+  const models = list.data.data;
+  return { kind: "listed", ids: models.map(({ id }) => id), owners: models.map((model) => model.owned_by) };
 }
 
 /** What the chat path says to a request without a message: 405 or the like where it is there, 404 where it is not. */

@@ -56,6 +56,20 @@ describe("discoverOpenclaw", () => {
     expect(await discover(reference("store"), { CLAW_TOKEN: "from env" })).toMatchObject({ token: null });
   });
 
+  test("looks where a profile, or a path that begins with the home directory, says", async () => {
+    const files = {
+      "/home/ada/.openclaw-work/openclaw.json": "{gateway: {port: 20001}}",
+      "/home/ada/state/openclaw.json": "{gateway: {port: 20002}}",
+      [configPath]: "{gateway: {port: 20003}}",
+    };
+    const urlWith = async (env: Readonly<Record<string, string>>) => (await discover(files, env)).url;
+    expect(await urlWith({ OPENCLAW_PROFILE: "work" })).toBe("ws://127.0.0.1:20001");
+    expect(await urlWith({ OPENCLAW_STATE_DIR: "~/state", OPENCLAW_PROFILE: "work" })).toBe(
+      "ws://127.0.0.1:20002",
+    );
+    expect(await urlWith({ OPENCLAW_PROFILE: "default" })).toBe("ws://127.0.0.1:20003");
+  });
+
   test("takes OpenClaw's own variables", async () => {
     const files = { "/srv/state/openclaw.json": "{}", "/srv/other.json": "{gateway: {port: 20000}}" };
     expect(

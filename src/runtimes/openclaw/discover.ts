@@ -37,15 +37,15 @@ const GatewayConfig = z.object({
 type GatewayConfig = z.infer<typeof GatewayConfig>;
 
 /**
- * Reads address and token as OpenClaw itself does: `OPENCLAW_CONFIG_PATH`, `OPENCLAW_STATE_DIR` or `~/.openclaw`;
- * JSON5; `${NAME}` from the environment or the state directory's `.env`. A token in OpenClaw's secret store stays there.
+ * Reads address and token as OpenClaw itself does: `OPENCLAW_CONFIG_PATH`, `OPENCLAW_STATE_DIR`, `~/.openclaw`, or
+ * `~/.openclaw-NAME` where `OPENCLAW_PROFILE` names one; JSON5; `${NAME}` from the environment or the state directory's `.env`. A token in OpenClaw's secret store stays there.
  */
 export async function discoverOpenclaw(options: DiscoverOptions): Promise<DiscoveredOpenclaw> {
   const { env, readText } = options;
+  const home = nonEmpty(env.OPENCLAW_HOME) ?? options.homeDirectory;
   const stateDirectory =
-    nonEmpty(env.OPENCLAW_STATE_DIR) ??
-    join(nonEmpty(env.OPENCLAW_HOME) ?? options.homeDirectory, ".openclaw");
-  const configPath = nonEmpty(env.OPENCLAW_CONFIG_PATH) ?? join(stateDirectory, "openclaw.json");
+    inHome(env.OPENCLAW_STATE_DIR, home) ?? join(home, stateFolder(env.OPENCLAW_PROFILE));
+  const configPath = inHome(env.OPENCLAW_CONFIG_PATH, home) ?? join(stateDirectory, "openclaw.json");
   const text = await readText(configPath);
   const config = text === null ? {} : parseConfig(text);
   const dotEnv = parseDotEnv((await readText(join(stateDirectory, ".env"))) ?? "");
@@ -65,6 +65,18 @@ export async function discoverOpenclaw(options: DiscoverOptions): Promise<Discov
     configPath,
     hasConfig: text !== null,
   };
+}
+
+/** The name of the default profile adds nothing. */
+function stateFolder(profile: string | undefined): string {
+  const name = profile?.trim() ?? "";
+  return name === "" || name.toLowerCase() === "default" ? ".openclaw" : `.openclaw-${name}`;
+}
+
+/** A path from a variable, in which `~` is the home directory; undefined when it is not set. */
+function inHome(path: string | undefined, home: string): string | undefined {
+  const trimmed = nonEmpty(path?.trim());
+  return trimmed?.replace(/^~(?=$|[/\\])/, () => home);
 }
 
 type LookUp = (name: string) => string | undefined;

@@ -1,0 +1,108 @@
+import { z } from "zod";
+import { readBoundedBody, readJson } from "../bounded-body.ts";
+import { isOpenclawModel, type ModelList, type ServerAccess, toRequestInit } from "./models.ts";
+
+/** What an OpenAI-compatible server turned out to be. */
+export interface ServerProduct {
+  readonly name: ServerName;
+  /** null: it does not tell. */
+  readonly version: string | null;
+  /** Whether an agent answers there, with tools and memory of its own, rather than a bare model. */
+  readonly isAgent: boolean;
+}
+
+type ServerName =
+  | "Ollama"
+  | "LM Studio"
+  | "vLLM"
+  | "SGLang"
+  | "llama.cpp"
+  | "KoboldCpp"
+  | "OpenClaw (HTTP)"
+  | "Hermes Agent"
+  | "nanobot"
+  | "OpenAI-compatible server";
+
+const agents: readonly ServerName[] = ["OpenClaw (HTTP)", "Hermes Agent", "nanobot"];
+
+/** What servers write as the owner of their models. Ollama and others write anything there. */
+const owners: Readonly<Record<string, ServerName>> = {
+  organization_owner: "LM Studio",
+  vllm: "vLLM",
+  sglang: "SGLang",
+  llamacpp: "llama.cpp",
+  koboldcpp: "KoboldCpp",
+  nanobot: "nanobot",
+};
+
+/** Bytes of an answer that tells a version. */
+const maxAnswerBytes = 256 * 1024;
+
+const Version = z.object({ version: z.string().min(1).max(128) });
+const LlamaProps = z.object({ build_info: z.string().min(1).max(128) });
+const HermesHealth = z.object({
+  status: z.string(),
+  platform: z.literal("hermes-agent"),
+  version: z.string().min(1).max(128).nullish(),
+});
+
+/**
+ * Tells from what its model list says, and from paths that only one product has, what a server is. Asks at most three
+ * questions, none with the key. Rejects only when the signal is aborted.
+ */
+export async function identifyServer(
+  access: ServerAccess,
+  list: ModelList,
+  signal: AbortSignal,
+): Promise<ServerProduct> {
+  const ask = createQuestion(access, signal);
+  if (list.kind === "listed" && list.ids.some(isOpenclawModel)) return product("OpenClaw (HTTP)", null);
+  const owned = list.kind === "listed" ? list.owners.map((owner) => owners[owner]).find(isKnown) : undefined;
+  if (owned === "vLLM") return product(owned, Version.safeParse(await ask("/version")).data?.version);
+  if (owned === "llama.cpp") return product(owned, readBuild(await ask("/props")));
+  if (owned !== undefined) return product(owned, null);
+  const [health, ollama, props] = await Promise.all([ask("/health"), ask("/api/version"), ask("/props")]);
+  const hermes = HermesHealth.safeParse(health).data;
+  if (hermes !== undefined) return product("Hermes Agent", hermes.version);
+  const build = readBuild(props);
+  if (build !== null) return product("llama.cpp", build);
+  const version = Version.safeParse(ollama).data?.version;
+  return version === undefined ? product("OpenAI-compatible server", null) : product("Ollama", version);
+}
+
+const HermesCapabilities = z.object({
+  object: z.literal("hermes.api_server.capabilities"),
+  features: z.object({ responses_api: z.literal(true), responses_streaming: z.literal(true) }),
+});
+
+/** Whether a Hermes of this version streams answers of `/v1/responses`. Asks with the key. */
+export async function hasResponses(access: ServerAccess, signal: AbortSignal): Promise<boolean> {
+  const ask = createQuestion(access, signal, toRequestInit(access, {}));
+  return HermesCapabilities.safeParse(await ask("/v1/capabilities")).success;
+}
+
+function createQuestion({ fetch, address }: ServerAccess, signal: AbortSignal, init: RequestInit = {}) {
+  return async (path: string): Promise<unknown> => {
+    try {
+      const response = await fetch(`${address.httpUrl}${path}`, { redirect: "manual", ...init, signal });
+      const body = await readBoundedBody(response, maxAnswerBytes);
+      return response.status === 200 ? readJson(body) : undefined;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // A server that drops the connection on a path that it does not know is none that has the path.
+      return undefined;
+    }
+  };
+}
+
+function readBuild(body: unknown): string | null {
+  return LlamaProps.safeParse(body).data?.build_info ?? null;
+}
+
+function isKnown(name: ServerName | undefined): name is ServerName {
+  return name !== undefined;
+}
+
+function product(name: ServerName, version: string | null | undefined): ServerProduct {
+  return { name, version: version ?? null, isAgent: agents.includes(name) };
+}
