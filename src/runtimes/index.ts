@@ -48,8 +48,11 @@ export async function createRuntime(settings: RuntimeSettings, deps: RuntimeDeps
       throw unsupportedRuntime(settings.kind);
     case "acp":
       throw unsupportedRuntime(settings.kind);
-    case "command":
-      throw unsupportedRuntime(settings.kind);
+    case "command": {
+      const { createCommandRuntime } = await import("./command/index.ts");
+      const { dataDir, env } = deps;
+      return createCommandRuntime({ settings, clock, log, dataDir, env });
+    }
     default:
       return settings satisfies never;
   }

@@ -1,0 +1,1 @@
+export { type CommandOptions, createCommandRuntime } from "./command-runtime.ts";
