@@ -1,8 +1,10 @@
 import { waitAtMost } from "../platform/bounded-wait.ts";
+import type { Log } from "../platform/log.ts";
 import { createMachineLoad } from "../platform/machine-load.ts";
 import { MeshError } from "../protocol/errors.ts";
 import type { WelcomeFrame } from "../protocol/link/v1/frames.ts";
 import { toSecret } from "../protocol/secret.ts";
+import type { SupervisedGateway } from "../provision/supervised-gateway.ts";
 import { defaultStopLimitMs, type NodeAgentOptions, type RunningNodeAgent } from "./agent-options.ts";
 import type { CapabilityWatch } from "./capability-watch.ts";
 import type { CoordinatorAddress } from "./coordinator-address.ts";
@@ -121,7 +123,7 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
   };
 
   const closeAll = async () => {
-    await closeRuntimes(options);
+    await closeRuntimes(options, watch);
     moveLimit.letGo();
     await moving;
     closeMembership();
@@ -250,11 +252,22 @@ function toMembershipDeps({ options, address, watch, capabilities }: AgentParts)
   };
 }
 
-/** Lets go of the gateways; runs that are still unsettled settle as lost. May be called again. */
-export async function closeRuntimes({ runtimes, clock, log }: NodeAgentOptions): Promise<void> {
+/** Lets go of the gateways, and ends those that it kept alive; runs that are still unsettled settle as lost. May be called again. */
+export async function closeRuntimes(options: NodeAgentOptions, watch: RuntimeWatch): Promise<void> {
+  const { runtimes, clock, log, supervised = [] } = options;
+  watch.stop();
   const closing = Promise.all(runtimes.map(async (runtime) => runtime.close())).then(
     () => {},
     (error: unknown) => log.warn("a runtime could not be closed", { error }),
   );
   await waitAtMost(closing, { clock, limitMs: closeLimitMs, otherwise: undefined });
+  await stopSupervised(supervised, log);
+}
+
+/** Each has a limit of its own. */
+export async function stopSupervised(gateways: readonly SupervisedGateway[], log: Log): Promise<void> {
+  const ends = await Promise.allSettled(gateways.map((gateway) => gateway.stop()));
+  for (const end of ends) {
+    if (end.status === "rejected") log.warn("a gateway could not be stopped", { error: end.reason });
+  }
 }

@@ -8,6 +8,7 @@ import type { Capabilities, RuntimeKind } from "../protocol/capability.ts";
 import type { MeshError } from "../protocol/errors.ts";
 import type { RuntimeStatus } from "../protocol/node.ts";
 import type { Secret } from "../protocol/secret.ts";
+import type { SupervisedGateway } from "../provision/supervised-gateway.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 
 /** Time that running work has to finish when the agent stops. */
@@ -43,6 +44,8 @@ export interface NodeAgentOptions {
   readonly runtimes: readonly Runtime[];
   /** Attempts at once on single runtimes, where the operator set them; default: nowhere. */
   readonly slotsOf?: ReadonlyMap<RuntimeKind, number>;
+  /** Gateways of these runtimes that are kept alive; the agent ends them with itself. Default: none. */
+  readonly supervised?: readonly SupervisedGateway[] | undefined;
   /** Limit of one run; the smaller of it and the task's wins. null: only the task's. */
   readonly maxRunMs: number | null;
   readonly probeCapabilities: () => Promise<Capabilities>;

@@ -1,5 +1,6 @@
 import type { Clock } from "../platform/clock.ts";
 import type { Deadlines } from "../platform/deadlines.ts";
+import type { RuntimeKind } from "../protocol/capability.ts";
 import type { AttemptKey } from "../protocol/ids.ts";
 import type { AttemptRef, OfferFrame } from "../protocol/link/v1/frames.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt, StopReason } from "../runtimes/runtime.ts";
@@ -16,6 +17,7 @@ const reattachLimitMs = 5_000;
 export interface AttemptRun {
   readonly key: AttemptKey;
   readonly ref: AttemptRef;
+  readonly runtime: RuntimeKind;
   /** When the attempt was journalled; epoch. */
   readonly startedAtMs: number;
   readonly text: RunText;
@@ -97,6 +99,7 @@ function createRun(deps: AttemptRunDeps, timeoutMs: number, work: Work): Attempt
   const run: AttemptRun = {
     key,
     ref: { task: offer.task, attempt: offer.attempt },
+    runtime: deps.runtime.kind,
     startedAtMs: deps.startedAtMs,
     text,
     isRecovering: () => isRecovering,

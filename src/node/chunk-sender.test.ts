@@ -12,7 +12,7 @@ function createRun(): AttemptRun {
   const text = createRunText();
   text.add({ offset: 0, text: "hi" });
   const key = toAttemptKey(ref.task, ref.attempt);
-  return { key, ref, startedAtMs: 0, text, isRecovering: () => false, stop: () => {} };
+  return { key, ref, runtime: "echo", startedAtMs: 0, text, isRecovering: () => false, stop: () => {} };
 }
 
 test("a preview that cannot be sent keeps neither the others nor later ones from going", async () => {

@@ -10,7 +10,9 @@ import { splitPinnedCode } from "../platform/tls/pin.ts";
 import type { Trust } from "../platform/tls/trust.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { Secret } from "../protocol/secret.ts";
+import type { SupervisedGateway } from "../provision/supervised-gateway.ts";
 import { createRuntimeCredentials } from "../runtimes/runtime-credentials.ts";
+import { stopSupervised } from "./agent-life.ts";
 import type { NodeAgentOptions, NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
 import { probeCapabilities } from "./capabilities.ts";
 import { createCoordinatorCalls } from "./direct/coordinator-calls.ts";
@@ -40,6 +42,8 @@ export interface StartNodeAgentOptions {
   readonly dataDir: string;
   /** In the order of preference, each kind once. */
   readonly runtimes: readonly RuntimeChoice[];
+  /** Gateways of these runtimes that are kept alive: their state is shown, and they are ended with the agent, or when it fails. */
+  readonly supervised?: readonly SupervisedGateway[];
   /** Limit of one run; null: only the task's. */
   readonly maxRunMs: number | null;
   readonly version: string;
@@ -75,6 +79,15 @@ export interface DirectSettings {
  * @throws MeshError RUNTIME_NOT_FOUND, and what {@link runNodeAgent} and {@link runDirectAgent} throw
  */
 export async function startNodeAgent(options: StartNodeAgentOptions): Promise<RunningNodeAgent> {
+  try {
+    return await start(options);
+  } catch (error) {
+    await stopSupervised(options.supervised ?? [], options.log);
+    throw error;
+  }
+}
+
+async function start(options: StartNodeAgentOptions): Promise<RunningNodeAgent> {
   const { env, log } = options;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
@@ -100,6 +113,7 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
     slots: options.slots,
     dataDir,
     ...(await chooseRuntimes(options.runtimes, runtimeDeps)),
+    supervised: options.supervised,
     maxRunMs: options.maxRunMs,
     probeCapabilities: () =>
       probeCapabilities({ env, clock, platform: machinePlatform, arch: machineArch, tags: options.tags }),

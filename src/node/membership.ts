@@ -148,10 +148,8 @@ export function openMembership(deps: MembershipDeps): Membership {
   const work = createWorkLoop({
     journal,
     link,
-    slots: watch.slots,
+    watch,
     maxRunMs: deps.maxRunMs,
-    pickRuntime: watch.pick,
-    findRuntime: watch.find,
     clock,
     deadlines,
     scheduleTurn: afterLoopTurn,

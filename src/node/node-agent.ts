@@ -17,10 +17,10 @@ import { createRuntimeWatch } from "./runtime-watch.ts";
  *   NAME_TAKEN, NOT_A_COORDINATOR, TLS_PIN_MISMATCH, TLS_NOT_TRUSTED, VERSION_UNSUPPORTED, DATA_DIR_UNUSABLE, USAGE
  */
 export async function runNodeAgent(options: NodeAgentOptions): Promise<RunningNodeAgent> {
-  const { clock, log } = options;
+  const { log } = options;
   const address = await findCoordinator(options);
   log.info(`joining mesh at ${address.url} as "${options.name}"`);
-  const watch = createRuntimeWatch({ runtimes: options.runtimes, slots: options.slots, clock });
+  const watch = createRuntimeWatch(options);
   try {
     const [capabilities, meshId] = await Promise.all([
       createCapabilityWatch(options.probeCapabilities),
@@ -31,7 +31,7 @@ export async function runNodeAgent(options: NodeAgentOptions): Promise<RunningNo
     assertUsable(identity, { options, address });
     return await startAgent({ options, address, watch, capabilities }, identity);
   } catch (error) {
-    await closeRuntimes(options);
+    await closeRuntimes(options, watch);
     throw error;
   }
 }

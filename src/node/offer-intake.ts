@@ -1,5 +1,4 @@
 import type { Log } from "../platform/log.ts";
-import type { RuntimeKind } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
 import { type AttemptKey, toAttemptKey } from "../protocol/ids.ts";
 import type { OfferFrame, RefuseFrame } from "../protocol/link/v1/frames.ts";
@@ -7,6 +6,7 @@ import type { Runtime } from "../runtimes/runtime.ts";
 import type { DisownedAttempts } from "./disowned-attempts.ts";
 import type { Journal } from "./journal.ts";
 import type { FrameLink } from "./outcome-sender.ts";
+import type { RuntimeWatch } from "./runtime-watch.ts";
 
 /** Which runtime takes an offer. */
 export type PickedRuntime =
@@ -17,9 +17,8 @@ export interface OfferIntakeDeps {
   readonly journal: Pick<Journal, "start" | "hasRoom">;
   readonly link: Pick<FrameLink, "send">;
   readonly disowned: DisownedAttempts;
-  readonly slots: () => number;
+  readonly watch: Pick<RuntimeWatch, "slots" | "pick" | "occupy">;
   readonly inFlight: () => number;
-  readonly pickRuntime: (kind: RuntimeKind | null) => PickedRuntime;
   readonly log: Log;
   /** Answers an offer that came before. @returns false when the attempt is new */
   readonly answerRepeated: (key: AttemptKey, offer: OfferFrame) => boolean;
@@ -32,6 +31,8 @@ export interface Accepted {
   /** Names the runtime that takes it, so that the journal tells. */
   readonly offer: OfferFrame;
   readonly runtime: Runtime;
+  /** Gives its slot back; once it has settled. */
+  readonly leave: () => void;
 }
 
 /** Decides which offers this node takes: offer → refused, or journal → `started` → run. */
@@ -44,7 +45,7 @@ export interface OfferIntake {
 }
 
 export function createOfferIntake(deps: OfferIntakeDeps): OfferIntake {
-  const { journal, link, disowned, log } = deps;
+  const { journal, link, disowned, watch, log } = deps;
   let isDraining = false;
 
   /** The runtime for a new offer; null when it was refused. */
@@ -54,14 +55,15 @@ export function createOfferIntake(deps: OfferIntakeDeps): OfferIntake {
       return null;
     };
     if (isDraining) return no("draining", "the node is draining");
-    const slots = deps.slots();
+    const slots = watch.slots();
     if (deps.inFlight() + pending >= slots) return no("full", `all ${slots} slots are taken`);
-    const picked = deps.pickRuntime(offer.runtime ?? null);
+    const picked = watch.pick(offer.runtime ?? null);
     if (picked.kind === "refused") return no(picked.reason, picked.message);
     if (!journal.hasRoom(Buffer.byteLength(offer.content))) {
       return no("journal_full", "too many outcomes wait for their acknowledgement");
     }
-    return { key, offer: { ...offer, runtime: picked.runtime.kind }, runtime: picked.runtime };
+    const { runtime } = picked;
+    return { key, offer: { ...offer, runtime: runtime.kind }, runtime, leave: watch.occupy(runtime) };
   };
 
   /** Journals them in one commit, tells, then runs. */
@@ -71,11 +73,14 @@ export function createOfferIntake(deps: OfferIntakeDeps): OfferIntake {
     } catch (error) {
       if (!(error instanceof MeshError)) throw error;
       log.error("cannot take work: the journal could not be written", { error: error.cause ?? error });
-      for (const { offer } of accepted) disowned.refuse(offer, "journal_full", error.message);
+      for (const { offer, leave } of accepted) {
+        leave();
+        disowned.refuse(offer, "journal_full", error.message);
+      }
       return;
     }
-    for (const { offer } of accepted) {
-      link.send({ type: "started", task: offer.task, attempt: offer.attempt });
+    for (const { offer, runtime } of accepted) {
+      link.send({ type: "started", task: offer.task, attempt: offer.attempt, runtime: runtime.kind });
     }
     for (const each of accepted) deps.run(each);
   };

@@ -2,6 +2,7 @@ import { waitAtMost } from "../platform/bounded-wait.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { RuntimeKind } from "../protocol/capability.ts";
 import type { RuntimeStatus } from "../protocol/node.ts";
+import type { SupervisedGateway } from "../provision/supervised-gateway.ts";
 import type { Runtime, RuntimeProbe } from "../runtimes/runtime.ts";
 import type { PickedRuntime } from "./offer-intake.ts";
 
@@ -13,81 +14,140 @@ const probeLimitMs = 4_000;
 
 const maxSlots = 10_000;
 
-/** What the node's runtimes said last. */
+/** What the node's runtimes said last, and what they are given. */
 export interface RuntimeWatch {
-  /** Asks all of them; one round at a time. Resolves whether readiness or slots changed. Never rejects. */
-  readonly probe: () => Promise<boolean>;
+  /** Asks all of them, each by itself; one that is still being asked is not asked again. Never rejects. */
+  readonly probe: () => Promise<void>;
+  /** Told when readiness, version, slots or supervision of one has changed. @returns how to end that */
+  readonly onChange: (listener: () => void) => () => void;
   readonly statuses: () => RuntimeStatus[];
+  /** Of the whole node: those of its runtimes together, at most what the operator set. */
   readonly slots: () => number;
+  /** The first that is ready and has a free slot, of this kind or of any. */
   readonly pick: (kind: RuntimeKind | null) => PickedRuntime;
+  /** Ready or not; null: there is none of that kind. */
   readonly find: (kind: RuntimeKind | null) => Runtime | null;
+  /** It works on one attempt more. @returns how to give the slot back; may be called again */
+  readonly occupy: (runtime: Runtime) => () => void;
+  /** Ends the care for changes. */
+  readonly stop: () => void;
 }
 
 export interface RuntimeWatchDeps {
+  /** In the order of preference, each kind once. */
   readonly runtimes: readonly Runtime[];
-  /** What the operator set; null: the runtimes' own limits, or {@link defaultSlots}. */
+  /** Of the whole node, as the operator set it; null: those of the runtimes together. */
   readonly slots: number | null;
+  /** Of single runtimes, where the operator set them. */
+  readonly slotsOf?: ReadonlyMap<RuntimeKind, number> | undefined;
+  /** Gateways that are kept alive. */
+  readonly supervised?: readonly SupervisedGateway[] | undefined;
   readonly clock: Clock;
 }
 
-export function createRuntimeWatch({ runtimes, slots, clock }: RuntimeWatchDeps): RuntimeWatch {
+export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
+  const { runtimes, clock, supervised = [] } = deps;
   const probes = new Map<Runtime, RuntimeProbe>();
-  let round: Promise<boolean> | null = null;
+  const rounds = new Map<Runtime, Promise<void>>();
+  const inFlight = new Map<Runtime, number>();
+  const listeners = new Set<() => void>();
 
-  const statusOf = (runtime: Runtime): RuntimeStatus =>
-    probes.get(runtime)?.status ?? notReady(runtime, "not asked yet");
+  /** With a single runtime the operator's number for the node is that runtime's. */
+  const slotsOf = (runtime: Runtime): number => {
+    const set = deps.slotsOf?.get(runtime.kind) ?? (runtimes.length === 1 ? deps.slots : null);
+    return Math.min(maxSlots, Math.max(1, set ?? probes.get(runtime)?.slots ?? defaultSlots));
+  };
 
   const countSlots = (): number => {
-    if (slots !== null) return slots;
-    const own = runtimes.map((runtime) => probes.get(runtime)?.slots ?? defaultSlots);
-    return Math.min(maxSlots, Math.max(1, ...own));
+    const sum = runtimes.reduce((slots, runtime) => slots + slotsOf(runtime), 0);
+    return Math.min(maxSlots, Math.max(1, sum), deps.slots ?? maxSlots);
   };
 
-  const digest = () =>
-    JSON.stringify([countSlots(), ...runtimes.map((runtime) => toDigest(statusOf(runtime)))]);
+  const said = (runtime: Runtime): RuntimeStatus =>
+    probes.get(runtime)?.status ?? notReady(runtime, "not asked yet");
 
-  const probeAll = async () => {
-    const before = digest();
-    await Promise.all(
-      runtimes.map(async (runtime) => {
-        const late = { status: notReady(runtime, "it did not answer in time"), slots: null };
-        probes.set(
-          runtime,
-          await waitAtMost(ask(runtime), { clock, limitMs: probeLimitMs, otherwise: late }),
-        );
-      }),
-    );
-    return digest() !== before;
+  const statusOf = (runtime: Runtime): RuntimeStatus => {
+    const gateway = supervised.find(({ kind }) => kind === runtime.kind);
+    return {
+      ...said(runtime),
+      slots: slotsOf(runtime),
+      in_flight: inFlight.get(runtime) ?? 0,
+      ...(gateway === undefined ? {} : { supervision: gateway.state() }),
+    };
   };
+
+  const tell = () => {
+    for (const listener of [...listeners]) listener();
+  };
+
+  const ask = async (runtime: Runtime) => {
+    const late = { status: notReady(runtime, "it did not answer in time"), slots: null };
+    const before = toDigest(said(runtime), slotsOf(runtime));
+    probes.set(runtime, await waitAtMost(probe(runtime), { clock, limitMs: probeLimitMs, otherwise: late }));
+    rounds.delete(runtime);
+    if (toDigest(said(runtime), slotsOf(runtime)) !== before) tell();
+  };
+
+  const askOnce = (runtime: Runtime): Promise<void> => {
+    const round = rounds.get(runtime) ?? ask(runtime);
+    rounds.set(runtime, round);
+    return round;
+  };
+
+  const stopListening = supervised.map((gateway) =>
+    gateway.onChange(() => {
+      tell();
+      const runtime = runtimes.find(({ kind }) => kind === gateway.kind);
+      if (runtime !== undefined) void askOnce(runtime);
+    }),
+  );
 
   const candidates = (kind: RuntimeKind | null) =>
     runtimes.filter((runtime) => kind === null || runtime.kind === kind);
+  const hasRoom = (runtime: Runtime) => (inFlight.get(runtime) ?? 0) < slotsOf(runtime);
 
   return {
-    probe: () => {
-      round ??= probeAll().finally(() => {
-        round = null;
-      });
-      return round;
+    probe: async () => void (await Promise.all(runtimes.map(askOnce))),
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
     statuses: () => runtimes.map(statusOf),
     slots: countSlots,
     pick: (kind) => {
       const fitting = candidates(kind);
-      const runtime = fitting.find((candidate) => statusOf(candidate).ready);
+      const ready = fitting.filter((runtime) => said(runtime).ready);
+      const runtime = ready.find(hasRoom);
       if (runtime !== undefined) return { kind: "picked", runtime };
+      if (ready[0] !== undefined) {
+        const names = ready.map((full) => `${full.kind} ${slotsOf(full)}`).join(", ");
+        return { kind: "refused", reason: "full", message: `all slots are taken: ${names}` };
+      }
       const unready = fitting[0];
       if (unready === undefined) {
         return { kind: "refused", reason: "no_such_runtime", message: `no ${kind ?? ""} runtime here` };
       }
-      const reason = statusOf(unready).reason ?? "it is not ready";
+      const reason = said(unready).reason ?? "it is not ready";
       return { kind: "refused", reason: "not_ready", message: `${unready.kind}: ${reason}` };
     },
     find: (kind) => candidates(kind)[0] ?? null,
+    occupy: (runtime) => {
+      inFlight.set(runtime, (inFlight.get(runtime) ?? 0) + 1);
+      let isHeld = true;
+      return () => {
+        if (!isHeld) return;
+        isHeld = false;
+        inFlight.set(runtime, (inFlight.get(runtime) ?? 1) - 1);
+      };
+    },
+    stop: () => {
+      listeners.clear();
+      for (const stop of stopListening) stop();
+    },
   };
 }
 
-async function ask(runtime: Runtime): Promise<RuntimeProbe> {
+async function probe(runtime: Runtime): Promise<RuntimeProbe> {
   try {
     return await runtime.probe();
   } catch {
@@ -100,6 +160,7 @@ function notReady(runtime: Runtime, reason: string): RuntimeStatus {
   return { kind: runtime.kind, version: null, ready: false, reason, active: null, queued: null };
 }
 
-function toDigest({ kind, ready, reason, version }: RuntimeStatus): readonly unknown[] {
-  return [kind, ready, reason, version];
+/** What is worth telling at once; load is told at the next beat. */
+function toDigest({ ready, reason, version }: RuntimeStatus, slots: number): string {
+  return JSON.stringify([ready, reason, version, slots]);
 }

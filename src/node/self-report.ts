@@ -28,7 +28,7 @@ export interface SelfReportDeps {
 export interface SelfReport {
   readonly hello: () => HelloFrame;
   readonly sendStatus: () => void;
-  /** A status at every beat, another when the runtimes' answer differs; replaces the beat before. */
+  /** A status at every beat, another whenever a runtime has changed; replaces the beat before. */
   readonly startBeat: (beatMs: number) => void;
   readonly stopBeat: () => void;
   /** Looks at the machine again from time to time and tells when it has changed. */
@@ -41,6 +41,7 @@ export function createSelfReport(deps: SelfReportDeps): SelfReport {
   const { record, work, watch, capabilities, clock, log } = deps;
   let stopBeat: CancelTimer = () => {};
   let stopRefresh: CancelTimer = () => {};
+  let stopTelling: () => void = () => {};
   let isStopped = false;
 
   const sendStatus = () => {
@@ -54,10 +55,10 @@ export function createSelfReport(deps: SelfReportDeps): SelfReport {
     });
   };
 
+  /** What it changes is told by itself, runtime by runtime: one that is slow to answer does not hold up the others. */
   const beat = async () => {
     sendStatus();
-    const hasChanged = await watch.probe();
-    if (hasChanged && !isStopped) sendStatus();
+    await watch.probe();
   };
 
   const refresh = async () => {
@@ -85,10 +86,15 @@ export function createSelfReport(deps: SelfReportDeps): SelfReport {
     sendStatus,
     startBeat: (everyMs) => {
       stopBeat();
+      stopTelling();
+      stopTelling = watch.onChange(sendStatus);
       const onFault = (error: unknown) => log.error("the node's status could not be told", { error });
       stopBeat = repeat(beat, { clock, everyMs, onFault });
     },
-    stopBeat: () => stopBeat(),
+    stopBeat: () => {
+      stopBeat();
+      stopTelling();
+    },
     startRefresh: () => {
       const onFault = (error: unknown) => log.error("the machine could not be looked at", { error });
       stopRefresh = repeat(refresh, { clock, everyMs: capabilityRefreshMs, keepsAlive: false, onFault });
@@ -96,6 +102,7 @@ export function createSelfReport(deps: SelfReportDeps): SelfReport {
     stop: () => {
       isStopped = true;
       stopBeat();
+      stopTelling();
       stopRefresh();
     },
   };

@@ -2,7 +2,6 @@ import type { Clock } from "../platform/clock.ts";
 import type { Deadlines } from "../platform/deadlines.ts";
 import type { Log } from "../platform/log.ts";
 import type { ScheduleTurn } from "../platform/loop-turn.ts";
-import type { RuntimeKind } from "../protocol/capability.ts";
 import { type AttemptKey, toAttemptKey } from "../protocol/ids.ts";
 import { toIsoTime } from "../protocol/iso-time.ts";
 import type {
@@ -13,23 +12,21 @@ import type {
   OfferFrame,
   WelcomeFrame,
 } from "../protocol/link/v1/frames.ts";
-import type { RunOutcome, Runtime, StopReason } from "../runtimes/runtime.ts";
+import type { RunOutcome, StopReason } from "../runtimes/runtime.ts";
 import { type AttemptRun, type AttemptRunDeps, reattachRun, startRun } from "./attempt-run.ts";
 import { createChunkSender } from "./chunk-sender.ts";
 import { createDisownedAttempts } from "./disowned-attempts.ts";
 import type { Journal } from "./journal.ts";
-import { createOfferIntake, type PickedRuntime } from "./offer-intake.ts";
+import { type Accepted, createOfferIntake } from "./offer-intake.ts";
 import { createOutcomeSender, type FrameLink } from "./outcome-sender.ts";
+import type { RuntimeWatch } from "./runtime-watch.ts";
 
 export interface WorkLoopDeps {
   readonly journal: Journal;
   readonly link: FrameLink;
-  readonly slots: () => number;
+  readonly watch: Pick<RuntimeWatch, "slots" | "pick" | "find" | "occupy">;
   /** The operator's limit for one run; null: only the task's own. */
   readonly maxRunMs: number | null;
-  readonly pickRuntime: (kind: RuntimeKind | null) => PickedRuntime;
-  /** Ready or not; null: this node has none of that kind. */
-  readonly findRuntime: (kind: RuntimeKind | null) => Runtime | null;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly scheduleTurn: ScheduleTurn;
@@ -64,7 +61,7 @@ export interface WorkLoop {
 }
 
 export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
-  const { journal, link, clock, log } = deps;
+  const { journal, link, watch, clock, log } = deps;
   const runs = new Map<AttemptKey, AttemptRun>();
   /** Running attempts that no coordinator knows: their outcome is for nobody. */
   const orphans = new Set<AttemptKey>();
@@ -83,7 +80,7 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
     if (runs.size === 0) deps.onIdle();
   };
 
-  const runDeps = (key: AttemptKey, offer: OfferFrame, runtime: Runtime): AttemptRunDeps => ({
+  const runDeps = ({ key, offer, runtime, leave }: Accepted): AttemptRunDeps => ({
     key,
     offer,
     startedAtMs: clock.nowMs(),
@@ -93,7 +90,10 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
     deadlines: deps.deadlines,
     onText: chunks.mark,
     onRecovering: deps.onRecoveringChanged,
-    onSettled: settled,
+    onSettled: (run, outcome) => {
+      leave();
+      settled(run, outcome);
+    },
     onFault: (error) => log.error("runtime adapter failed", { attempt: key, runtime: runtime.kind, error }),
   });
 
@@ -101,7 +101,7 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
   const answerRepeated = (key: AttemptKey, offer: OfferFrame): boolean => {
     const run = runs.get(key);
     if (run !== undefined) {
-      link.send({ type: "started", ...run.ref });
+      link.send({ type: "started", ...run.ref, runtime: run.runtime });
       run.text.resumeFrom(0);
       chunks.mark(run);
       return true;
@@ -117,12 +117,11 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
     journal,
     link,
     disowned,
-    slots: deps.slots,
+    watch,
     inFlight: () => runs.size,
-    pickRuntime: deps.pickRuntime,
     log,
     answerRepeated,
-    run: ({ key, offer, runtime }) => runs.set(key, startRun(runDeps(key, offer, runtime))),
+    run: (accepted) => runs.set(accepted.key, startRun(runDeps(accepted))),
   });
 
   /** Takes up one attempt that a former process left; where that cannot be, its outcome says so. */
@@ -133,11 +132,12 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
     if (entry === null)
       return lost("the node agent was restarted during the run and cannot read its journal");
     const { offer, startedAtMs } = entry;
-    const runtime = deps.findRuntime(offer.runtime ?? null);
+    const runtime = watch.find(offer.runtime ?? null);
     if (runtime === null) {
       return lost("the node agent was restarted during the run, without the runtime that had it");
     }
-    runs.set(key, reattachRun({ ...runDeps(key, offer, runtime), startedAtMs }));
+    const accepted = { key, offer, runtime, leave: watch.occupy(runtime) };
+    runs.set(key, reattachRun({ ...runDeps(accepted), startedAtMs }));
   };
 
   return {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { RuntimeKind } from "./capability.ts";
 import { Failure } from "./failure.ts";
 import { parseJsonText } from "./json-text.ts";
 import { Effects } from "./message.ts";
@@ -48,6 +49,8 @@ export const DirectOffer = z.object({
   effects: Effects,
   session: z.object({ key: z.string().regex(/^[0-9a-f]{32}$/), name: z.string().max(256) }).optional(),
   untrusted: z.literal(true).optional(),
+  /** The one that it has to be given to. */
+  runtime: RuntimeKind.optional(),
 });
 export type DirectOffer = z.infer<typeof DirectOffer>;
 

@@ -46,7 +46,11 @@ describe("an attempt on a node", () => {
     const session = { key: "a".repeat(32), name: "lake" };
     const ref = coordinator.offer("hello", { session, labels: { team: "birds" }, effects: "safe" });
     const run = await runtime.nextRun();
-    expect(await coordinator.find("started", of(ref))).toEqual({ type: "started", ...ref });
+    expect(await coordinator.find("started", of(ref))).toEqual({
+      type: "started",
+      ...ref,
+      runtime: "echo",
+    });
     expect(run.attempt).toMatchObject({
       key: `${ref.task}.${ref.attempt}`,
       content: "hello",

@@ -188,11 +188,12 @@ export function toDirectMessage(key: AttemptKey, offer: OfferFrame, nowMs: numbe
   };
 }
 
-function toDirectOffer({ timeout_ms, effects, session, untrusted }: OfferFrame): DirectOffer {
+function toDirectOffer({ timeout_ms, effects, session, untrusted, runtime }: OfferFrame): DirectOffer {
   return {
     timeout_ms,
     effects,
     ...(session === undefined ? {} : { session }),
     ...(untrusted === undefined ? {} : { untrusted }),
+    ...(runtime === undefined ? {} : { runtime }),
   };
 }

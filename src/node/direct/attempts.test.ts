@@ -23,7 +23,7 @@ function start(slots = 1) {
   const clock = createManualClock();
   const runtime = createScriptedRuntime();
   const attempts = createDirectAttempts({
-    watch: { slots: () => slots, pick: () => ({ kind: "picked", runtime }) },
+    watch: { slots: () => slots, pick: () => ({ kind: "picked", runtime }), occupy: () => () => {} },
     maxRunMs: null,
     clock,
     deadlines: createDeadlines(clock),

@@ -7,6 +7,7 @@ import type { AttemptKey } from "../../protocol/ids.ts";
 import type { OfferFrame } from "../../protocol/link/v1/frames.ts";
 import type { RunOutcome, Runtime, StopReason } from "../../runtimes/runtime.ts";
 import { type AttemptRun, startRun } from "../attempt-run.ts";
+import type { PickedRuntime } from "../offer-intake.ts";
 import type { RuntimeWatch } from "../runtime-watch.ts";
 
 /** How long the outcome of an attempt is kept for repeats. */
@@ -49,7 +50,7 @@ export interface DirectAttempts {
 }
 
 export interface DirectAttemptsDeps {
-  readonly watch: Pick<RuntimeWatch, "pick" | "slots">;
+  readonly watch: Pick<RuntimeWatch, "pick" | "slots" | "occupy">;
   /** The operator's limit of one run; null: none. */
   readonly maxRunMs: number | null;
   readonly clock: Clock;
@@ -100,7 +101,7 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
     if (known !== undefined) return listen(known, signal);
     if (ended !== undefined) return Promise.resolve(ended.outcome);
     if (isDraining) return refused("draining", "the node is leaving");
-    const isFull = running >= watch.slots();
+    const isFull = running >= watch.slots() || isRefusedAsFull(watch.pick(offer?.runtime ?? null));
     if (isFull && (offer !== null || waiting.size >= maxWaitingAttempts)) {
       return refused("full", `all ${watch.slots()} slots are taken`);
     }
@@ -154,8 +155,9 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
   function startWaiting(): void {
     for (const entry of [...waiting]) {
       if (running >= watch.slots()) return;
+      const picked = watch.pick(entry.offer?.runtime ?? null);
+      if (isRefusedAsFull(picked)) continue;
       waiting.delete(entry);
-      const picked = watch.pick(null);
       if (picked.kind === "picked") start(entry, picked.runtime);
       else forget(entry, { kind: "refused", reason: "not_ready", message: picked.message });
     }
@@ -163,6 +165,7 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
 
   function start(entry: Entry, runtime: Runtime): void {
     running += 1;
+    const leave = watch.occupy(runtime);
     entry.state = "running";
     entry.run = startRun({
       key: entry.key,
@@ -174,7 +177,10 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
       deadlines,
       onText: () => {},
       onRecovering: () => {},
-      onSettled: (_, outcome) => settle(entry, outcome),
+      onSettled: (_, outcome) => {
+        leave();
+        settle(entry, outcome);
+      },
       onFault: (error) => log.error("a runtime adapter failed", { id: entry.key, error }),
     });
   }
@@ -227,6 +233,11 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
   };
 }
 
+/** It has to wait until one of its runtimes has a free slot. */
+function isRefusedAsFull(picked: PickedRuntime): boolean {
+  return picked.kind === "refused" && picked.reason === "full";
+}
+
 function refused(reason: "full" | "draining", message: string): Promise<AttemptEnd> {
   return Promise.resolve({ kind: "refused", reason, message });
 }
@@ -243,5 +254,6 @@ function toOffer({ message, offer }: Entry): OfferFrame {
     timeout_ms: offer?.timeout_ms ?? defaultRunLimitMs,
     ...(offer?.session === undefined ? {} : { session: offer.session }),
     ...(offer?.untrusted === undefined ? {} : { untrusted: offer.untrusted }),
+    ...(offer?.runtime === undefined ? {} : { runtime: offer.runtime }),
   };
 }

@@ -40,10 +40,10 @@ export interface DirectAgentOptions extends NodeAgentOptions {
  * @throws MeshError what {@link runNodeAgent} throws, and PORT_IN_USE, CANNOT_LISTEN, ENDPOINT_REFUSED
  */
 export async function runDirectAgent(options: DirectAgentOptions): Promise<RunningNodeAgent> {
-  const { clock, log } = options;
+  const { log } = options;
   const address = await findCoordinator(options);
   log.info(`joining mesh at ${address.url} as "${options.name}"`);
-  const watch = createRuntimeWatch({ runtimes: options.runtimes, slots: options.slots, clock });
+  const watch = createRuntimeWatch(options);
   let identity: Identity | null = null;
   try {
     const [capabilities, meshId] = await Promise.all([
@@ -58,7 +58,7 @@ export async function runDirectAgent(options: DirectAgentOptions): Promise<Runni
     return await startDirect({ options, address, watch, capabilities, identity });
   } catch (error) {
     identity?.release();
-    await closeRuntimes(options);
+    await closeRuntimes(options, watch);
     throw error;
   }
 }
@@ -169,7 +169,7 @@ async function startDirect(parts: Parts): Promise<RunningNodeAgent> {
     ended.abort(new MeshError("COORDINATOR_STOPPING", "the node is stopped"));
     stopProbes();
     await server.stop();
-    await closeRuntimes(options);
+    await closeRuntimes(options, watch);
     deadlines.stop();
     identity?.release();
   };

@@ -1,0 +1,219 @@
+import { describe, expect, test } from "bun:test";
+import { createManualClock } from "../../test/support/manual-clock.ts";
+import { createScriptedRuntime } from "../../test/support/scripted-runtime.ts";
+import type { RuntimeKind } from "../protocol/capability.ts";
+import type { Supervision } from "../protocol/node.ts";
+import type { Runtime, RuntimeProbe } from "../runtimes/runtime.ts";
+import { createRuntimeWatch, type RuntimeWatchDeps } from "./runtime-watch.ts";
+
+interface Answer {
+  readonly ready?: boolean;
+  readonly slots?: number | null;
+  readonly reason?: string;
+}
+
+/** A runtime whose answer to a probe can be changed, or held back for ever. */
+function createProbed(kind: RuntimeKind, first: Answer = {}) {
+  let answer: Answer | "silent" = first;
+  let asked = 0;
+  const runtime: Runtime = {
+    ...createScriptedRuntime({ kind }),
+    kind,
+    probe: async () => {
+      asked += 1;
+      if (answer === "silent") return await new Promise<RuntimeProbe>(() => {});
+      const { ready = true, slots = null, reason = ready ? null : "it is away" } = answer;
+      return { status: { kind, version: null, ready, reason, active: null, queued: null }, slots };
+    },
+  };
+  return {
+    runtime,
+    asked: () => asked,
+    answer: (next: Answer | "silent") => {
+      answer = next;
+    },
+  };
+}
+
+const openai = (answer: Answer = {}) => createProbed("openai", answer);
+const echo = (answer: Answer = {}) => createProbed("echo", answer);
+
+async function watchOf(
+  probed: readonly { readonly runtime: Runtime }[],
+  parts: Partial<RuntimeWatchDeps> = {},
+) {
+  const clock = createManualClock();
+  const watch = createRuntimeWatch({
+    runtimes: probed.map(({ runtime }) => runtime),
+    slots: null,
+    clock,
+    ...parts,
+  });
+  await watch.probe();
+  return { watch, clock };
+}
+
+const picked = (watch: ReturnType<typeof createRuntimeWatch>, kind: RuntimeKind | null = null) => {
+  const pick = watch.pick(kind);
+  return pick.kind === "picked" ? pick.runtime.kind : pick.reason;
+};
+
+describe("the slots of a node", () => {
+  test("are those of its runtimes together: what each tells, else 4", async () => {
+    const { watch } = await watchOf([openai({ slots: 2 }), echo()]);
+    expect(watch.slots()).toBe(6);
+    expect(watch.statuses().map(({ kind, slots }) => [kind, slots])).toEqual([
+      ["openai", 2],
+      ["echo", 4],
+    ]);
+  });
+
+  test("of one runtime are what the operator set for it, whatever it tells", async () => {
+    const slotsOf = new Map<RuntimeKind, number>([["openai", 7]]);
+    const { watch } = await watchOf([openai({ slots: 2 }), echo()], { slotsOf });
+    expect(watch.statuses().map(({ slots }) => slots)).toEqual([7, 4]);
+    expect(watch.slots()).toBe(11);
+  });
+
+  test("are at most what the operator set for the node", async () => {
+    const { watch } = await watchOf([openai(), echo()], { slots: 3 });
+    expect(watch.slots()).toBe(3);
+    expect(watch.statuses().map(({ slots }) => slots)).toEqual([4, 4]);
+    const roomy = await watchOf([openai(), echo()], { slots: 100 });
+    expect(roomy.watch.slots()).toBe(8);
+  });
+
+  test("that the operator set for a node with one runtime are that runtime's", async () => {
+    const { watch } = await watchOf([openai({ slots: 2 })], { slots: 9 });
+    expect(watch.slots()).toBe(9);
+    expect(watch.statuses()[0]?.slots).toBe(9);
+  });
+});
+
+describe("which runtime takes an attempt", () => {
+  test("is the first that is ready and has a free slot", async () => {
+    const { watch } = await watchOf([openai({ slots: 1 }), echo({ slots: 1 })]);
+    const leave = occupyNext(watch);
+    expect(picked(watch)).toBe("echo");
+    occupyNext(watch);
+    expect(picked(watch)).toBe("full");
+    leave();
+    expect(picked(watch)).toBe("openai");
+    leave();
+    occupyNext(watch);
+    expect(picked(watch)).toBe("full");
+  });
+
+  test("is the one that is asked for, and none in its place", async () => {
+    const { watch } = await watchOf([openai({ slots: 1 }), echo()]);
+    expect(picked(watch, "echo")).toBe("echo");
+    occupyNext(watch);
+    expect(picked(watch, "openai")).toBe("full");
+    expect(picked(watch, "zeroclaw")).toBe("no_such_runtime");
+  });
+
+  test("is none that is not ready", async () => {
+    const { watch } = await watchOf([openai({ ready: false }), echo()]);
+    expect(picked(watch)).toBe("echo");
+    expect(watch.pick("openai")).toEqual({
+      kind: "refused",
+      reason: "not_ready",
+      message: "openai: it is away",
+    });
+  });
+
+  const occupyNext = (watch: ReturnType<typeof createRuntimeWatch>) => {
+    const pick = watch.pick(null);
+    if (pick.kind !== "picked") throw new Error(pick.message);
+    return watch.occupy(pick.runtime);
+  };
+
+  test("shows in what the node tells of itself", async () => {
+    const { watch } = await watchOf([openai(), echo()]);
+    const leave = occupyNext(watch);
+    expect(watch.statuses().map((status) => status.in_flight)).toEqual([1, 0]);
+    leave();
+    expect(watch.statuses().map((status) => status.in_flight)).toEqual([0, 0]);
+  });
+});
+
+describe("a round of questions", () => {
+  test("tells of one runtime while another is silent", async () => {
+    const slow = openai();
+    const quick = echo({ ready: false });
+    const { watch, clock } = await watchOf([slow, quick]);
+    let told = 0;
+    const firstTold = Promise.withResolvers<void>();
+    watch.onChange(() => {
+      told += 1;
+      firstTold.resolve();
+    });
+    slow.answer("silent");
+    quick.answer({});
+    const round = watch.probe();
+    await firstTold.promise;
+    expect(watch.statuses().map(({ ready }) => ready)).toEqual([true, true]);
+    // The silent one is not asked again before it has answered, or its time is over; the other one is.
+    void watch.probe();
+    expect([slow.asked(), quick.asked()]).toEqual([2, 3]);
+    clock.advance(4_000);
+    await round;
+    expect(told).toBe(2);
+    expect(watch.statuses()[0]).toMatchObject({ ready: false, reason: "it did not answer in time" });
+  });
+
+  test("survives an adapter that throws", async () => {
+    const broken = openai();
+    const runtime: Runtime = { ...broken.runtime, probe: () => Promise.reject(new Error("broken")) };
+    const { watch } = await watchOf([{ runtime }, echo()]);
+    expect(watch.statuses().map(({ ready }) => ready)).toEqual([false, true]);
+  });
+
+  test("tells nothing when nothing has changed", async () => {
+    const { watch } = await watchOf([openai(), echo()]);
+    watch.onChange(() => {
+      throw new Error("told of nothing");
+    });
+    await watch.probe();
+  });
+});
+
+describe("a gateway that is kept alive", () => {
+  test("shows its state with its runtime; a change is told, and its runtime asked", async () => {
+    const probed = openai({ ready: false });
+    const other = echo();
+    const listeners = new Set<() => void>();
+    let state: Supervision = { state: "starting", restarts: 0, detail: null, next_start_at: null };
+    const gateway = {
+      kind: "openai" as const,
+      state: () => state,
+      onChange: (listener: () => void) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      stop: async () => {},
+    };
+    const { watch } = await watchOf([probed, other], { supervised: [gateway] });
+    const statuses = () => watch.statuses().map(({ ready, supervision }) => [ready, supervision?.state]);
+    expect(statuses()).toEqual([
+      [false, "starting"],
+      [true, undefined],
+    ]);
+    const told: unknown[] = [];
+    const ready = Promise.withResolvers<void>();
+    watch.onChange(() => {
+      told.push(statuses()[0]);
+      if (told.length === 2) ready.resolve();
+    });
+    state = { ...state, state: "running" };
+    probed.answer({});
+    for (const listener of listeners) listener();
+    await ready.promise;
+    expect(told).toEqual([
+      [false, "running"],
+      [true, "running"],
+    ]);
+    watch.stop();
+    expect(listeners.size).toBe(0);
+  });
+});
