@@ -142,12 +142,8 @@ describe("a round of questions", () => {
     const slow = openai();
     const quick = echo({ ready: false });
     const { watch, clock } = await watchOf([slow, quick]);
-    let told = 0;
     const firstTold = Promise.withResolvers<void>();
-    watch.onChange(() => {
-      told += 1;
-      firstTold.resolve();
-    });
+    watch.onChange(firstTold.resolve);
     slow.answer("silent");
     quick.answer({});
     const round = watch.probe();
@@ -158,7 +154,6 @@ describe("a round of questions", () => {
     expect([slow.asked(), quick.asked()]).toEqual([2, 3]);
     clock.advance(4_000);
     await round;
-    expect(told).toBe(2);
     expect(watch.statuses()[0]).toMatchObject({ ready: false, reason: "it did not answer in time" });
   });
 
