@@ -6,6 +6,7 @@ import { maxAnswerBytes } from "../../protocol/task.ts";
 import { parseGatewayAddress } from "../gateway-address.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
 import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
+import { createStopSignal, type StopSignal } from "../stop-signal.ts";
 import { type ConnectionOptions, createConnection, type GatewayConnection } from "./connection.ts";
 import { fenceAttempt } from "./fence.ts";
 import { createLateFences } from "./late-fence.ts";
@@ -13,7 +14,6 @@ import { probeGateway } from "./probe.ts";
 import { reattachAttempt, runAttempt } from "./run.ts";
 import type { GatewayAccess } from "./run-context.ts";
 import { startSessionSweep } from "./session-sweep.ts";
-import { createStopSignal, type StopSignal } from "./stop-signal.ts";
 import { waitConnected } from "./wait-connected.ts";
 
 export interface OpenclawOptions {

@@ -2,10 +2,10 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import { exceedsBytes } from "../../platform/text-size.ts";
 import type { RunControl, RunOutcome, RuntimeAttempt } from "../runtime.ts";
+import type { StopSignal } from "../stop-signal.ts";
 import type { GatewayConnection } from "./connection.ts";
 import type { GatewayReply } from "./reply.ts";
 import type { RunWatch } from "./run-watch.ts";
-import type { StopSignal } from "./stop-signal.ts";
 
 /** What the parts of this adapter share. */
 export interface GatewayAccess {

@@ -1,10 +1,11 @@
 import { exceedsBytes } from "../../platform/text-size.ts";
 import type { RunControl } from "../runtime.ts";
+import { matchText } from "../text-change.ts";
 import type { GatewayConnection } from "./connection.ts";
 import type { RunObservations } from "./failure-map.ts";
 import { type AgentEvent, AssistantData, LifecycleData } from "./gateway-schemas.ts";
 import { nextEvidence, noEvidence, provesNoEffect } from "./run-evidence.ts";
-import { matchText, nextText, noText, type TextSoFar } from "./text-stream.ts";
+import { nextText, noText, type TextSoFar } from "./text-stream.ts";
 
 /** Follows the events of one run: passes its text on, and notices what the final answer does not tell. */
 export interface RunWatch {

@@ -1,6 +1,7 @@
 import { delay } from "../../platform/clock.ts";
 import type { RunControl, RunOutcome, RuntimeAttempt } from "../runtime.ts";
 import { toStopOutcome } from "../stop-outcome.ts";
+import { type StopSignal, stopped } from "../stop-signal.ts";
 import type { ConnectionState, GatewayIdentity } from "./connection.ts";
 import { isLasting } from "./connection-problem.ts";
 import { followRound } from "./follow-round.ts";
@@ -8,7 +9,6 @@ import { type GatewayAccess, type NextRound, notStarted, type RunContext, settle
 import { watchRun } from "./run-watch.ts";
 import { toSessionKey } from "./session-key.ts";
 import { stopRun } from "./stop-run.ts";
-import { type StopSignal, stopped } from "./stop-signal.ts";
 import { submitRound } from "./submit-round.ts";
 import { waitConnected } from "./wait-connected.ts";
 

@@ -1,6 +1,7 @@
 import { delay } from "../../platform/clock.ts";
 import type { RunOutcome } from "../runtime.ts";
 import { toStopOutcome } from "../stop-outcome.ts";
+import type { StopCause } from "../stop-signal.ts";
 import { sendAbort } from "./abort.ts";
 import { fenceAttempt } from "./fence.ts";
 import { matchFinalAnswer, matchWaitFailure } from "./final-answer.ts";
@@ -8,7 +9,6 @@ import { findRun } from "./find-run.ts";
 import { fetchRunEnd } from "./gateway.ts";
 import { FinalAnswer } from "./gateway-schemas.ts";
 import { lostOutcome, type RunContext, setRecovering, tooLargeOutcome } from "./run-context.ts";
-import type { StopCause } from "./stop-signal.ts";
 import { waitConnected } from "./wait-connected.ts";
 
 /** Longest time from the wish to stop until the run settles, confirmed or not. */

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { RunChunk } from "../runtime.ts";
+import { matchText } from "../text-change.ts";
 import type { AssistantData } from "./gateway-schemas.ts";
-import { matchText, nextText, noText } from "./text-stream.ts";
+import { nextText, noText } from "./text-stream.ts";
 
 /** What a reader has after the events, and the chunks that brought it there. */
 function read(events: readonly AssistantData[]): { text: string; chunks: readonly RunChunk[] } {

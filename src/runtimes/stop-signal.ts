@@ -1,5 +1,5 @@
-import type { Clock } from "../../platform/clock.ts";
-import type { StopReason } from "../runtime.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { StopReason } from "./runtime.ts";
 
 /** Why a run is to end early: as its caller said, or `closed`: the adapter lets go of it; `too_large`: its answer is. */
 export type StopCause = StopReason | "closed" | "too_large";
