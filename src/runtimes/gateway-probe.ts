@@ -64,6 +64,15 @@ export async function isOpenclawGateway(endpoint: string, deps: GatewayProbeDeps
   return finding === "yes";
 }
 
+/** Whether a ZeroClaw gateway tells its health at the address; false as well when it does not within 3 s. */
+export async function isZeroclawGateway(endpoint: string, deps: GatewayProbeDeps): Promise<boolean> {
+  const stop = new AbortController();
+  const health = hasZeroclawHealth(parseGatewayAddress(endpoint), deps.fetch, stop.signal);
+  const finding = await waitForFinding(health, deps.clock);
+  stop.abort();
+  return finding === "yes";
+}
+
 function waitForFinding(answer: Promise<Finding>, clock: Clock): Promise<Finding> {
   // Whatever goes wrong on the way means that nothing useful answers.
   const orSilent = answer.catch((): Finding => "silent");

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
+import { parseDotEnv } from "../../platform/dot-env.ts";
 import { type Secret, toSecret } from "../../protocol/secret.ts";
 
 interface DiscoverOptions {
@@ -123,18 +124,6 @@ function parseJson5(text: string): unknown {
     if (error instanceof SyntaxError) return null;
     throw error;
   }
-}
-
-function parseDotEnv(text: string): ReadonlyMap<string, string> {
-  const entries = new Map<string, string>();
-  for (const line of text.split(/\r?\n/)) {
-    const match = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$/.exec(line);
-    if (match === null) continue;
-    const [, name = "", raw = ""] = match;
-    const quoted = /^(["'])(.*)\1$/.exec(raw);
-    entries.set(name, quoted?.[2] ?? raw.replace(/\s+#.*$/, ""));
-  }
-  return entries;
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

@@ -1,0 +1,89 @@
+import { silentLog } from "../platform/log.ts";
+import { isOpenclawGateway } from "../runtimes/gateway-probe.ts";
+import { createOpenclawRuntime, discoverOpenclaw } from "../runtimes/openclaw/index.ts";
+import type { RuntimeProbe } from "../runtimes/runtime.ts";
+import { type DetectDeps, findPrograms, readSmallFile } from "./detect-deps.ts";
+import type { DetectedRuntime } from "./detected-runtime.ts";
+import { readProgramVersion } from "./program-version.ts";
+
+/** Where OpenClaw's own files say that its gateway is; it need not run, nor ever have been set up. */
+export async function findOpenclawPlace({ env, home, gatewayPorts }: DetectDeps) {
+  const place = await discoverOpenclaw({ env, homeDirectory: home, readText: readSmallFile });
+  // The port of the tests' choice, unless OpenClaw's own files tell one.
+  const isUsual = place.url === "ws://127.0.0.1:18789" && !place.hasConfig && gatewayPorts !== undefined;
+  return isUsual ? { ...place, url: `ws://127.0.0.1:${gatewayPorts.openclaw}` } : place;
+}
+
+/** OpenClaw on this machine: its program, its configuration, its gateway; null when there is none of them. */
+export async function detectOpenclaw(deps: DetectDeps): Promise<DetectedRuntime | null> {
+  const [place, programs] = await Promise.all([findOpenclawPlace(deps), findPrograms(["openclaw"], deps)]);
+  const program = programs.get("openclaw") ?? null;
+  const [probe, ownVersion] = await Promise.all([
+    askGateway(place, deps),
+    program === null || deps.asksVersions === false ? null : readProgramVersion([program], deps),
+  ]);
+  if (probe === null && program === null && !place.hasConfig) return null;
+  const { url: endpoint, token } = place;
+  return {
+    kind: "openclaw",
+    product: "OpenClaw",
+    version: probe?.status.version ?? ownVersion,
+    program,
+    endpoint: probe === null && !place.hasConfig ? null : endpoint,
+    token,
+    command: null,
+    ...judge({ probe, place, hasProgram: program !== null }),
+    foundBy: explainFind({ place, program }),
+  };
+}
+
+type Place = Awaited<ReturnType<typeof findOpenclawPlace>>;
+
+/** What its gateway says to this node's own adapter; null when none greets at the address. */
+async function askGateway(place: Place, deps: DetectDeps): Promise<RuntimeProbe | null> {
+  if (!(await isOpenclawGateway(place.url, deps))) return null;
+  const { clock, random } = deps;
+  const runtime = createOpenclawRuntime({
+    url: place.url,
+    token: place.token,
+    clock,
+    random,
+    log: silentLog,
+  });
+  try {
+    return await runtime.probe();
+  } finally {
+    await runtime.close();
+  }
+}
+
+interface Evidence {
+  readonly probe: RuntimeProbe | null;
+  readonly place: Place;
+  readonly hasProgram: boolean;
+}
+
+function judge({ probe, place, hasProgram }: Evidence): Pick<DetectedRuntime, "state" | "problem"> {
+  if (probe?.status.ready === true) return { state: "ready", problem: null };
+  if (probe !== null) {
+    const message = probe.status.reason ?? "its gateway does not take messages";
+    const remedy =
+      place.tokenProblem ?? `look at its log; the token in ${place.configPath} may not be the gateway's own`;
+    return { state: "not_ready", problem: { message, remedy } };
+  }
+  if (!place.hasConfig) {
+    const message = "it was never set up";
+    return { state: "stopped", problem: { message, remedy: "claw-mesh runtime install openclaw" } };
+  }
+  if (!hasProgram) {
+    const message = `its gateway does not answer at ${place.url}, and its program is not on PATH`;
+    return { state: "stopped", problem: { message, remedy: "claw-mesh runtime install openclaw" } };
+  }
+  const message = `its gateway does not answer at ${place.url}`;
+  return { state: "stopped", problem: { message, remedy: "claw-mesh runtime start openclaw" } };
+}
+
+function explainFind({ place, program }: { readonly place: Place; readonly program: string | null }): string {
+  if (place.hasConfig) return `configuration ${place.configPath}`;
+  return program === null ? `answers at ${place.url}` : `program ${program}`;
+}
