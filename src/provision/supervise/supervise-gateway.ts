@@ -1,0 +1,239 @@
+import { delay, toIsoTime } from "../../platform/clock.ts";
+import type { Log } from "../../platform/log.ts";
+import { acquireLock, findLockHolder, type ProcessLock } from "../../platform/process-lock.ts";
+import type { Random } from "../../platform/random.ts";
+import { MeshError } from "../../protocol/errors.ts";
+import type { Supervision } from "../../protocol/node.ts";
+import { redactText } from "../../protocol/redact-text.ts";
+import type { GatewayDeps } from "../gateway/gateway-deps.ts";
+import { createGatewayFolder, gatewayFiles, loadGatewayRecord } from "../gateway/gateway-files.ts";
+import { rotateLog } from "../gateway/gateway-log.ts";
+import { endProcess, type GatewayProcess } from "../gateway/gateway-process.ts";
+import { describeExit, findOwnProcess, launchGateway } from "../gateway/launch-gateway.ts";
+import { stopGateway } from "../gateway/stop-gateway.ts";
+import type { GatewayProgram } from "../gateway-program.ts";
+import type { SupervisedGateway } from "../supervised-gateway.ts";
+import {
+  defaultSupervisionLimits,
+  initialSupervision,
+  nextSupervision,
+  type SupervisionEvent,
+  type SupervisionLimits,
+  type SupervisionState,
+} from "./supervision-state.ts";
+
+/** How often it is looked at: while it starts, and while it runs. */
+const startLookMs = 500;
+const runLookMs = 5_000;
+
+/** Time that a hung one gets after SIGTERM. */
+const hungEndLimitMs = 10_000;
+
+/** Characters of the reason that others are told. */
+const maxDetailLength = 1_000;
+
+export interface SuperviseDeps extends GatewayDeps {
+  readonly random: Random;
+  readonly log: Log;
+  /** Default {@link defaultSupervisionLimits} and the gateway's own. */
+  readonly limits?: Partial<SupervisionLimits>;
+  /** Default 5 s. */
+  readonly lookEveryMs?: number;
+}
+
+/**
+ * Keeps the gateway alive from now on: takes one that runs, starts it, starts it again when it ends or hangs, gives it up
+ * when it ends too often. It survives this process, and the next supervisor takes it over. One that somebody else started is
+ * watched and never ended; when it is gone, ours takes its place. Of several agents on a machine, one does this, the others
+ * watch. Never throws: what goes wrong is in its state and in the log.
+ */
+export function superviseGateway(gateway: GatewayProgram, deps: SuperviseDeps): SupervisedGateway {
+  return createSupervisor(gateway, deps).run();
+}
+
+function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
+  const { clock, random, log, dataDir } = deps;
+  const files = gatewayFiles(dataDir, gateway.kind);
+  const limits: SupervisionLimits = {
+    ...defaultSupervisionLimits,
+    readyMs: gateway.readyLimitMs,
+    ...deps.limits,
+  };
+  const listeners = new Set<() => void>();
+  /** Ends the pause before the next look. */
+  let wake = new AbortController();
+  let state: SupervisionState = initialSupervision(clock.monotonicMs());
+  let isEnding = false;
+  let isEnded = false;
+  let process: GatewayProcess | null = null;
+  let lock: ProcessLock | null = null;
+
+  const tell = (before: SupervisionState) => {
+    if (state.phase.kind === before.phase.kind && state.restarts === before.restarts) return;
+    const { phase, detail, restarts } = state;
+    const facts = {
+      runtime: gateway.kind,
+      state: phase.kind,
+      restarts,
+      ...(detail === null ? {} : { detail }),
+    };
+    if (phase.kind === "crash_loop") log.error("the gateway ended too often and is given up", facts);
+    else if (phase.kind === "backing_off" || phase.kind === "ending")
+      log.warn("the gateway ended or hangs", facts);
+    else log.info("gateway", facts);
+    for (const listener of listeners) listener();
+  };
+
+  const handle = async (event: SupervisionEvent): Promise<void> => {
+    if (isEnded) return;
+    const before = state;
+    const moment = { nowMs: clock.monotonicMs(), chance: random.next(), limits };
+    const { state: next, effect } = nextSupervision(state, event, moment);
+    state = next;
+    tell(before);
+    if (effect === "launch") await launch();
+    else if (effect === "kill") await kill();
+    else if (effect === "adopt") take(await findOwnProcess(files));
+  };
+
+  const take = (found: GatewayProcess | null) => {
+    process = found;
+    void found?.exited?.then(() => wake.abort());
+  };
+
+  const isMine = async (): Promise<boolean> => {
+    if (lock !== null) return true;
+    await createGatewayFolder(files);
+    if (findLockHolder(files.supervisorLock) !== null) return false;
+    const taken = acquireLock(files.supervisorLock);
+    if ("release" in taken) lock = taken;
+    return lock !== null;
+  };
+
+  const launch = async () => {
+    try {
+      if (await isMine()) take((await launchGateway(gateway, deps)).process);
+      else take(await findOwnProcess(files));
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      await handle({ kind: "ended", detail: error.message, isFinal: false, wasAsked: false });
+    }
+  };
+
+  const kill = async () => {
+    if (process === null || !(await isMine())) {
+      await handle({ kind: "ended", detail: "it hangs", isFinal: false, wasAsked: false });
+      return;
+    }
+    await endProcess(process, { clock, limitMs: hungEndLimitMs });
+    wake.abort();
+  };
+
+  const findEnd = async (): Promise<SupervisionEvent | null> => {
+    if (process === null || process.isRunning()) return null;
+    const exit = process.exited === null ? null : await process.exited;
+    const record = await loadGatewayRecord(files);
+    const isOurs = record?.pid === process.identity.pid;
+    process = null;
+    return {
+      kind: "ended",
+      detail: exit === null ? "it ended" : `it ended with ${describeExit(exit)}`,
+      isFinal: exit?.code !== null && exit !== null && gateway.finalExitCodes.includes(exit.code),
+      wasAsked: isOurs && record?.stop_asked === true,
+    };
+  };
+
+  const look = async () => {
+    // A first start, or one that somebody else had in hand.
+    if (state.phase.kind === "starting" && process === null) await launch();
+    const end = await findEnd();
+    if (end !== null) await handle(end);
+    const health = (await gateway.isReady()) ? "ready" : (await gateway.isAlive()) ? "unready" : "silent";
+    // It ended meanwhile: what was seen is of the past, or of somebody else.
+    if (process === null || process.isRunning()) await handle({ kind: "looked", health });
+    if (lock !== null) await rotateLog(files.log);
+  };
+
+  const pauseMs = () => {
+    const { phase } = state;
+    if (phase.kind === "backing_off") return Math.max(0, phase.untilMs - clock.monotonicMs());
+    const everyMs = deps.lookEveryMs ?? runLookMs;
+    return phase.kind === "starting" || phase.kind === "ending" ? Math.min(startLookMs, everyMs) : everyMs;
+  };
+
+  const loop = async () => {
+    while (!isEnding) {
+      try {
+        await look();
+      } catch (error) {
+        // A full disk or the like: the gateway itself has nothing to do with it, and the next look comes.
+        log.warn("the gateway could not be looked at", { runtime: gateway.kind, error });
+      }
+      await delay(clock, pauseMs(), wake.signal);
+      if (wake.signal.aborted) wake = new AbortController();
+    }
+  };
+
+  const end = async (running: Promise<void>) => {
+    isEnding = true;
+    wake.abort();
+    await running;
+    isEnded = true;
+    if (lock !== null && process?.isRunning() === true) {
+      log.info("the gateway finishes its work and ends", { runtime: gateway.kind });
+      await endOwn();
+    }
+    lock?.release();
+    for (const listener of listeners) listener();
+  };
+
+  const endOwn = async () => {
+    try {
+      await stopGateway(gateway.kind, { ...deps, stopLimitMs: gateway.stopLimitMs });
+    } catch (error) {
+      log.warn("the gateway could not be ended", { runtime: gateway.kind, error });
+    }
+  };
+
+  const run = (): SupervisedGateway => {
+    const running = loop().catch((error: unknown) => {
+      log.error("the care for the gateway ended", { runtime: gateway.kind, error });
+    });
+    let stopped: Promise<void> | null = null;
+    return {
+      kind: gateway.kind,
+      state: () => toSupervision(state, { isEnded, toTime: toWallTime }),
+      onChange: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      stop: () => {
+        stopped ??= end(running);
+        return stopped;
+      },
+    };
+  };
+
+  const toWallTime = (atMs: number) => toIsoTime(clock.nowMs() + atMs - clock.monotonicMs());
+
+  return { run };
+}
+
+interface ShownParts {
+  readonly isEnded: boolean;
+  /** From the monotonic clock to a time of day. */
+  readonly toTime: (atMs: number) => string;
+}
+
+function toSupervision(
+  { phase, restarts, detail }: SupervisionState,
+  { isEnded, toTime }: ShownParts,
+): Supervision {
+  const kind = isEnded ? "stopped" : phase.kind === "ending" ? "backing_off" : phase.kind;
+  return {
+    state: kind,
+    restarts,
+    detail: detail === null ? null : redactText(detail).replaceAll(/\s+/g, " ").slice(0, maxDetailLength),
+    next_start_at: phase.kind === "backing_off" && !isEnded ? toTime(phase.untilMs) : null,
+  };
+}
