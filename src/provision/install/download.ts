@@ -141,15 +141,15 @@ async function saveBody(input: BodyInput, deps: DownloadDeps): Promise<TryOutcom
     request.onBytes(doneBytes, rest.totalBytes);
     await file.truncate(doneBytes);
     const body: ReadableStream<Uint8Array> | null = response.status === 416 ? null : response.body;
-    const reader = body?.getReader() ?? null;
-    for (let piece = await readPiece(reader, input, deps); piece.state !== "end"; ) {
+    const pieces = body?.[Symbol.asyncIterator]() ?? null;
+    for (let piece = await readPiece(pieces, input, deps); piece.state !== "end"; ) {
       if (piece.state === "broken") return { state: "more", failure: piece.failure };
       silence.heard();
       await writeAll(file, piece.bytes, doneBytes);
       doneBytes += piece.bytes.byteLength;
       checkSize(doneBytes, request);
       request.onBytes(doneBytes, rest.totalBytes);
-      piece = await readPiece(reader, input, deps);
+      piece = await readPiece(pieces, input, deps);
     }
     await file.sync();
   } finally {
@@ -174,14 +174,14 @@ type Piece =
 
 /** Tells a broken connection from a disk that takes nothing. */
 async function readPiece(
-  reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read"> | null,
+  pieces: AsyncIterator<Uint8Array> | null,
   { request }: BodyInput,
   deps: DownloadDeps,
 ): Promise<Piece> {
-  if (reader === null) return { state: "end" };
+  if (pieces === null) return { state: "end" };
   try {
-    const { done, value } = await reader.read();
-    return done ? { state: "end" } : { state: "data", bytes: value };
+    const next = await pieces.next();
+    return next.done === true ? { state: "end" } : { state: "data", bytes: next.value };
   } catch (error) {
     request.signal.throwIfAborted();
     const failure = toConnectionFailure(error, request.url, deps.env);

