@@ -1,0 +1,57 @@
+import type { MachineFacts } from "../domain/provision/machine-facts.ts";
+import {
+  type InstallableKind,
+  type Recommendation,
+  recommendRuntime,
+} from "../domain/provision/recommend-runtime.ts";
+import { chooseDetected } from "./choose-detected.ts";
+import type { DetectDeps } from "./detect-deps.ts";
+import { detectRuntimes } from "./detect-runtimes.ts";
+import type { DetectedRuntime } from "./detected-runtime.ts";
+import { openclawNodeRange } from "./install/pins.ts";
+import type { InstalledProgram } from "./installed-program.ts";
+import { findInstalled } from "./installed-programs.ts";
+import { probeMachine } from "./machine-probe.ts";
+
+/** What has to be done for a node to have a runtime. */
+export type ProvideDecision =
+  /** One takes messages, or runs and says itself what it lacks. */
+  | { readonly do: "use"; readonly runtime: DetectedRuntime }
+  /** One is installed and does not run. */
+  | { readonly do: "start"; readonly program: InstalledProgram }
+  | {
+      readonly do: "install";
+      /** null: the machine can have none. */
+      readonly kind: InstallableKind | null;
+      readonly facts: MachineFacts;
+      readonly recommendation: Recommendation;
+    };
+
+const installableKinds: readonly InstallableKind[] = ["openclaw", "zeroclaw"];
+
+/**
+ * Looks for what is there before anything is installed. Changes nothing.
+ * @param asked what `--runtime` says; null: the machine decides
+ */
+export async function decideProvision(
+  asked: InstallableKind | null,
+  deps: DetectDeps,
+): Promise<ProvideDecision> {
+  const { chosen } = chooseDetected(await detectRuntimes(deps), asked);
+  if (chosen !== null) return { do: "use", runtime: chosen };
+  for (const kind of asked === null ? installableKinds : [asked]) {
+    const program = await findInstalled(kind, deps);
+    if (program !== null) return { do: "start", program };
+  }
+  return await decideInstallation(asked, deps);
+}
+
+/** What is to be installed, whatever is there. Runs `--version` of npm and Node.js, nothing else. */
+export async function decideInstallation(
+  asked: InstallableKind | null,
+  deps: Pick<DetectDeps, "env" | "clock">,
+): Promise<Extract<ProvideDecision, { do: "install" }>> {
+  const facts = await probeMachine({ env: deps.env, clock: deps.clock });
+  const recommendation = recommendRuntime(facts, { asked, nodeRange: openclawNodeRange });
+  return { do: "install", kind: recommendation.runtime, facts, recommendation };
+}

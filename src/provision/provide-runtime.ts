@@ -1,0 +1,159 @@
+import type { InstallableKind, Recommendation } from "../domain/provision/recommend-runtime.ts";
+import type { Log } from "../platform/log.ts";
+import { MeshError } from "../protocol/errors.ts";
+import type { RuntimeSettings } from "../runtimes/runtime-settings.ts";
+import type { DetectDeps } from "./detect-deps.ts";
+import type { DetectedRuntime } from "./detected-runtime.ts";
+import { startGateway } from "./gateway/start-gateway.ts";
+import type { GatewayProgram } from "./gateway-program.ts";
+import { lockInstallations, planInstall, runInstall } from "./install/install.ts";
+import type { InstalledProgram } from "./installed-program.ts";
+import { findInstalled } from "./installed-programs.ts";
+import { decideInstallation, decideProvision, type ProvideDecision } from "./provide-decision.ts";
+import type { ProviderSettings } from "./provider-settings.ts";
+import type { OnProvisionProgress } from "./provision-step.ts";
+import { findGatewayProgram, setUpRuntime } from "./setup/set-up-runtime.ts";
+import { superviseGateway } from "./supervise/supervise-gateway.ts";
+import type { SupervisedGateway } from "./supervised-gateway.ts";
+
+export interface ProvideRequest {
+  /** What `--runtime` says; null: the machine decides. */
+  readonly asked: InstallableKind | null;
+  /** What `--runtime-version` says; null: the tested one. */
+  readonly version: string | null;
+  /** Asked once, and before anything is installed, when a runtime has to be told who computes its answers. */
+  readonly findProvider: () => Promise<ProviderSettings>;
+  /** `none`: install and set up only. `supervise`: started, and kept alive from then on. */
+  readonly gateway: "none" | "start" | "supervise";
+  readonly onProgress: OnProvisionProgress;
+  /** Another process installs; null: it is not known which. Called once. */
+  readonly onWait: (pid: number | null) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface ProvideDeps extends DetectDeps {
+  readonly log: Log;
+}
+
+/** What was done, and why. */
+export type ProvideOutcome =
+  | { readonly did: "used"; readonly runtime: DetectedRuntime }
+  | ({ readonly did: "started" } & Provided)
+  | ({ readonly did: "installed"; readonly recommendation: Recommendation } & Provided);
+
+export interface Provided {
+  readonly program: InstalledProgram;
+  /** null: it was not to be started. */
+  readonly endpoint: string | null;
+  /** For the node; null: it was not to be started. */
+  readonly settings: RuntimeSettings | null;
+  readonly supervised: SupervisedGateway | null;
+}
+
+/**
+ * All of `--auto-install`: what takes messages is used, what is installed is started, else what fits the machine is installed,
+ * set up, started and waited for. Safe to call again wherever an earlier call was ended: it goes on from there.
+ * @throws MeshError; the reason of `signal`
+ */
+export async function provideRuntime(request: ProvideRequest, deps: ProvideDeps): Promise<ProvideOutcome> {
+  const decision = await decideProvision(request.asked, deps);
+  return decision.do === "use"
+    ? { did: "used", runtime: decision.runtime }
+    : await carryOut(decision, request, deps);
+}
+
+/** As {@link provideRuntime}, whatever else takes messages on this machine: `runtime install`. */
+export async function installRuntime(request: ProvideRequest, deps: ProvideDeps): Promise<ProvideOutcome> {
+  return await carryOut(await decideInstallation(request.asked, deps), request, deps);
+}
+
+async function carryOut(
+  decision: Exclude<ProvideDecision, { do: "use" }>,
+  request: ProvideRequest,
+  deps: ProvideDeps,
+): Promise<ProvideOutcome> {
+  const kind =
+    decision.do === "start" ? decision.program.kind : requireKind(decision.recommendation, decision.facts);
+  const provider = (await needsProvider(kind, deps)) ? await request.findProvider() : null;
+  const lock = await lockInstallations(request, deps);
+  try {
+    const program =
+      decision.do === "start"
+        ? decision.program
+        : await runInstall(
+            await planInstall(kind, { version: request.version, facts: decision.facts }, deps),
+            request,
+            deps,
+          );
+    request.signal.throwIfAborted();
+    const gateway = await setUpRuntime(program, provider, { ...deps, onProgress: request.onProgress });
+    const provided = await startProvided({ program, gateway }, request, deps);
+    return decision.do === "start"
+      ? { did: "started", ...provided }
+      : { did: "installed", recommendation: decision.recommendation, ...provided };
+  } finally {
+    lock.release();
+  }
+}
+
+/** @throws MeshError RUNTIME_UNSUPPORTED */
+export function requireKind(
+  { runtime }: Recommendation,
+  { platform, arch }: { readonly platform: string; readonly arch: string },
+): InstallableKind {
+  if (runtime !== null) return runtime;
+  throw new MeshError(
+    "RUNTIME_UNSUPPORTED",
+    `this machine (${platform} on ${arch}) can have neither OpenClaw nor ZeroClaw from here`,
+    {
+      hint: "Start an OpenAI-compatible server or an ACP agent on it and join with --runtime, or see claw-mesh runtime install --dry-run openclaw.",
+    },
+  );
+}
+
+/** A runtime that was set up, by whomever, knows its provider; what it lacks otherwise is filled in without one. */
+export async function needsProvider(kind: InstallableKind, deps: ProvideDeps): Promise<boolean> {
+  // Only its files are looked at, so that it need not be installed.
+  const program = { kind, version: null, command: [kind], env: {} };
+  try {
+    await findGatewayProgram(program, deps);
+    return false;
+  } catch (error) {
+    if (error instanceof MeshError && error.code === "RUNTIME_START_FAILED") return true;
+    throw error;
+  }
+}
+
+async function startProvided(
+  { program, gateway }: { readonly program: InstalledProgram; readonly gateway: GatewayProgram },
+  request: ProvideRequest,
+  deps: ProvideDeps,
+): Promise<Provided> {
+  if (request.gateway === "none") return { program, endpoint: null, settings: null, supervised: null };
+  const step = { do: "wait_ready", url: gateway.endpoint, limitMs: gateway.readyLimitMs } as const;
+  request.onProgress({ step, state: "started" });
+  const started = await startGateway(gateway, { ...deps, signal: request.signal });
+  request.onProgress({ step, state: "done" });
+  return {
+    program,
+    endpoint: started.endpoint,
+    settings: toSettings(gateway),
+    // It takes over what was just started.
+    supervised: request.gateway === "supervise" ? superviseGateway(gateway, deps) : null,
+  };
+}
+
+function toSettings({ kind, endpoint, token }: GatewayProgram): RuntimeSettings {
+  return kind === "openclaw"
+    ? { kind, endpoint, token }
+    : { kind, endpoint, token, agent: null, approvals: "deny", via: "auto" };
+}
+
+/** Keeps the gateway of a runtime alive that is used as it was found; null: it was not installed so that it could be started. */
+export async function superviseFound(
+  kind: InstallableKind,
+  deps: ProvideDeps,
+): Promise<SupervisedGateway | null> {
+  const program = await findInstalled(kind, deps);
+  return program === null ? null : superviseGateway(await findGatewayProgram(program, deps), deps);
+}
