@@ -1,5 +1,39 @@
+/** `runtime start`, `runtime stop`, `runtime logs` and `join --supervise`. */
+const gatewayTexts = {
+  start: {
+    notStartable: (word: string) =>
+      `"${word}" has no gateway that is started here; it is openclaw or zeroclaw`,
+    notInstalled: (kind: string) => `${kind} is not installed on this machine.`,
+    notInstalledHint: (kind: string) => `Install it with: claw-mesh runtime install ${kind}`,
+    waiting: (kind: string) => `Starting the gateway of ${kind}; it takes messages in a moment ...`,
+    started: (kind: string, endpoint: string, pid: number) =>
+      `The gateway of ${kind} takes messages at ${endpoint} (process ${pid}).`,
+    alreadyRunning: (kind: string, endpoint: string) =>
+      `The gateway of ${kind} was running already, at ${endpoint}.`,
+  },
+  stop: {
+    waiting: (kind: string) => `The gateway of ${kind} finishes what it works on; that may take minutes ...`,
+    stopped: (kind: string) => `The gateway of ${kind} has stopped.`,
+    notOurs: (kind: string) => `No gateway of ${kind} that claw-mesh started is running.`,
+    notOursHint: "One that somebody else started is ended by whoever did, such as its service.",
+  },
+  logs: {
+    tooMany: (most: number) => `--lines: at most ${most}`,
+    followAsJson: "--follow and --json exclude each other",
+    none: (kind: string) => `There is no log of a gateway of ${kind}: claw-mesh has started none.`,
+    noneHint: (kind: string) => `Start it with: claw-mesh runtime start ${kind}`,
+  },
+  supervise: {
+    nothing: "There is no gateway on this machine that could be kept alive.",
+    nothingHint: "Install one with: claw-mesh runtime install, or leave out --supervise.",
+    elsewhere: (kind: string, endpoint: string) =>
+      `--supervise: the gateway of ${kind} on this machine is at ${endpoint}, not at the address that was given.`,
+  },
+};
+
 /** Finding, installing and running AI runtimes, as commands speak of it. */
 export const runtimeTexts = {
+  ...gatewayTexts,
   flags: {
     dryRun: "Print every step and change nothing",
     runtimeVersion: "Version to install [the one this program was tested with]",

@@ -11,11 +11,14 @@ export { chooseDetected, type DetectedChoice, describeChoice } from "./choose-de
 export { type DetectDeps, type UsualServer, usualServers } from "./detect-deps.ts";
 export { detectRuntimes } from "./detect-runtimes.ts";
 export type { DetectedRuntime } from "./detected-runtime.ts";
+export { followLog } from "./gateway/follow-log.ts";
 export { readLogTail } from "./gateway/gateway-log.ts";
 export { type StartedGateway, startGateway } from "./gateway/start-gateway.ts";
 export { type GatewayState, readGatewayState, stopGateway } from "./gateway/stop-gateway.ts";
 export type { GatewayProgram } from "./gateway-program.ts";
+export { findInstalled } from "./installed-programs.ts";
 export { type MachineProbeDeps, probeMachine } from "./machine-probe.ts";
+export type { ProvisionDeps } from "./provision-deps.ts";
 export { findGatewayProgram, planSetup, planStart, setUpRuntime } from "./setup/set-up-runtime.ts";
 export { superviseGateway } from "./supervise/supervise-gateway.ts";
 export type { SupervisedGateway } from "./supervised-gateway.ts";
