@@ -26,6 +26,7 @@ import { createSendCommand } from "./commands/message-commands.ts";
 import { createGroupCommands, createRouteCommands } from "./commands/rule-commands.ts";
 import { createRuntimeCommands } from "./commands/runtime-commands.ts";
 import { createJoinCommand, createUpCommand } from "./commands/server-commands.ts";
+import { createServiceCommands } from "./commands/service-commands.ts";
 import { createTaskCommands } from "./commands/task-commands.ts";
 import { createTokenCommands } from "./commands/token-commands.ts";
 import type { CliContext } from "./context.ts";
@@ -65,6 +66,7 @@ export function createApp(options: AppOptions) {
       group: createGroupCommands(help),
       node: createNodeCommands(help),
       runtime: createRuntimeCommands(help),
+      service: createServiceCommands(help),
       invite: createInviteCommands(help),
       token: createTokenCommands(help),
       audit: createAuditCommands(help),

@@ -6,18 +6,26 @@ import { doctorTexts } from "./en-doctor.ts";
 import { labCommandTexts, labTexts } from "./en-lab.ts";
 import { groupTexts, ruleTexts } from "./en-rules.ts";
 import { runtimeCommandTexts, runtimeTexts } from "./en-runtimes.ts";
+import { serviceCommandTexts, serviceTexts } from "./en-service.ts";
 import { supportTexts } from "./en-support.ts";
 import { taskTexts } from "./en-tasks.ts";
 import { tlsTexts } from "./en-tls.ts";
 
 /** Every text that people see on the terminal, in English. Another language is another value of {@link Catalogue}. */
 export const en = {
-  commands: { ...commandTexts, ...auditCommandTexts, ...runtimeCommandTexts, lab: labCommandTexts },
+  commands: {
+    ...commandTexts,
+    ...auditCommandTexts,
+    ...runtimeCommandTexts,
+    ...serviceCommandTexts,
+    lab: labCommandTexts,
+  },
 
   audit: auditTexts,
   lab: labTexts,
   tasks: taskTexts,
   runtimes: runtimeTexts,
+  service: serviceTexts,
 
   help: {
     headers: {

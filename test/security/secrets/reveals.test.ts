@@ -30,6 +30,7 @@ const reasons: Readonly<Record<string, string>> = {
   "src/node/index.ts": "the pin at the end of an invite",
   "src/node/node-record.ts": "whether it is still the same one",
   "src/platform/sealing.ts": "to seal it",
+  "src/platform/services/service-token.ts": "the token file of a service, 0600",
   "src/protocol/redact-text.ts": "to find and hide it",
   "src/protocol/secret.ts": "to tell secrets apart",
   "src/runtimes/openai/models.ts": "the Authorization header",

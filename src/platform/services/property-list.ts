@@ -1,0 +1,50 @@
+import { checkUnitText } from "./service-spec.ts";
+
+/** What a property list can hold, as far as services need it. */
+export type PlistValue =
+  | string
+  | number
+  | boolean
+  | readonly PlistValue[]
+  | { readonly [key: string]: PlistValue };
+
+const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+
+/**
+ * The value as an XML property list; `comment` stands above it.
+ * @throws MeshError USAGE for text that XML cannot hold
+ */
+export function renderPropertyList(value: PlistValue, comment: string): string {
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">',
+    `<!-- ${comment} -->`,
+    '<plist version="1.0">',
+    ...renderValue(value, ""),
+    "</plist>",
+    "",
+  ].join("\n");
+}
+
+function renderValue(value: PlistValue, indent: string): readonly string[] {
+  const deeper = `${indent}  `;
+  if (typeof value === "string") return [`${indent}<string>${escapeText(value)}</string>`];
+  if (typeof value === "number") return [`${indent}<integer>${value}</integer>`];
+  if (typeof value === "boolean") return [`${indent}<${value}/>`];
+  if (isList(value)) {
+    return [`${indent}<array>`, ...value.flatMap((item) => renderValue(item, deeper)), `${indent}</array>`];
+  }
+  const entries = Object.entries(value).flatMap(([key, item]) => [
+    `${deeper}<key>${escapeText(key)}</key>`,
+    ...renderValue(item, deeper),
+  ]);
+  return [`${indent}<dict>`, ...entries, `${indent}</dict>`];
+}
+
+function isList(value: PlistValue): value is readonly PlistValue[] {
+  return Array.isArray(value);
+}
+
+function escapeText(text: string): string {
+  return checkUnitText(text, "a value of the service").replace(/[&<>]/g, (sign) => entities[sign] ?? sign);
+}
