@@ -165,6 +165,7 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
           ...run.ref,
           offset: run.text.length(),
           started_at: toIsoTime(run.startedAtMs),
+          runtime: run.runtime,
         })),
         unacknowledged: [...journal.unacknowledged()],
         ...(intake.isDraining() ? { draining: true } : {}),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Requirements } from "./capability.ts";
+import { Requirements, RuntimeKind } from "./capability.ts";
 import { Failure, FailureClass, RuntimeErrorKind } from "./failure.ts";
 import { AttemptNumber, NodeId, TaskId } from "./ids.ts";
 import { Moment } from "./iso-time.ts";
@@ -29,6 +29,8 @@ export const AttemptInfo = z.object({
   failure: Failure.nullable(),
   /** A report that came after the task had moved on; kept for the record, never the result. */
   late_result: z.boolean(),
+  /** Which of the node's runtimes had it; null while that is not known, and from an older node or coordinator. */
+  runtime: RuntimeKind.nullable().default(null),
 });
 export type AttemptInfo = z.infer<typeof AttemptInfo>;
 

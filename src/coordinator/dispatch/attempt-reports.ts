@@ -93,7 +93,7 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
     switch (frame.type) {
       case "started":
         if (current.state === "started") link.countUseless(0);
-        else void engine.report(live, { kind: "started", attempt: frame.attempt });
+        else engine.begin(live, frame.attempt, frame.runtime);
         return;
       case "chunk":
         takeChunk({ live, node, link }, frame);
@@ -163,7 +163,10 @@ export function createAttemptReports(options: ReportOptions): AttemptReports {
   }
 
   function takeRefusal(live: LiveTask, node: MeshNode, frame: Refusal): void {
+    const { wantedRuntime } = live;
     if (frame.reason === "full") live.fullRefusals += 1;
+    else if (frame.reason === "not_ready" && wantedRuntime !== null)
+      registry.setRuntimeNotReady(node, wantedRuntime, frame.message);
     else if (frame.reason !== "no_such_runtime") registry.setNotReady(node, frame.message);
     const { attempt, message } = frame;
     void engine.report(

@@ -37,7 +37,7 @@ function toOffer(live: LiveTask, attempt: number, nowMs: number): OfferFrame {
       : { session: { key: sessionKey(conversationOwner(message), message.session), name: message.session } }),
     ...(Object.keys(message.labels).length === 0 ? {} : { labels: message.labels }),
     ...(message.isUntrusted ? { untrusted: true as const } : {}),
-    ...(message.requires.runtime === undefined ? {} : { runtime: message.requires.runtime }),
+    ...(live.wantedRuntime === null ? {} : { runtime: live.wantedRuntime }),
   };
 }
 

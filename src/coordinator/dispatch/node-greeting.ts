@@ -166,9 +166,9 @@ export function createNodeGreeting(
 
   /** Brings what the node runs and what the tasks say together. Attempts the node has not heard of it reports as lost. */
   function reconcile(node: MeshNode, link: LinkToNode, hello: HelloFrame): void {
-    for (const { task, attempt } of hello.running) {
+    for (const { task, attempt, runtime } of hello.running) {
       const live = findCurrent(node, { task, attempt });
-      if (live !== null) engine.resume(live);
+      if (live !== null) engine.resume(live, runtime);
       else link.send({ type: "cancel", task, attempt, reason: "superseded" });
     }
     // Their outcomes follow; a long answer may take longer than the grace that runs.

@@ -1,8 +1,9 @@
 import type { BreakerCause } from "../../domain/nodes/blame.ts";
 import type { NodeView } from "../../domain/routing/mesh-snapshot.ts";
+import { hasRoom, runtimeFor, type SlotNeed } from "../../domain/routing/slot-need.ts";
 import type { CoordinatorLink } from "../../link/coordinator-link.ts";
 import { toIsoTime } from "../../platform/clock.ts";
-import type { Capabilities } from "../../protocol/capability.ts";
+import type { Capabilities, RuntimeKind } from "../../protocol/capability.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import type { NodeInfo, NodeLoad, RuntimeStatus, Scheduling } from "../../protocol/node.ts";
 import type { NodeRecord } from "../../store/nodes.ts";
@@ -53,6 +54,9 @@ export class MeshNode implements NodeView {
   onReserved: (() => void) | null = null;
   slots = 1;
   inFlight = 0;
+  freeRuntimes: ReadonlySet<RuntimeKind> | null = null;
+  /** Attempts and reservations by runtime, as far as it is known which one has them. */
+  readonly #heldBy = new Map<RuntimeKind, number>();
   foreignRuns = 0;
   /** Some of its attempts wait for their gateway, as of its last status. */
   hasRecovering = false;
@@ -109,6 +113,7 @@ export class MeshNode implements NodeView {
   /** Takes over what the node says of its runtimes: ready when any of them is. */
   setRuntimes(runtimes: readonly RuntimeStatus[]): void {
     this.runtimes = runtimes;
+    this.#findFree();
     this.isReady = runtimes.some((runtime) => runtime.ready);
     const notReady = runtimes.find((runtime) => !runtime.ready);
     this.reason = this.isReady ? null : (notReady?.reason ?? "it has no runtime");
@@ -121,6 +126,41 @@ export class MeshNode implements NodeView {
     this.foreignRuns = Math.max(0, runs - load.in_flight);
   }
 
+  /** Takes a slot for a message. @returns the runtime that it is counted for */
+  takeSlot(need: SlotNeed): RuntimeKind | null {
+    const runtime = runtimeFor(this, need);
+    this.inFlight += 1;
+    this.#count(runtime, 1);
+    return runtime;
+  }
+
+  giveSlotBack(runtime: RuntimeKind | null): void {
+    this.inFlight = Math.max(0, this.inFlight - 1);
+    this.#count(runtime, -1);
+  }
+
+  /** The node has given a message to another runtime than the one that it is counted for. */
+  moveSlot(from: RuntimeKind | null, to: RuntimeKind): void {
+    this.#count(from, -1);
+    this.#count(to, 1);
+  }
+
+  #count(runtime: RuntimeKind | null, change: number): void {
+    if (runtime === null) return;
+    this.#heldBy.set(runtime, Math.max(0, (this.#heldBy.get(runtime) ?? 0) + change));
+    if (this.freeRuntimes !== null) this.#findFree();
+  }
+
+  /** An older node does not tell the slots of its runtimes; those of a single one are the node's. */
+  #findFree(): void {
+    const { runtimes } = this;
+    const isCounted = runtimes.length > 1 && runtimes.every(({ slots }) => slots !== undefined);
+    const free = runtimes.filter(
+      ({ kind, ready, slots }) => ready && (this.#heldBy.get(kind) ?? 0) < (slots ?? 0),
+    );
+    this.freeRuntimes = isCounted ? new Set(free.map(({ kind }) => kind)) : null;
+  }
+
   recordLatency(latencyMs: number): void {
     this.latencyMs =
       this.latencyMs === 0 ? latencyMs : this.latencyMs + latencyShare * (latencyMs - this.latencyMs);
@@ -129,7 +169,7 @@ export class MeshNode implements NodeView {
 
 /** The node as the API shows it. */
 export function toNodeInfo(node: MeshNode, groups: readonly string[]): NodeInfo {
-  const isBusy = node.inFlight >= node.slots;
+  const isBusy = node.inFlight >= node.slots || (node.isReady && !hasRoom(node, null));
   return {
     id: node.id,
     name: node.name,

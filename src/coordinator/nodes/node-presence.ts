@@ -1,4 +1,6 @@
+import type { SlotNeed } from "../../domain/routing/slot-need.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { RuntimeKind } from "../../protocol/capability.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import type { HelloFrame, StatusFrame } from "../../protocol/link/v1/frames.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
@@ -34,9 +36,14 @@ export interface NodePresence {
   readonly setNotReady: (node: MeshNode, reason: string) => void;
   /** `isNews`: it may take work again, or what is shown of it has changed. */
   readonly setBreakers: (node: MeshNode, view: BreakerView, isNews: boolean) => void;
-  readonly reserve: (node: MeshNode) => void;
-  /** `isRefused`: the node did not take what the slot was for. */
-  readonly release: (node: MeshNode, isRefused: boolean) => void;
+  /** As `setNotReady`, of one of its runtimes. */
+  readonly setRuntimeNotReady: (node: MeshNode, kind: RuntimeKind, reason: string) => void;
+  /** @returns the runtime that the slot is counted for; null: it is not known which one */
+  readonly reserve: (node: MeshNode, need: SlotNeed) => RuntimeKind | null;
+  /** The node has given it to another runtime than the one that it is counted for. */
+  readonly recount: (node: MeshNode, from: RuntimeKind | null, to: RuntimeKind) => void;
+  /** `runtime`: the one that it is counted for. `isRefused`: the node did not take what the slot was for. */
+  readonly release: (node: MeshNode, runtime: RuntimeKind | null, isRefused: boolean) => void;
 }
 
 /** How long after its start a coordinator waits for the nodes it knows, before it says that none fits. */
@@ -101,11 +108,10 @@ export function createNodePresence(options: PresenceOptions): NodePresence {
     const slots = Math.min(claimed, maxSlots);
     records.see(node);
     if (foreignRuns !== undefined) node.foreignRuns = foreignRuns;
-    const isSame = slots === node.slots && JSON.stringify(runtimes) === JSON.stringify(node.runtimes);
-    if (isSame && node.isReady) return;
+    const before = shownViewOf(node);
     node.slots = slots;
     node.setRuntimes(runtimes);
-    onChange(node);
+    if (shownViewOf(node) !== before) onChange(node);
   }
 
   return {
@@ -125,12 +131,25 @@ export function createNodePresence(options: PresenceOptions): NodePresence {
       node.onReserved = onReserved;
       if (isNews) onChange(node);
     },
-    reserve: (node) => {
-      node.inFlight += 1;
-      node.onReserved?.();
+    setRuntimeNotReady: (node, kind, reason) => {
+      node.setRuntimes(
+        node.runtimes.map((runtime) =>
+          runtime.kind === kind ? { ...runtime, ready: false, reason } : runtime,
+        ),
+      );
+      onChange(node);
     },
-    release: (node, isRefused) => {
-      node.inFlight = Math.max(0, node.inFlight - 1);
+    reserve: (node, need) => {
+      const runtime = node.takeSlot(need);
+      node.onReserved?.();
+      return runtime;
+    },
+    recount: (node, from, to) => {
+      node.moveSlot(from, to);
+      events.emit("node.freed", { nodeId: node.id, isRefused: false });
+    },
+    release: (node, runtime, isRefused) => {
+      node.giveSlotBack(runtime);
       events.emit("node.freed", { nodeId: node.id, isRefused });
     },
   };
@@ -138,5 +157,15 @@ export function createNodePresence(options: PresenceOptions): NodePresence {
 
 /** All of a status that routing looks at, as one text to compare. */
 function routingViewOf({ isReady, slots, runtimes }: MeshNode): string {
-  return [isReady, slots, ...runtimes.map(({ kind, ready }) => `${kind}:${ready}`)].join();
+  return [
+    isReady,
+    slots,
+    ...runtimes.map((runtime) => `${runtime.kind}:${runtime.ready}:${runtime.slots}`),
+  ].join();
+}
+
+/** What people look at, too, but for its load. */
+function shownViewOf({ isReady, slots, runtimes }: MeshNode): string {
+  const shown = runtimes.map(({ active, queued, in_flight, ...runtime }) => runtime);
+  return JSON.stringify([isReady, slots, shown]);
 }

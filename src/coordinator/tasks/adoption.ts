@@ -52,7 +52,8 @@ export function createAdoption(options: AdoptionOptions): Adopt {
     one.forgetTimer();
     byNode.put(one, node.id);
     one.node = node;
-    registry.reserve(node);
+    one.wantedRuntime = message.requires.runtime ?? null;
+    one.runtime = registry.reserve(node, one.wantedRuntime);
     one.writtenAttempt = number;
     one.times.offeredMs = clock.monotonicMs();
     void report(one, { kind: "found", attempt: number, nodeId: node.id, nodeName: node.name });

@@ -13,8 +13,11 @@ const maxLookedAt = 200;
 
 /** Decides again for tasks that wait: of each lane its first one; when that cannot go, no other of the lane can. */
 export interface LaneReview {
-  /** The first tasks of the lanes go as long as they can and `mayGoOn` says so. At once, in the order of their turns. */
-  readonly serve: (lanes: Iterable<Lane>, mayGoOn: () => boolean) => void;
+  /**
+   * The first tasks of those lanes go that `mayGo`, as long as they can and until `isOver`. At once, in the order of their
+   * turns.
+   */
+  readonly serve: (lanes: Iterable<Lane>, until: ServeLimits) => void;
   /** Something has changed for all of these: a few now, the others in the next turns of the loop. */
   readonly review: (lanes: Iterable<Lane>) => void;
   /** Every task of the lanes is decided again by itself. */
@@ -22,6 +25,11 @@ export interface LaneReview {
   readonly isUnderWay: () => boolean;
   /** Whether one of those that are still to be decided may be in such a lane; yes when the lanes are too many to be looked at. */
   readonly isUnderWayFor: (test: (lane: Lane) => boolean) => boolean;
+}
+
+interface ServeLimits {
+  readonly mayGo: (lane: Lane) => boolean;
+  readonly isOver: () => boolean;
 }
 
 interface ReviewOptions {
@@ -133,17 +141,17 @@ export function createLaneReview({ room, clock, decideAgain }: ReviewOptions): L
   }
 
   return {
-    serve: (lanes, mayGoOn) => {
+    serve: (lanes, { mayGo, isOver }) => {
       const turns = createOrderedHeap<Turn>(byTurn);
       const enter = (lane: Lane) => {
         const head = room.head(lane);
         if (head !== null) turns.add({ lane, head, heapIndex: -1 });
       };
-      for (const lane of lanes) enter(lane);
-      while (mayGoOn()) {
+      for (const lane of lanes) if (mayGo(lane)) enter(lane);
+      while (!isOver()) {
         const turn = turns.takeLeast();
         if (turn === null) break;
-        if (askHead(turn.lane)) enter(turn.lane);
+        if (mayGo(turn.lane) && askHead(turn.lane)) enter(turn.lane);
       }
       if (isUnderWay()) arm();
     },

@@ -1,4 +1,5 @@
 import type { Task } from "../../domain/tasks/task.ts";
+import type { RuntimeKind } from "../../protocol/capability.ts";
 import type { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
 import { createPreviewText, type PreviewText } from "./preview-text.ts";
@@ -20,6 +21,10 @@ export interface LiveTask {
   ending: Task | null;
   /** Where the current attempt holds a slot. */
   node: MeshNode | null;
+  /** The runtime that this slot is counted for; null: there is none, or it is not known which one. */
+  runtime: RuntimeKind | null;
+  /** The runtime that the current attempt has to be given to, by its sender or its rule; null: any. */
+  wantedRuntime: RuntimeKind | null;
   /** Under which node it is found; kept by tasks-by-node.ts. */
   placedOn: NodeId | null;
   /** Nodes that refused or surely never started it, until they are to be asked again. */
@@ -83,6 +88,8 @@ export function createLiveTask(
     task,
     ending: null,
     node: null,
+    runtime: null,
+    wantedRuntime: null,
     placedOn: null,
     passedOver: new Set(),
     avoid: null,

@@ -1,4 +1,5 @@
 import { unavailability } from "../../domain/routing/candidates.ts";
+import { hasRoom } from "../../domain/routing/slot-need.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
@@ -26,8 +27,8 @@ export function serveNode(
   // As a last resort a synchronous message goes to a node whose circuit breaker is open.
   if (obstacle !== null && obstacle !== "breaker_open") return;
   // A slot that a refusal gives back is hardly free: two that wait for it would hand it round as fast as they can.
-  const lanes = room.lanesOn(node.id).filter(({ spec }) => !(isRefused && spec.isAlone));
-  review.serve(lanes, () => node.inFlight < node.slots);
+  const mayGo = ({ spec }: Lane) => hasRoom(node, spec.wants.slot) && !(isRefused && spec.isAlone);
+  review.serve(room.lanesOn(node.id), { mayGo, isOver: () => !hasRoom(node, null) });
 }
 
 /** It waits for a node rather than for a slot: one that fits and cannot serve is news, too. */

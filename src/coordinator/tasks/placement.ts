@@ -1,7 +1,10 @@
+import { slotNeed } from "../../domain/routing/candidates.ts";
 import type { NodeView, RouteDecision } from "../../domain/routing/index.ts";
+import { hasRoom } from "../../domain/routing/slot-need.ts";
 import type { TaskEvent } from "../../domain/tasks/task-machine.ts";
 import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import type { Random } from "../../platform/random.ts";
+import type { RuntimeKind } from "../../protocol/capability.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import type { NodeId, TaskId } from "../../protocol/ids.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
@@ -56,6 +59,8 @@ export interface Placement extends Patience {
   readonly hold: (one: LiveTask, decided: RouteDecision) => void;
   /** Its attempt is on this node, as a former process decided: reserves the slot. Without effect where it has one. */
   readonly adopt: (one: LiveTask, nodeId: NodeId) => void;
+  /** The node has said which of its runtimes has it. */
+  readonly recount: (one: LiveTask, runtime: RuntimeKind) => void;
   /** Gives the slot back, if there is one. */
   readonly release: (one: LiveTask) => void;
   /**
@@ -103,13 +108,19 @@ export function createPlacement(options: PlacementOptions): Placement {
 
   /** Others may want the node who were there before. */
   function isContended(node: NodeView): boolean {
-    return comingIn > 0 || room.isAwaited(node.id) || isReviewedFor(node);
+    return comingIn > 0 || isAwaited(node) || isReviewedFor(node);
+  }
+
+  /** Those that wait for a runtime of it that is full want nothing that is free. */
+  function isAwaited(node: NodeView): boolean {
+    return room.isAwaited(node.id, (need) => hasRoom(node, need));
   }
 
   /** Whether those that are just being decided again could want it. */
   function isReviewedFor(node: NodeView): boolean {
     return review.isUnderWayFor(
-      ({ spec: { nodeIds, wants } }) => nodeIds.includes(node.id) || router.mayServe(node, wants),
+      ({ spec: { nodeIds, wants } }) =>
+        hasRoom(node, wants.slot) && (nodeIds.includes(node.id) || router.mayServe(node, wants)),
     );
   }
 
@@ -218,7 +229,9 @@ export function createPlacement(options: PlacementOptions): Placement {
       const best = decided.order[0];
       one.node = best === undefined ? null : registry.find(best.id);
       if (best !== undefined) byNode.put(one, best.id);
-      if (one.node !== null) registry.reserve(one.node);
+      const need = slotNeed(decided.evidence.question);
+      one.wantedRuntime = need === "first" ? null : need;
+      if (one.node !== null) one.runtime = registry.reserve(one.node, need);
       const binding = decided.session?.binding;
       one.hasBoundSession = binding === "new" || binding === "moved";
       router.bind(one.task.message, decided);
@@ -228,13 +241,22 @@ export function createPlacement(options: PlacementOptions): Placement {
       // Also where the node had said goodbye: what it ran it may still report.
       one.node = registry.findKnown(nodeId);
       byNode.put(one, nodeId);
-      if (one.node !== null) registry.reserve(one.node);
+      one.wantedRuntime = one.task.message.requires.runtime ?? null;
+      const known = one.task.attempts.at(-1)?.runtime ?? one.wantedRuntime;
+      if (one.node !== null) one.runtime = registry.reserve(one.node, known);
+    },
+    recount: (one, runtime) => {
+      const { node, runtime: before } = one;
+      if (node === null || before === runtime) return;
+      one.runtime = runtime;
+      registry.recount(node, before, runtime);
     },
     release: (one) => {
-      const { node } = one;
+      const { node, runtime } = one;
       one.node = null;
+      one.runtime = null;
       byNode.remove(one);
-      if (node !== null) registry.release(node, one.task.attempts.at(-1)?.state === "refused");
+      if (node !== null) registry.release(node, runtime, one.task.attempts.at(-1)?.state === "refused");
     },
     waitMs,
     noteRefusal,
@@ -243,11 +265,11 @@ export function createPlacement(options: PlacementOptions): Placement {
       cameIn(one);
       const [best] = decided.order;
       if (best === undefined) return "no one waits";
-      const isAwaited = room.isAwaited(best.id);
-      if (!(isAwaited || isReviewedFor(best))) return "no one waits";
+      const isContested = isAwaited(best);
+      if (!(isContested || isReviewedFor(best))) return "no one waits";
       put(one, decided, { nodeIds: [best.id], forMs: Number.POSITIVE_INFINITY });
       const node = registry.find(best.id);
-      if (isAwaited && node !== null) serveNode(node, { room, review, isRefused: true });
+      if (isContested && node !== null) serveNode(node, { room, review, isRefused: true });
       const lane = room.laneOf(one.id);
       if (lane === null) return "went";
       if (!review.isUnderWay()) return "others went";

@@ -5,8 +5,9 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Deadlines } from "../../platform/deadlines.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
+import type { RuntimeKind } from "../../protocol/capability.ts";
 import { MeshError } from "../../protocol/errors.ts";
-import type { NodeId, TaskId } from "../../protocol/ids.ts";
+import type { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
 import type { TaskStore } from "../../store/tasks.ts";
 import type { MeshEventEmitter, MeshEvents } from "../events/mesh-events.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
@@ -54,7 +55,9 @@ export interface TaskEngine {
   /** Resolves when all that happened to the task so far is committed. */
   readonly settled: (id: TaskId) => Promise<void>;
   /** The node has reported that it runs the current attempt: nothing has to be waited for any more. */
-  readonly resume: (live: LiveTask) => void;
+  readonly resume: (live: LiveTask, runtime?: RuntimeKind | undefined) => void;
+  /** The node has begun with the current attempt; `runtime`: in which of its runtimes, where it tells. */
+  readonly begin: (live: LiveTask, attempt: AttemptNumber, runtime: RuntimeKind | undefined) => void;
   /** A node has come back with this attempt. */
   readonly adopt: Adopt;
   /** The node has lost the gateway of the run, or has it back. One that may move does so as soon as another node can take it. */
@@ -137,6 +140,13 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     if (one !== undefined && one.ending !== null) await one.ended.promise;
   }
 
+  function begin(one: LiveTask, attempt: AttemptNumber, told: RuntimeKind | undefined): void {
+    const only = one.node?.runtimes.length === 1 ? one.node.runtimes[0]?.kind : undefined;
+    const runtime = told ?? one.wantedRuntime ?? only;
+    if (runtime !== undefined) placement.recount(one, runtime);
+    void report(one, { kind: "started", attempt, runtime });
+  }
+
   function onMayGo(id: TaskId): void {
     const one = live.get(id);
     if (one !== undefined) route(one);
@@ -212,14 +222,16 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
     report,
     settled,
     adopt,
-    resume: (one) => {
+    begin,
+    resume: (one, runtime) => {
       const attempt = currentAttempt(latestTask(one));
       if (attempt === null) return;
       placement.adopt(one, attempt.nodeId);
       if (one.task.cancelRequestedAtMs !== null) transitions.stopRun(one, attempt.number, "cancelled");
       else one.forgetTimer();
       one.isRecovering = false;
-      if (attempt.state === "offered") void report(one, { kind: "started", attempt: attempt.number });
+      if (attempt.state === "offered") begin(one, attempt.number, runtime);
+      else if (runtime !== undefined) placement.recount(one, runtime);
     },
     setRecovering: (one, isRecovering) => {
       const attempt = currentAttempt(latestTask(one));

@@ -20,6 +20,7 @@ function toAttemptInfo(attempt: Attempt): AttemptInfo {
     ended_at: isoOrNull(attempt.endedAtMs),
     failure: attempt.failure,
     late_result: attempt.isLateResult,
+    runtime: attempt.runtime ?? null,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { SlotNeed } from "../../domain/routing/slot-need.ts";
 import { createFairQueue, type QueueHead } from "../../domain/tasks/fair-queue.ts";
 import type { NodeId, TaskId } from "../../protocol/ids.ts";
 import type { LanePlace, LaneSpec } from "./lane.ts";
@@ -16,8 +17,8 @@ const resumedPriority = 10;
 interface NodeSet {
   readonly ids: readonly NodeId[];
   readonly lanes: Set<Lane>;
-  /** Lanes of more than one refused task alone. */
-  sharedCount: number;
+  /** Lanes of more than one refused task alone, by what they need of a node. */
+  readonly sharedCounts: Map<SlotNeed, number>;
 }
 
 /** Tasks that wait for the same. */
@@ -41,8 +42,8 @@ export interface WaitingRoom {
   /** All lanes, the one that has been there for the longest time first. */
   readonly lanes: () => Iterable<Lane>;
   readonly lanesOn: (nodeId: NodeId) => readonly Lane[];
-  /** Whether tasks wait for this node that were not refused. */
-  readonly isAwaited: (nodeId: NodeId) => boolean;
+  /** Whether tasks wait for this node that were not refused, and for something of it that is free. */
+  readonly isAwaited: (nodeId: NodeId, isFree: (need: SlotNeed) => boolean) => boolean;
   /** null: the lane is empty. */
   readonly head: (lane: Lane) => QueueHead<TaskId> | null;
   readonly tasksIn: (lane: Lane) => readonly TaskId[];
@@ -64,7 +65,7 @@ export function createWaitingRoom(monotonicMs: () => number): WaitingRoom {
     const sets = setsByEnds.get(endsOf(ids)) ?? [];
     const known = sets.find((set) => isSame(set.ids, ids));
     if (known !== undefined) return known;
-    const set: NodeSet = { ids, lanes: new Set(), sharedCount: 0 };
+    const set: NodeSet = { ids, lanes: new Set(), sharedCounts: new Map() };
     setsByEnds.set(endsOf(ids), [...sets, set]);
     for (const id of ids) {
       const ofNode = setsByNode.get(id) ?? new Set();
@@ -92,7 +93,10 @@ export function createWaitingRoom(monotonicMs: () => number): WaitingRoom {
   function openLane(spec: LaneSpec): Lane {
     const known = find(spec);
     if (known !== null) {
+      // Its rule may have been changed meanwhile.
+      countShared(known, -1);
       known.spec = spec;
+      countShared(known, 1);
       return known;
     }
     const variants = lanesByKey.get(spec.key) ?? [];
@@ -101,7 +105,7 @@ export function createWaitingRoom(monotonicMs: () => number): WaitingRoom {
     lanes.set(lane.id, lane);
     lanesByKey.set(spec.key, [...variants, lane]);
     lane.nodes.lanes.add(lane);
-    if (!spec.isAlone) lane.nodes.sharedCount += 1;
+    countShared(lane, 1);
     return lane;
   }
 
@@ -112,8 +116,15 @@ export function createWaitingRoom(monotonicMs: () => number): WaitingRoom {
     if (left.length === 0) lanesByKey.delete(lane.spec.key);
     else lanesByKey.set(lane.spec.key, left);
     lane.nodes.lanes.delete(lane);
-    if (!lane.spec.isAlone) lane.nodes.sharedCount -= 1;
+    countShared(lane, -1);
     if (lane.nodes.lanes.size === 0) closeNodeSet(lane.nodes);
+  }
+
+  function countShared({ nodes: { sharedCounts }, spec: { isAlone, wants } }: Lane, change: 1 | -1): void {
+    if (isAlone) return;
+    const count = (sharedCounts.get(wants.slot) ?? 0) + change;
+    if (count === 0) sharedCounts.delete(wants.slot);
+    else sharedCounts.set(wants.slot, count);
   }
 
   /** Those that wait for no node in particular, or were refused, share nothing with other lanes. */
@@ -155,8 +166,10 @@ export function createWaitingRoom(monotonicMs: () => number): WaitingRoom {
     find,
     lanes: () => lanes.values(),
     lanesOn: (nodeId) => [...(setsByNode.get(nodeId) ?? [])].flatMap((set) => [...set.lanes]),
-    isAwaited: (nodeId) => {
-      for (const set of setsByNode.get(nodeId) ?? []) if (set.sharedCount > 0) return true;
+    isAwaited: (nodeId, isFree) => {
+      for (const { sharedCounts } of setsByNode.get(nodeId) ?? []) {
+        for (const need of sharedCounts.keys()) if (isFree(need)) return true;
+      }
       return false;
     },
     head: (lane) => queue.head(lane.id, monotonicMs()),

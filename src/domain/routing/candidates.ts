@@ -5,6 +5,7 @@ import { isRuntimeReady, meetsNeeds, type NodeNeeds } from "./capable.ts";
 import type { MeshIndex, Place } from "./mesh-index.ts";
 import type { NodeView } from "./mesh-snapshot.ts";
 import { notCapable, notTarget, runtimeNotReady, type Scope } from "./scope.ts";
+import { hasRoom, type SlotNeed } from "./slot-need.ts";
 
 /** In the order in which they are looked for: a node is refused for the first that holds. */
 const orderedReasons = [
@@ -52,6 +53,13 @@ export interface CandidateQuestion {
   readonly excluded: ReadonlySet<NodeId> | null;
   /** A node that failed too often lately counts as any other. */
   readonly ignoresBreakers?: boolean;
+  /** The message is part of a conversation; default false. */
+  readonly isConversation?: boolean;
+}
+
+/** The sender's own word comes first, then the rule's. */
+export function slotNeed({ declared, scope, isConversation }: CandidateQuestion): SlotNeed {
+  return declared?.runtime ?? scope?.runtime ?? (isConversation === true ? "first" : null);
 }
 
 export const notAllowed: Standing = standingFor("not_allowed");
@@ -81,7 +89,7 @@ export function standingOf(place: Place, question: CandidateQuestion): Standing 
     if (tier < 0) return standingOutside(tier);
   }
   if (question.holder !== null && question.holder !== place) return elsewhere;
-  if (node.inFlight >= node.slots) return full;
+  if (!hasRoom(node, slotNeed(question))) return full;
   return question.excluded?.has(node.id) === true ? alreadyTried : free;
 }
 

@@ -7,6 +7,7 @@ import {
   hasCandidate,
   notReady,
   type Standing,
+  slotNeed,
   standingCount,
   standingOf,
   unavailability,
@@ -25,6 +26,7 @@ import type { RoutingMessage } from "./routing-message.ts";
 import { readMessage, ruleApplies } from "./rule-applies.ts";
 import { createScope } from "./scope.ts";
 import { decideSession, type SessionBinding, type SessionVerdict } from "./session-affinity.ts";
+import { wouldEcho } from "./slot-need.ts";
 import { strategyNamed } from "./strategies/index.ts";
 import type { Strategy } from "./strategies/strategy.ts";
 
@@ -80,6 +82,7 @@ export function decideRoute(
     holder: null,
     excluded: context.excluded,
     ignoresBreakers: context.ignoresBreakers === true,
+    isConversation: message.session !== null,
   };
   const inferred = message.infer
     ? inferRequirements(message.content, context.memo.vocabularyOf(index, rules))
@@ -253,13 +256,14 @@ function surveyNodes(routing: Routing, { question, rule, strategy, passedOver }:
     lastPosition: rule === null ? -1 : lastPosition(question.index, context.cursors, rule),
     conversation: message.session ?? message.source,
   });
+  const need = slotNeed(question);
   for (const place of places) {
     const standing = standingOf(place, question);
     standings[place.position] = standing;
     counts[standing] = (counts[standing] ?? 0) + 1;
     if (standing === free) {
       const tier = question.scope?.tiers[place.position] ?? 0;
-      const echo = place.isEchoOnly ? echoStep : 0;
+      const echo = place.isEchoOnly || wouldEcho(place.node, need) ? echoStep : 0;
       const preference = tier * tierStep + echo + unmetCount(place.node, inferred, question.index);
       ranking.offer(place, preference, strategy.score(place, draw));
     }

@@ -1,9 +1,11 @@
 import { toGroupKeys } from "./allowed-nodes.ts";
+import { slotNeed } from "./candidates.ts";
 import { meetsNeeds, type NodeNeeds } from "./capable.ts";
 import type { CompiledRule } from "./compile-rules.ts";
 import type { MeshIndex } from "./mesh-index.ts";
 import type { NodeView } from "./mesh-snapshot.ts";
 import type { RouteDecision } from "./route-decision.ts";
+import type { SlotNeed } from "./slot-need.ts";
 
 /** What messages that wait for the same ask of a node, as far as that can be told of one node alone. */
 export interface LaneWants {
@@ -14,6 +16,7 @@ export interface LaneWants {
   readonly allowedGroups: readonly string[] | null;
   /** Rules that lead to nodes, of which one has to; null: any node may serve. */
   readonly rules: readonly CompiledRule[] | null;
+  readonly slot: SlotNeed;
 }
 
 export function toLaneWants({ rule, isParked, evidence }: RouteDecision): LaneWants {
@@ -23,6 +26,7 @@ export function toLaneWants({ rule, isParked, evidence }: RouteDecision): LaneWa
     target: message.target?.toLowerCase() ?? null,
     allowedGroups: message.allowedGroups === null ? null : toGroupKeys(message.allowedGroups),
     rules: isParked && rule !== null ? [...passedOver, rule] : null,
+    slot: slotNeed(question),
   };
 }
 

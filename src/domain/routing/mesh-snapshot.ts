@@ -18,7 +18,10 @@ export interface NodeView {
   readonly abilities: ReadonlySet<string>;
   /** Effective tags in lower case. */
   readonly tagKeys: ReadonlySet<string>;
+  /** In the order in which the node prefers them. */
   readonly runtimes: readonly { readonly kind: RuntimeKind; readonly ready: boolean }[];
+  /** Those that are ready and have a free slot; null: the node's slots count alone, as it has one runtime or is an older one. */
+  readonly freeRuntimes?: ReadonlySet<RuntimeKind> | null;
   readonly isOnline: boolean;
   /** Epoch; when it went offline. null while online. */
   readonly offlineSinceMs: number | null;

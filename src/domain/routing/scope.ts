@@ -1,3 +1,4 @@
+import type { RuntimeKind } from "../../protocol/capability.ts";
 import { isRuntimeReady, meetsNeeds, type NodeNeeds } from "./capable.ts";
 import type { MeshIndex, Place } from "./mesh-index.ts";
 
@@ -12,6 +13,8 @@ export interface Scope {
   readonly tiers: Int16Array;
   /** The places that are in. */
   readonly members: readonly Place[];
+  /** Which of a node's runtimes it leads to; null: whichever the node takes. */
+  readonly runtime: RuntimeKind | null;
 }
 
 /** A node that several targets name belongs to the first of them. `targets` null: any node. */
@@ -34,7 +37,8 @@ export function createScope(
       }
     }
   }
-  return { tiers, members: index.places.filter(({ position }) => (tiers[position] ?? notTarget) >= 0) };
+  const members = index.places.filter(({ position }) => (tiers[position] ?? notTarget) >= 0);
+  return { tiers, members, runtime: needs?.runtime ?? null };
 }
 
 /** The nodes of the first that are in the second, too; null: any node is. */
@@ -44,5 +48,6 @@ export function narrowScope(scope: Scope, by: Scope | null): Scope {
   return {
     tiers: scope.tiers.map((tier, position) => (isIn(position) ? tier : notTarget)),
     members: scope.members.filter(({ position }) => isIn(position)),
+    runtime: scope.runtime ?? by.runtime,
   };
 }

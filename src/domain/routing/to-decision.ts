@@ -1,13 +1,14 @@
 import { type Decision, maxNamedNodes, type RefusalReason } from "../../protocol/decision.ts";
 import { toIsoTime } from "../../protocol/iso-time.ts";
 import { anyNode } from "../../protocol/unblock-text.ts";
-import { couldServe, free, full, notAllowed, reasonOf, standingFor } from "./candidates.ts";
+import { couldServe, free, full, notAllowed, reasonOf, slotNeed, standingFor } from "./candidates.ts";
 import { missingNeeds, type NodeNeeds, needTexts } from "./capable.ts";
 import type { CompiledRule } from "./compile-rules.ts";
 import { meetsInferred } from "./infer-requirements.ts";
 import type { Place } from "./mesh-index.ts";
 import type { NodeView } from "./mesh-snapshot.ts";
 import type { RouteDecision, RouteEvidence } from "./route-decision.ts";
+import { runtimeFor, type SlotNeed } from "./slot-need.ts";
 import { slotsText } from "./strategies/strategy.ts";
 
 const notTarget = standingFor("not_target");
@@ -105,10 +106,16 @@ function refusalDetail(reason: RefusalReason, { node }: Place, decision: RouteDe
     case "breaker_open":
       return node.breakerDetail ?? null;
     case "full":
-      return `${node.inFlight} of ${node.slots} slots in use`;
+      return fullText(node, slotNeed(question));
     default:
       return null;
   }
+}
+
+function fullText(node: NodeView, need: SlotNeed): string {
+  if (node.inFlight >= node.slots) return `${node.inFlight} of ${node.slots} slots in use`;
+  const kind = need === null ? null : runtimeFor(node, need);
+  return kind === null ? "all slots of its runtimes in use" : `all slots of its runtime ${kind} in use`;
 }
 
 function runtimeDetail(wanted: readonly NodeNeeds[]): string | null {

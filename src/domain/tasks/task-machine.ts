@@ -1,3 +1,4 @@
+import type { RuntimeKind } from "../../protocol/capability.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import { type Failure, maxFailureLength } from "../../protocol/failure.ts";
 import type { AttemptNumber, NodeId } from "../../protocol/ids.ts";
@@ -42,7 +43,12 @@ export type TaskEvent =
     }
   /** The node did not take it. */
   | { readonly kind: "refused"; readonly attempt: AttemptNumber; readonly message: string }
-  | { readonly kind: "started"; readonly attempt: AttemptNumber }
+  | {
+      readonly kind: "started";
+      readonly attempt: AttemptNumber;
+      /** Which of the node's runtimes has it, where that is known. */
+      readonly runtime?: RuntimeKind | undefined;
+    }
   | { readonly kind: "succeeded"; readonly attempt: AttemptNumber; readonly text: string }
   | { readonly kind: "failed"; readonly attempt: AttemptNumber; readonly failure: Failure }
   /** The link to the node is gone; the run may go on there. */
@@ -159,9 +165,7 @@ function report(task: Task, event: AttemptEvent, context: { nowMs: number; rando
   const { nowMs } = context;
   switch (event.kind) {
     case "started":
-      return attempt.state === "started"
-        ? nothing
-        : { change: { attempts: [{ ...attempt, state: "started", startedAtMs: nowMs }] }, next: none };
+      return attempt.state === "started" ? nothing : start(attempt, event.runtime, nowMs);
     case "succeeded":
       return {
         change: {
@@ -234,6 +238,12 @@ function open(
     isLateResult: false,
   };
   return { change: { state: "running", nodeId, attempts: [attempt] }, next: none };
+}
+
+function start(attempt: Attempt, runtime: RuntimeKind | undefined, nowMs: number): TaskStep {
+  const started: Attempt = { ...attempt, state: "started", startedAtMs: nowMs };
+  const told = runtime === undefined ? started : { ...started, runtime };
+  return { change: { attempts: [told] }, next: none };
 }
 
 /** A node refuses instead of starting. From one that has said that it started it means only that the run is gone. */

@@ -1,4 +1,4 @@
-import type { Requirements } from "../../protocol/capability.ts";
+import type { Requirements, RuntimeKind } from "../../protocol/capability.ts";
 import type { Decision } from "../../protocol/decision.ts";
 import type { Failure } from "../../protocol/failure.ts";
 import type { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
@@ -19,6 +19,8 @@ export interface Attempt {
   readonly failure: Failure | null;
   /** A report that came after the task had moved on. */
   readonly isLateResult: boolean;
+  /** Which of the node's runtimes has it; absent while that is not known. */
+  readonly runtime?: RuntimeKind | undefined;
 }
 
 /** What a message is once it has been accepted; the part that never changes. */

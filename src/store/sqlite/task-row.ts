@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Task } from "../../domain/tasks/task.ts";
-import { Requirements } from "../../protocol/capability.ts";
+import { Requirements, RuntimeKind } from "../../protocol/capability.ts";
 import { Failure } from "../../protocol/failure.ts";
 import { AttemptNumber, NodeId, TaskId } from "../../protocol/ids.ts";
 import { Effects } from "../../protocol/message.ts";
@@ -20,6 +20,7 @@ const StoredAttempt = z.object({
   endedAtMs: z.number().nullable(),
   failure: Failure.nullable(),
   isLateResult: z.boolean(),
+  runtime: RuntimeKind.optional(),
 });
 
 const TaskRow = z.object({

@@ -521,14 +521,14 @@ describe("what becomes free", () => {
     const second = await submit("second");
     rig.setDiskFull(true);
     void rig.engine.cancel(cancelled);
-    rig.registry.release(node, false);
+    rig.registry.release(node, null, false);
     expect(second.task.state).toBe("running");
     rig.setDiskFull(false);
     await rig.elapse(500);
     await submit("expires", { expiresAtMs: rig.clock.nowMs() + 10_000 });
     const last = await submit("last");
     rig.clock.skipWall(10_000);
-    rig.registry.release(node, false);
+    rig.registry.release(node, null, false);
     expect(last.task.state).toBe("running");
   });
 
@@ -536,7 +536,7 @@ describe("what becomes free", () => {
     const node = await rig.join("one", { slots: 1 });
     await submit("runs");
     const before = submit("before");
-    rig.registry.release(node, false);
+    rig.registry.release(node, null, false);
     const after = submit("after");
     await Promise.all([before, after]);
     await rig.settle();

@@ -51,7 +51,16 @@ export const HelloFrame = z.object({
   slots: z.int().min(1).max(10_000),
   runtimes: z.array(RuntimeStatus).max(16),
   /** Attempts that are running now, with the length of the text so far. */
-  running: z.array(AttemptRef.extend({ offset: Offset, started_at: z.iso.datetime() })).max(10_000),
+  running: z
+    .array(
+      AttemptRef.extend({
+        offset: Offset,
+        started_at: z.iso.datetime(),
+        /** Which of the node's runtimes has it; absent from an older node. */
+        runtime: RuntimeKind.optional(),
+      }),
+    )
+    .max(10_000),
   /** Attempts whose outcome is in the journal and was not yet acknowledged; the outcomes follow after `welcome`. */
   unacknowledged: z.array(AttemptRef).max(10_000),
   /** It takes nothing new: it was drained before the link was lost, or is being stopped. */
