@@ -46,8 +46,11 @@ export async function createRuntime(settings: RuntimeSettings, deps: RuntimeDeps
     }
     case "zeroclaw":
       throw unsupportedRuntime(settings.kind);
-    case "acp":
-      throw unsupportedRuntime(settings.kind);
+    case "acp": {
+      const { createAcpRuntime } = await import("./acp/index.ts");
+      const { dataDir, env } = deps;
+      return createAcpRuntime({ settings, clock, log, dataDir, env });
+    }
     case "command": {
       const { createCommandRuntime } = await import("./command/index.ts");
       const { dataDir, env } = deps;

@@ -11,12 +11,11 @@ import {
 } from "../../platform/piped-process.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import { redactText } from "../../protocol/redact-text.ts";
-import { createKeyTurns, type KeyTurns } from "../program/key-turns.ts";
+import { createBoundedAttempts, toStoppedOutcome } from "../program/bounded-attempts.ts";
 import { type ProgramEnvironment, toProgramEnvironment } from "../program/program-environment.ts";
 import { prepareWorkFolder, toWorkFolder } from "../program/work-folder.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
 import type { RuntimeSettings } from "../runtime-settings.ts";
-import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
 import { findTemplateProblem, hasUnguardedText, planArguments } from "./argument-template.ts";
 import { matchCommandOutcome, matchStartFailure } from "./command-outcome.ts";
 import { followCommand } from "./command-run.ts";
@@ -32,9 +31,6 @@ export interface CommandOptions {
   readonly env: Environment;
 }
 
-/** Stops a run besides the attempt's own reasons. */
-const closedReason = "closed";
-
 /**
  * Any program that answers on standard output: one process for each attempt, started without a shell. What it keeps of a
  * session is its own affair. docs/how-to/command.md
@@ -42,6 +38,7 @@ const closedReason = "closed";
 export function createCommandRuntime(options: CommandOptions): Runtime {
   const { settings, env, dataDir, log } = options;
   const [program = "", ...template] = settings.command;
+  const attempts = createBoundedAttempts(options.clock);
   const adapter: Adapter = {
     options,
     program,
@@ -50,9 +47,6 @@ export function createCommandRuntime(options: CommandOptions): Runtime {
     folder: { cwd: settings.cwd, dataDir, kind: "command" },
     environment: toProgramEnvironment(env, { own: settings.env, inherits: "safe" }),
     processes: createPipedProcesses(),
-    turns: createKeyTurns(),
-    running: new Map(),
-    isClosed: false,
   };
   if (settings.input === "argument" && hasUnguardedText(template)) {
     log.warn(
@@ -66,24 +60,22 @@ export function createCommandRuntime(options: CommandOptions): Runtime {
     kind: "command",
     location: redactText(settings.command.join(" "), adapter.environment.secrets),
     probe: async () => ({ status: toStatus(await findProblem(adapter)), slots: null }),
-    run: (attempt, control) => runAttempt(adapter, attempt, control),
+    run: (attempt, control) =>
+      attempts.run(attempt, control, (signal) =>
+        startAttempt(adapter, attempt, { signal, onChunk: control.onChunk }),
+      ),
     reattach: () => Promise.resolve(null),
-    fence: async ({ key }) => {
-      const run = adapter.running.get(key);
-      run?.stop.abort(closedReason);
-      await run?.settled.promise;
-      // Of a process that an earlier agent has started nobody knows any more.
-      return run !== undefined;
-    },
+    // Of a process that an earlier agent has started nobody knows any more.
+    fence: async ({ key }) => (await attempts.stop(key)) !== null,
     close: async () => {
-      adapter.isClosed = true;
-      const runs = [...adapter.running.values()];
-      for (const { stop } of runs) stop.abort(closedReason);
-      await Promise.all(runs.map(({ settled }) => settled.promise));
+      await attempts.close();
       adapter.processes.stop();
     },
   };
 }
+
+/** Of a status on the wire. */
+const maxReasonLength = 1024;
 
 interface Adapter {
   readonly options: CommandOptions;
@@ -94,48 +86,15 @@ interface Adapter {
   readonly folder: Parameters<typeof prepareWorkFolder>[0];
   readonly environment: ProgramEnvironment;
   readonly processes: PipedProcesses;
-  readonly turns: KeyTurns;
-  readonly running: Map<string, Running>;
-  isClosed: boolean;
-}
-
-interface Running {
-  readonly stop: AbortController;
-  readonly settled: PromiseWithResolvers<void>;
-}
-
-/** Bounds the attempt in time, and lets those of one session have their turns. */
-async function runAttempt(
-  adapter: Adapter,
-  attempt: RuntimeAttempt,
-  control: RunControl,
-): Promise<RunOutcome> {
-  if (adapter.isClosed) return closedOutcome;
-  if (control.signal.aborted) return toStopOutcome(control.signal.reason);
-  const run: Running = { stop: new AbortController(), settled: Promise.withResolvers<void>() };
-  const { signal } = run.stop;
-  const onAbort = () => run.stop.abort(control.signal.reason);
-  const cancelDeadline = adapter.options.clock.after(attempt.timeoutMs, () => run.stop.abort("timeout"));
-  control.signal.addEventListener("abort", onAbort, { once: true });
-  adapter.running.set(attempt.key, run);
-  let endTurn: (() => void) | null = null;
-  try {
-    if (attempt.session !== null) endTurn = await adapter.turns.begin(attempt.session.key, signal);
-    return await startAttempt(adapter, attempt, { signal, onChunk: control.onChunk });
-  } finally {
-    endTurn?.();
-    adapter.running.delete(attempt.key);
-    run.settled.resolve();
-    cancelDeadline();
-    control.signal.removeEventListener("abort", onAbort);
-  }
 }
 
 type RunParts = Pick<RunControl, "onChunk" | "signal">;
 
 async function startAttempt(adapter: Adapter, attempt: RuntimeAttempt, parts: RunParts): Promise<RunOutcome> {
   const problem = await findProblem(adapter);
-  if (parts.signal.aborted) return toStopped(parts.signal.reason, false);
+  if (parts.signal.aborted) {
+    return toStoppedOutcome(parts.signal.reason, { isStarted: false, isFenced: true });
+  }
   if (problem !== null) return refuse(problem);
   const planned = planArguments(adapter.template, attempt);
   if (planned.kind === "refused") return refuse(`${adapter.location}: ${planned.reason}`);
@@ -180,14 +139,11 @@ async function judgeProcess(
     const lines = end.errorLines.map((line) => redactText(line, secrets));
     log.debug("what the program wrote on standard error", { program: location, lines });
   }
-  if (signal.aborted && !end.isTooLarge) return toStopped(signal.reason, true);
+  // The process and its group are gone: what was stopped does nothing more.
+  if (signal.aborted && !end.isTooLarge) {
+    return toStoppedOutcome(signal.reason, { isStarted: true, isFenced: end.exit !== null });
+  }
   return matchCommandOutcome(end, { location, secrets });
-}
-
-/** The process and its group are gone: what was stopped does nothing more. */
-function toStopped(reason: unknown, isStarted: boolean): RunOutcome {
-  if (reason !== closedReason) return toStopOutcome(reason);
-  return { ...closedOutcome, started: isStarted };
 }
 
 function refuse(message: string): RunOutcome {
@@ -212,6 +168,3 @@ function toStatus(problem: string | null): RuntimeStatus {
   const reason = problem === null ? null : problem.slice(0, maxReasonLength);
   return { kind: "command", version: null, ready: problem === null, reason, active: null, queued: null };
 }
-
-/** Of a status on the wire. */
-const maxReasonLength = 1024;

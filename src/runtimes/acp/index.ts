@@ -1,0 +1,2 @@
+export { createAcpRuntime } from "./acp-runtime.ts";
+export type { AcpOptions } from "./adapter.ts";
