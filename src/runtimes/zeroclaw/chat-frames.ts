@@ -1,0 +1,28 @@
+import { z } from "zod";
+import { readJson } from "../bounded-body.ts";
+
+const nullish = z.string().nullish().catch(null);
+
+/** Frames of `/ws/chat` that matter to a run; all others, and those of later versions, are `other`. */
+const ServerFrame = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("session_start"), session_id: z.string() }),
+  z.object({ type: z.literal("chunk"), content: z.string() }),
+  z.object({ type: z.literal("tool_call"), name: z.string() }),
+  z.object({
+    type: z.literal("approval_request"),
+    request_id: z.string(),
+    /** Shown to people: no more of it than fits a line. */
+    tool: z.string().transform((tool) => tool.slice(0, 128)),
+  }),
+  z.object({ type: z.literal("done"), full_response: z.string() }),
+  z.object({ type: z.literal("aborted") }),
+  z.object({ type: z.literal("error"), code: nullish, message: nullish }),
+]);
+export type ServerFrame = z.infer<typeof ServerFrame> | { readonly type: "other" };
+
+const other = { type: "other" } as const;
+
+export function readFrame(text: string): ServerFrame {
+  const frame = ServerFrame.safeParse(readJson(text));
+  return frame.success ? frame.data : other;
+}

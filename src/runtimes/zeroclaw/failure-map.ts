@@ -1,0 +1,122 @@
+import type { Failure } from "../../protocol/failure.ts";
+import type { Secret } from "../../protocol/secret.ts";
+import { tidyLine } from "../program/tidy-line.ts";
+import type { RunOutcome } from "../runtime.ts";
+
+/** Codes of error frames that tell of a frame of ours or of a procedure, not of the turn. */
+const besideTheTurn = /^(?:STEERING_|SOP_|INVALID_APPROVAL_RESPONSE$)/;
+
+/** Whether an error frame with this code ends the turn. */
+export function endsTurn(code: string | null): boolean {
+  return code === null || !besideTheTurn.test(code);
+}
+
+/** What a turn showed before it failed. */
+export interface TurnEvidence {
+  /** It used a tool, or was about to. */
+  readonly hadTool: boolean;
+  /** The gateway shows every use of a tool before it happens (0.8 and later). */
+  readonly showsTools: boolean;
+}
+
+/** The turn was not begun: the same message may go elsewhere. */
+const notBegun: Readonly<Record<string, string>> = {
+  NEEDS_ONBOARDING: noModelMessage(),
+  SESSION_QUEUE_FULL: "too many messages wait for the same ZeroClaw session",
+  SESSION_QUEUE_TIMEOUT: "the ZeroClaw session was busy with another message for too long",
+  SESSION_RESTORE_UNAVAILABLE: "ZeroClaw could not read the history of the session",
+};
+
+/** Frames that ZeroClaw could not use; nothing was done. */
+const badFrames = ["INVALID_CWD", "INVALID_JSON", "EMPTY_CONTENT", "UNKNOWN_MESSAGE_TYPE"];
+
+/** What an error frame of the WebSocket chat means. The codes decide; the text is only passed on. */
+export function matchChatFailure(code: string | null, said: string, evidence: TurnEvidence): Failure {
+  const reason = notBegun[code ?? ""];
+  if (reason !== undefined) return { class: "refused", message: reason };
+  const message = `ZeroClaw ended with an error: ${said === "" ? (code ?? "no reason given") : said}`;
+  if (badFrames.includes(code ?? "")) {
+    return { class: "runtime_error", kind: "bad_request", message, nothing_done: true };
+  }
+  if (code === "AGENT_INIT_FAILED") {
+    return { class: "runtime_error", kind: "internal", message, nothing_done: true };
+  }
+  const hadNoEffect =
+    evidence.showsTools && !evidence.hadTool && (code === "AUTH_ERROR" || code === "PROVIDER_ERROR");
+  return {
+    class: "runtime_error",
+    kind: code === "AUTH_ERROR" ? "auth" : "internal",
+    message: code === "AUTH_ERROR" ? "the model provider refused ZeroClaw's key" : message,
+    ...(hadNoEffect ? { nothing_done: true } : {}),
+  };
+}
+
+export function noModelMessage(): string {
+  return "ZeroClaw is installed, but no model is configured: add [providers.models.…] and an agent that uses it to its config.toml";
+}
+
+/** A tool that nobody was there to allow, under the policy `fail`. */
+export function toApprovalFailure(tool: string): Failure {
+  return {
+    class: "runtime_error",
+    kind: "bad_request",
+    message: `ZeroClaw's agent asked to use the tool "${tool}", which nobody could allow; add it to auto_approve of its risk profile, or let the node deny or allow such questions`,
+  };
+}
+
+/** What an answer of the webhook other than 200 means. */
+export function matchWebhookFailure(status: number, location: string): Failure {
+  const nothingDone = { class: "runtime_error", nothing_done: true } as const;
+  switch (status) {
+    case 400:
+      return { ...nothingDone, kind: "bad_request", message: `${location} has no such agent` };
+    case 401:
+    case 403:
+      return { ...nothingDone, kind: "auth", message: `${location} refused the token` };
+    case 404:
+    case 405:
+      return { ...nothingDone, kind: "bad_request", message: `${location} has no /webhook (HTTP ${status})` };
+    case 408:
+      return { class: "timeout", message: timeoutMessage(location) };
+    case 413:
+      return { ...nothingDone, kind: "bad_request", message: tooLongMessage(location) };
+    case 429:
+      return { class: "refused", message: `${location} takes no more messages this minute` };
+    case 503:
+      return { class: "refused", message: noModelMessage() };
+    default:
+      return {
+        class: "runtime_error",
+        kind: "internal",
+        message: `${location} answered HTTP ${status}; its log tells why`,
+      };
+  }
+}
+
+/** Bytes of a request that ZeroClaw takes by HTTP; fixed there. */
+export const maxWebhookBytes = 65_536;
+
+export function tooLongMessage(location: string): string {
+  return `the message is longer than the ${maxWebhookBytes} bytes that ${location} takes by its webhook; use its WebSocket chat (ZeroClaw 0.5 or later)`;
+}
+
+function timeoutMessage(location: string): string {
+  return `${location} cut the answer off at its own limit; raise gateway.request_timeout_secs (30 unless set), or use its WebSocket chat`;
+}
+
+/** Other programs had a part in these texts: no token gets through, nor more than a line. */
+export function tidyOutcome(outcome: RunOutcome, secrets: readonly Secret[]): RunOutcome {
+  switch (outcome.kind) {
+    case "failed": {
+      const failure = { ...outcome.failure, message: tidyLine(outcome.failure.message, secrets) };
+      return { kind: "failed", failure };
+    }
+    case "lost":
+      return { ...outcome, reason: tidyLine(outcome.reason, secrets) };
+    case "succeeded":
+    case "cancelled":
+      return outcome;
+    default:
+      return outcome satisfies never;
+  }
+}

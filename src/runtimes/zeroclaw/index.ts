@@ -1,0 +1,1 @@
+export { createZeroclawRuntime, defaultZeroclawEndpoint, type ZeroclawOptions } from "./zeroclaw-runtime.ts";
