@@ -57,7 +57,7 @@ const packageOwners: Readonly<Record<string, readonly string[]>> = {
   "@peculiar/x509": ["platform"],
   "reflect-metadata": ["platform"],
   re2js: ["domain"],
-  yaml: ["config"],
+  yaml: ["config", "node/skills"],
   "bun:sqlite": ["platform", "store", "node"],
   bun: ["platform", "coordinator", "node", "runtimes", "provision", "link", "store"],
   "node:": [

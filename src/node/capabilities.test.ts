@@ -3,8 +3,9 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { systemClock } from "../platform/clock.ts";
+import { silentLog } from "../platform/log.ts";
 import { Capabilities } from "../protocol/capability.ts";
-import { type CapabilityDeps, probeCapabilities, toGoArch, toGoOs } from "./capabilities.ts";
+import { type CapabilityDeps, createCapabilityProbe, toGoArch, toGoOs } from "./capabilities.ts";
 import { skillTable } from "./skill-table.ts";
 
 let root = "";
@@ -21,15 +22,17 @@ async function addFile(path: string, text = "#!/bin/sh\nexit 1\n"): Promise<void
 }
 
 const probe = (parts: Partial<CapabilityDeps> = {}) =>
-  probeCapabilities({
-    env: { PATH: [join(root, "usr/bin"), join(root, "opt/bin")].join(delimiter) },
+  createCapabilityProbe({
+    env: { HOME: root, PATH: [join(root, "usr/bin"), join(root, "opt/bin")].join(delimiter) },
     clock: systemClock,
     platform: "linux",
     arch: "x64",
     tags: [],
     root,
+    dataDir: root,
+    log: silentLog,
     ...parts,
-  });
+  })();
 
 describe("the skills of a machine", () => {
   test("are those of the programs on its PATH", async () => {
@@ -47,7 +50,7 @@ describe("the skills of a machine", () => {
   });
 
   test("are none on a bare machine", async () => {
-    expect((await probe({ env: {} })).skills).toEqual([]);
+    expect((await probe({ env: { HOME: root } })).skills).toEqual([]);
   });
 
   test("do not include the stubs of macOS without the programs behind them", async () => {
@@ -120,7 +123,7 @@ describe("the rest", () => {
 
   test("is valid on the wire, for this machine as it is", async () => {
     const deps = {
-      env: { PATH: "/usr/bin:/bin" },
+      env: { HOME: root, PATH: "/usr/bin:/bin" },
       platform: process.platform,
       arch: process.arch,
       root: "/",

@@ -1,11 +1,13 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
 import { machineMemoryBytes } from "../platform/machine-load.ts";
 import { findOnPath } from "../platform/path-lookup.ts";
 import { readCommandOutput } from "../platform/quick-command.ts";
 import type { Capabilities } from "../protocol/capability.ts";
-import { skillTable } from "./skill-table.ts";
+import { driverLimitMs, findGpus } from "./gpu/find-gpus.ts";
+import { createSkillSearch } from "./skills/find-skills.ts";
 
 export interface CapabilityDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -13,6 +15,9 @@ export interface CapabilityDeps {
   /** The platform's own names of this machine: `process.platform` and `process.arch`. */
   readonly platform: NodeJS.Platform;
   readonly arch: NodeJS.Architecture;
+  /** Holds `skills.yaml`. */
+  readonly dataDir: string;
+  readonly log: Log;
   /** The node's own tags, as configured. */
   readonly tags: readonly string[];
   /** Where the file system begins; default `/`. Tests put another machine's files elsewhere. */
@@ -22,18 +27,23 @@ export interface CapabilityDeps {
 }
 
 /**
- * What this machine has, by a look at its files; the only program ever started is `nvidia-smi`, for at most 2 s.
- * Never rejects: what cannot be found out counts as absent. Called at the start and again while the agent runs.
+ * What this machine has, by a look at its files; the only programs ever started are the tools of graphics drivers, for at
+ * most 2 s each. Never rejects: what cannot be found out counts as absent. Called at the start and again while the agent
+ * runs; skills that cannot be told are warned of once.
  */
-export async function probeCapabilities(deps: CapabilityDeps): Promise<Capabilities> {
-  const [gpu, skills] = await Promise.all([hasGpu(deps), findSkills(deps)]);
-  return {
-    os: toGoOs(deps.platform),
-    arch: toGoArch(deps.arch),
-    gpu,
-    memory_gb: Math.floor((deps.memoryBytes ?? machineMemoryBytes()) / 2 ** 30),
-    tags: [...deps.tags],
-    skills: [...skills],
+export function createCapabilityProbe(deps: CapabilityDeps): () => Promise<Capabilities> {
+  const searchSkills = createSkillSearch(deps);
+  return async () => {
+    const [gpu, gpus, skills] = await Promise.all([hasGpu(deps), findGpus(deps), searchSkills()]);
+    return {
+      os: toGoOs(deps.platform),
+      arch: toGoArch(deps.arch),
+      gpu,
+      memory_gb: Math.floor((deps.memoryBytes ?? machineMemoryBytes()) / 2 ** 30),
+      tags: [...deps.tags],
+      gpus: [...gpus],
+      ...skills,
+    };
   };
 }
 
@@ -47,9 +57,6 @@ export function toGoArch(arch: NodeJS.Architecture): string {
   if (arch === "x64") return "amd64";
   return arch === "ia32" ? "386" : arch;
 }
-
-/** Longest time for asking a driver tool, which hangs when the driver does. */
-const driverLimitMs = 2_000;
 
 /** Device files that only a usable GPU has: NVIDIA, NVIDIA Tegra, AMD ROCm. */
 const gpuDevices = ["dev/nvidia0", "dev/nvhost-gpu", "dev/kfd"];
@@ -68,40 +75,6 @@ async function hasGpu(deps: CapabilityDeps): Promise<boolean> {
     clock: deps.clock,
   });
   return output?.startsWith("GPU ") ?? false;
-}
-
-async function findSkills(deps: CapabilityDeps): Promise<readonly string[]> {
-  const programs = await findOnPath(
-    skillTable.flatMap(({ anyOf }) => anyOf),
-    deps,
-  );
-  const usable = new Set<string>();
-  await Promise.all(
-    [...programs].map(async ([name, path]) => {
-      if (deps.platform !== "darwin" || !(await isEmptyStub(name, path, deps.root ?? "/"))) usable.add(name);
-    }),
-  );
-  return skillTable.filter(({ anyOf }) => anyOf.some((name) => usable.has(name))).map(({ skill }) => skill);
-}
-
-/** Where macOS keeps what its stubs in /usr/bin start; `{name}` is the program. */
-const developerPrograms = [
-  "var/db/xcode_select_link/usr/bin/{name}",
-  "Applications/Xcode.app/Contents/Developer/usr/bin/{name}",
-  "Applications/Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/bin/{name}",
-  "Library/Developer/CommandLineTools/usr/bin/{name}",
-];
-
-const developerStubs = new Set(["clang++", "g++", "git", "make", "python3", "swift", "xcodebuild"]);
-const javaStubs = new Set(["java", "javac"]);
-
-/** macOS has stubs in /usr/bin that only offer to install the program they are named after. */
-async function isEmptyStub(name: string, path: string, root: string): Promise<boolean> {
-  if (path !== join(root, "usr/bin", name)) return false;
-  if (javaStubs.has(name)) return !(await isThere(join(root, "Library/Java/JavaVirtualMachines")));
-  if (!developerStubs.has(name)) return false;
-  const programs = developerPrograms.map((pattern) => join(root, pattern.replace("{name}", name)));
-  return !(await Promise.all(programs.map(isThere))).includes(true);
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -14,7 +14,7 @@ import type { SupervisedGateway } from "../provision/supervised-gateway.ts";
 import { createRuntimeCredentials } from "../runtimes/runtime-credentials.ts";
 import { stopSupervised } from "./agent-life.ts";
 import type { NodeAgentOptions, NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
-import { probeCapabilities } from "./capabilities.ts";
+import { createCapabilityProbe } from "./capabilities.ts";
 import { createCoordinatorCalls } from "./direct/coordinator-calls.ts";
 import { runDirectAgent } from "./direct/direct-agent.ts";
 import { defaultListenAddress, parseListenAddress } from "./direct/listen-address.ts";
@@ -115,8 +115,15 @@ async function start(options: StartNodeAgentOptions): Promise<RunningNodeAgent> 
     ...(await chooseRuntimes(options.runtimes, runtimeDeps)),
     supervised: options.supervised,
     maxRunMs: options.maxRunMs,
-    probeCapabilities: () =>
-      probeCapabilities({ env, clock, platform: machinePlatform, arch: machineArch, tags: options.tags }),
+    probeCapabilities: createCapabilityProbe({
+      env,
+      clock,
+      platform: machinePlatform,
+      arch: machineArch,
+      tags: options.tags,
+      dataDir: options.dataDir,
+      log,
+    }),
     version: options.version,
     fetch,
     proxyUrl,

@@ -93,6 +93,25 @@ export const SkillDetail = z.object({
 });
 export type SkillDetail = z.infer<typeof SkillDetail>;
 
+/** Characters in all skills' names, descriptions and wants of one node: each is kept for every node, and told in lists. */
+export const maxSkillText = 64 * 1024;
+
+const SkillDetails = z
+  .array(SkillDetail)
+  .max(256)
+  .refine(
+    (details) =>
+      details.reduce(
+        (sum, { name, description, missing }) =>
+          sum +
+          name.length +
+          (description?.length ?? 0) +
+          missing.reduce((all, text) => all + text.length, 0),
+        0,
+      ) <= maxSkillText,
+    `must not hold more than ${maxSkillText} characters in all`,
+  );
+
 /** What a machine has. `tags` here are the node's own; the operator's edits are kept apart. */
 export const Capabilities = z.object({
   os: OsName,
@@ -106,7 +125,7 @@ export const Capabilities = z.object({
   /** Absent from an older or a direct node. */
   gpus: z.array(Gpu).max(16).optional(),
   /** Absent from an older or a direct node. */
-  skill_details: z.array(SkillDetail).max(256).optional(),
+  skill_details: SkillDetails.optional(),
 });
 export type Capabilities = z.infer<typeof Capabilities>;
 

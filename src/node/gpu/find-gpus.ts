@@ -1,0 +1,55 @@
+import type { Clock } from "../../platform/clock.ts";
+import { findOnPath } from "../../platform/path-lookup.ts";
+import { readCommandOutput } from "../../platform/quick-command.ts";
+import type { Gpu } from "../../protocol/capability.ts";
+import { displayQuery, parseSystemProfiler } from "./apple.ts";
+import { maxGpus, readLinuxCards } from "./linux-cards.ts";
+import { nvidiaQuery, parseNvidiaSmi } from "./nvidia.ts";
+import { parseRocmSmi, rocmQuery } from "./rocm.ts";
+
+/** Longest time for asking a driver tool, which hangs when the driver does. */
+export const driverLimitMs = 2_000;
+
+export interface GpuDeps {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly platform: NodeJS.Platform;
+  /** Where the file system begins; default `/`. */
+  readonly root?: string;
+}
+
+/**
+ * The graphics processors of this machine: what the kernel tells, and what the driver's own tool adds where there is one.
+ * Takes {@link driverLimitMs} at most for each tool, and never rejects: what cannot be found out is not told.
+ */
+export async function findGpus(deps: GpuDeps): Promise<readonly Gpu[]> {
+  if (deps.platform === "darwin") return ask("system_profiler", displayQuery, parseSystemProfiler, deps);
+  const [cards, nvidia] = await Promise.all([
+    deps.platform === "linux" ? readLinuxCards(deps.root ?? "/") : [],
+    ask("nvidia-smi", nvidiaQuery, parseNvidiaSmi, deps),
+  ]);
+  const ofVendor = (vendor: Gpu["vendor"]) => cards.filter((card) => card.vendor === vendor);
+  const amd = ofVendor("amd");
+  const needsNames = amd.some(({ model, memory_mb }) => model === null || memory_mb === null);
+  const rocm = needsNames ? await ask("rocm-smi", rocmQuery, parseRocmSmi, deps) : [];
+  return [
+    ...(nvidia.length > 0 ? nvidia : ofVendor("nvidia")),
+    ...(rocm.length >= amd.length ? rocm : amd),
+    ...ofVendor("intel"),
+  ].slice(0, maxGpus);
+}
+
+type Parse = (output: string) => readonly Gpu[];
+
+async function ask(
+  name: string,
+  query: readonly string[],
+  parse: Parse,
+  deps: GpuDeps,
+): Promise<readonly Gpu[]> {
+  const tool = (await findOnPath([name], deps)).get(name);
+  if (tool === undefined) return [];
+  const { env, clock } = deps;
+  const output = await readCommandOutput([tool, ...query], { limitMs: driverLimitMs, env, clock });
+  return output === null ? [] : parse(output).slice(0, maxGpus);
+}
