@@ -1,8 +1,8 @@
 import { redactText } from "../../protocol/redact-text.ts";
 import type { Secret } from "../../protocol/secret.ts";
-import { createBoundedAttempts } from "../program/bounded-attempts.ts";
-import { tidyLine } from "../program/tidy-line.ts";
+import { createBoundedAttempts } from "../bounded-attempts.ts";
 import type { RunOutcome, Runtime } from "../runtime.ts";
+import { tidyLine } from "../tidy-line.ts";
 import { type AcpOptions, createAdapter } from "./adapter.ts";
 import { runMessage } from "./message-run.ts";
 import { probeAgent } from "./probe.ts";

@@ -12,7 +12,7 @@ import type { Log } from "../../platform/log.ts";
 import { endProcessGroup, type PipedProcess } from "../../platform/piped-process.ts";
 import { redactText } from "../../protocol/redact-text.ts";
 import type { Secret } from "../../protocol/secret.ts";
-import { keepLastLines } from "../program/last-lines.ts";
+import { keepLastLines } from "../last-lines.ts";
 import { InitializeAnswer } from "./agent-answers.ts";
 import { createMessageStream, type StreamFault } from "./message-stream.ts";
 import type { PermissionAnswer, PermissionQuestion } from "./permission-policy.ts";

@@ -1,6 +1,6 @@
 import { methods } from "@agentclientprotocol/sdk";
 import { waitAtMost } from "../../platform/bounded-wait.ts";
-import { toStoppedOutcome } from "../program/bounded-attempts.ts";
+import { toStoppedOutcome } from "../bounded-attempts.ts";
 import type { RunControl, RunOutcome, RuntimeAttempt } from "../runtime.ts";
 import type { AcpAdapter } from "./adapter.ts";
 import { PromptAnswer } from "./agent-answers.ts";

@@ -1,6 +1,6 @@
 import { waitAtMost } from "../../platform/bounded-wait.ts";
-import { tidyLine } from "../program/tidy-line.ts";
 import type { RuntimeProbe } from "../runtime.ts";
+import { tidyLine } from "../tidy-line.ts";
 import type { AcpAdapter } from "./adapter.ts";
 import type { KeptAgent } from "./agent-keeper.ts";
 import { matchRequestError } from "./agent-outcome.ts";

@@ -1,8 +1,8 @@
 import type { Failure } from "../../protocol/failure.ts";
 import type { Secret } from "../../protocol/secret.ts";
 import { maxAnswerBytes } from "../../protocol/task.ts";
-import { tidyLine } from "../program/tidy-line.ts";
 import type { RunOutcome } from "../runtime.ts";
+import { tidyLine } from "../tidy-line.ts";
 import type { CommandEnd } from "./command-run.ts";
 
 interface Judged {

@@ -2,7 +2,7 @@ import { waitAtMost } from "../../platform/bounded-wait.ts";
 import type { ChildExit } from "../../platform/child-processes.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { endProcessGroup, type PipedProcess } from "../../platform/piped-process.ts";
-import { keepLastLines, type LastLines } from "../program/last-lines.ts";
+import { keepLastLines, type LastLines } from "../last-lines.ts";
 import type { RunChunk } from "../runtime.ts";
 import type { AnswerReader, AnswerReaderOptions, AnswerText } from "./answer-reader.ts";
 

@@ -11,11 +11,11 @@ import {
 } from "../../platform/piped-process.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import { redactText } from "../../protocol/redact-text.ts";
-import { createBoundedAttempts, toStoppedOutcome } from "../program/bounded-attempts.ts";
-import { type ProgramEnvironment, toProgramEnvironment } from "../program/program-environment.ts";
-import { prepareWorkFolder, toWorkFolder } from "../program/work-folder.ts";
+import { createBoundedAttempts, toStoppedOutcome } from "../bounded-attempts.ts";
+import { type ProgramEnvironment, toProgramEnvironment } from "../program-environment.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
 import type { RuntimeSettings } from "../runtime-settings.ts";
+import { prepareWorkFolder, toWorkFolder } from "../work-folder.ts";
 import { findTemplateProblem, hasUnguardedText, planArguments } from "./argument-template.ts";
 import { matchCommandOutcome, matchStartFailure } from "./command-outcome.ts";
 import { followCommand } from "./command-run.ts";

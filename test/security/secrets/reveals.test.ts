@@ -36,7 +36,7 @@ const reasons: Readonly<Record<string, string>> = {
   "src/runtimes/openai/models.ts": "the Authorization header",
   "src/runtimes/openclaw/connection.ts": "the handshake with the gateway",
   "src/runtimes/runtime-credentials.ts": "the file of a token that an adapter got, 0600",
-  "src/runtimes/program/program-environment.ts": "the environment of a program that the operator has set up",
+  "src/runtimes/program-environment.ts": "the environment of a program that the operator has set up",
   "src/store/sqlite/statements/nodes.ts": "the row, in which it is sealed",
 };
 

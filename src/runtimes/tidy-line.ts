@@ -1,6 +1,6 @@
-import { redactText } from "../../protocol/redact-text.ts";
-import type { Secret } from "../../protocol/secret.ts";
-import { replaceSteering } from "../../protocol/steering.ts";
+import { redactText } from "../protocol/redact-text.ts";
+import type { Secret } from "../protocol/secret.ts";
+import { replaceSteering } from "../protocol/steering.ts";
 
 /** Characters of a failure message or reason that a program had a part in. */
 const maxLineLength = 500;

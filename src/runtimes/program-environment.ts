@@ -1,6 +1,6 @@
-import type { Environment } from "../../platform/environment.ts";
-import { secretName } from "../../protocol/redact-text.ts";
-import { Secret } from "../../protocol/secret.ts";
+import type { Environment } from "../platform/environment.ts";
+import { secretName } from "../protocol/redact-text.ts";
+import { Secret } from "../protocol/secret.ts";
 
 /** What a program is started with, and which of it may appear in no text. */
 export interface ProgramEnvironment {

@@ -1,8 +1,8 @@
-import type { Clock } from "../../platform/clock.ts";
-import type { AttemptKey } from "../../protocol/ids.ts";
-import type { RunControl, RunOutcome, RuntimeAttempt, StopReason } from "../runtime.ts";
-import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { AttemptKey } from "../protocol/ids.ts";
 import { createKeyTurns } from "./key-turns.ts";
+import type { RunControl, RunOutcome, RuntimeAttempt, StopReason } from "./runtime.ts";
+import { closedOutcome, toStopOutcome } from "./stop-outcome.ts";
 
 /** Reason of the signal when the adapter itself lets go of a run: it was closed, or is to fence it. */
 const letGoReason = "let go";

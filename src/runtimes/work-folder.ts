@@ -1,6 +1,6 @@
 import { mkdir, stat } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
-import { errorCodeOf } from "../../platform/atomic-file.ts";
+import { errorCodeOf } from "../platform/atomic-file.ts";
 
 interface WorkFolderOptions {
   /** The operator's; null: a folder of the kind's own below the data directory. */
