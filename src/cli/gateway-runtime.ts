@@ -1,8 +1,8 @@
 import type { LoadedConfig } from "../config/load-config.ts";
 import { silentLog } from "../platform/log.ts";
 import { preparePrivateDir } from "../platform/private-files.ts";
-import { errorCatalogue, MeshError } from "../protocol/errors.ts";
-import type { GatewayProgram, InstallableKind, ProvisionDeps } from "../provision/index.ts";
+import { MeshError } from "../protocol/errors.ts";
+import type { InstallableKind, ProvisionDeps } from "../provision/index.ts";
 import { loadCliConfig } from "./connection.ts";
 import type { CliContext } from "./context.ts";
 
@@ -30,19 +30,4 @@ export async function loadGatewayCommand(context: CliContext, word: string) {
   const deps = toProvisionDeps(context, await loadCliConfig(context));
   await preparePrivateDir(deps.dataDir, { log: silentLog });
   return { kind, deps };
-}
-
-/** @throws MeshError RUNTIME_NOT_FOUND when it is not installed, RUNTIME_START_FAILED when it was never set up */
-export async function findGateway(
-  { texts }: CliContext,
-  kind: InstallableKind,
-  deps: ProvisionDeps,
-): Promise<GatewayProgram> {
-  const { findGatewayProgram, findInstalled } = await import("../provision/index.ts");
-  const program = await findInstalled(kind, deps);
-  if (program !== null) return await findGatewayProgram(program, deps);
-  const { start } = texts.runtimes;
-  throw new MeshError("RUNTIME_NOT_FOUND", start.notInstalled(kind), {
-    hint: start.notInstalledHint(kind) ?? errorCatalogue.RUNTIME_NOT_FOUND.hint,
-  });
 }

@@ -3,8 +3,6 @@ const gatewayTexts = {
   start: {
     notStartable: (word: string) =>
       `"${word}" has no gateway that is started here; it is openclaw or zeroclaw`,
-    notInstalled: (kind: string) => `${kind} is not installed on this machine.`,
-    notInstalledHint: (kind: string) => `Install it with: claw-mesh runtime install ${kind}`,
     waiting: (kind: string) => `Starting the gateway of ${kind}; it takes messages in a moment ...`,
     started: (kind: string, endpoint: string, pid: number) =>
       `The gateway of ${kind} takes messages at ${endpoint} (process ${pid}).`,
@@ -26,8 +24,6 @@ const gatewayTexts = {
   supervise: {
     nothing: "There is no gateway on this machine that could be kept alive.",
     nothingHint: "Install one with: claw-mesh runtime install, or leave out --supervise.",
-    elsewhere: (kind: string, endpoint: string) =>
-      `--supervise: the gateway of ${kind} on this machine is at ${endpoint}, not at the address that was given.`,
   },
 };
 

@@ -11,6 +11,13 @@ export { chooseDetected, type DetectedChoice, describeChoice } from "./choose-de
 export { type DetectDeps, type UsualServer, usualServers } from "./detect-deps.ts";
 export { detectRuntimes } from "./detect-runtimes.ts";
 export type { DetectedRuntime } from "./detected-runtime.ts";
+export {
+  type FindDeps,
+  type FoundRuntime,
+  findRuntime,
+  type NamedRuntime,
+  type RuntimeWish,
+} from "./find-runtime.ts";
 export { followLog } from "./gateway/follow-log.ts";
 export { readLogTail } from "./gateway/gateway-log.ts";
 export { type StartedGateway, startGateway } from "./gateway/start-gateway.ts";
@@ -21,4 +28,5 @@ export { type MachineProbeDeps, probeMachine } from "./machine-probe.ts";
 export type { ProvisionDeps } from "./provision-deps.ts";
 export { findGatewayProgram, planSetup, planStart, setUpRuntime } from "./setup/set-up-runtime.ts";
 export { superviseGateway } from "./supervise/supervise-gateway.ts";
+export { findAnyGateway, findLocalGateway, superviseUntilReady } from "./supervise/supervise-runtimes.ts";
 export type { SupervisedGateway } from "./supervised-gateway.ts";

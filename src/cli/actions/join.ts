@@ -16,6 +16,7 @@ import type { ProvisionFlags } from "../provision-flags.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { toSafeLine } from "../render/safe-text.ts";
 import { tellConfig, warnOfOpenConfig, warnOfPlainHttp } from "../run-warnings.ts";
+import { superviseRuntimes } from "../supervise-runtimes.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 export interface JoinFlags extends ProvisionFlags {
@@ -65,7 +66,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
       tags: [...node.tags],
       slots: node.slots,
       dataDir: config.dataDir,
-      runtimes: toNodeRuntimes(node),
+      ...(node.supervise ? await superviseRuntimes(this, config, log) : { runtimes: toNodeRuntimes(node) }),
       maxRunMs: toMaxRunMs(node),
       version: this.version,
       log,
@@ -118,6 +119,7 @@ function configFlags({ texts }: CliContext, flags: JoinFlags): readonly ConfigFl
     { path: "node.endpoint", flag: "--endpoint", value: flags.endpoint },
     { path: "node.slots", flag: "--slots", value: flags.slots },
     { path: "node.runtime", flag: "--runtime", value: flags.noGateway === true ? "echo" : runtime },
+    { path: "node.supervise", flag: "--supervise", value: flags.supervise },
     { path: "node.gateway.endpoint", flag: "--gateway-endpoint", value: flags.gatewayEndpoint },
     { path: "node.gateway.token", flag: "--gateway-token", value: flags.gatewayToken?.reveal() },
     { path: "node.gateway.model", flag: "--gateway-model", value: flags.gatewayModel },

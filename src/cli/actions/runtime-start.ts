@@ -1,6 +1,6 @@
 import { MeshError } from "../../protocol/errors.ts";
 import type { CliContext } from "../context.ts";
-import { findGateway, loadGatewayCommand } from "../gateway-runtime.ts";
+import { loadGatewayCommand } from "../gateway-runtime.ts";
 import { printNote, printResult } from "../print.ts";
 import { toSafeLine } from "../render/safe-text.ts";
 
@@ -14,8 +14,8 @@ export async function startRuntime(
 ): Promise<void> {
   const { start } = this.texts.runtimes;
   const { kind, deps } = await loadGatewayCommand(this, runtime);
-  const gateway = await findGateway(this, kind, deps);
-  const { startGateway } = await import("../../provision/index.ts");
+  const { findLocalGateway, startGateway } = await import("../../provision/index.ts");
+  const gateway = await findLocalGateway(kind, null, deps);
   printNote(this, start.waiting(kind));
   const { endpoint, how, pid } = await startGateway(gateway, { ...deps, signal: this.interrupt });
   const result = { runtime: kind, state: how, endpoint, pid };

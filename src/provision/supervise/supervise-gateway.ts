@@ -26,6 +26,9 @@ import {
 const startLookMs = 500;
 const runLookMs = 5_000;
 
+/** How soon the end of one is seen that an earlier process has started. */
+const adoptedLookMs = 1_000;
+
 /** Time that a hung one gets after SIGTERM. */
 const hungEndLimitMs = 10_000;
 
@@ -98,7 +101,13 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
 
   const take = (found: GatewayProcess | null) => {
     process = found;
-    void found?.exited?.then(() => wake.abort());
+    if (found !== null) void untilEnded(found).then(() => wake.abort());
+  };
+
+  const untilEnded = async (found: GatewayProcess) => {
+    if (found.exited !== null) await found.exited;
+    // One that was taken over tells nobody of its end.
+    while (found === process && found.isRunning() && !isEnding) await delay(clock, adoptedLookMs);
   };
 
   const isMine = async (): Promise<boolean> => {
