@@ -1,6 +1,6 @@
 import type { Failure } from "../../protocol/failure.ts";
 import type { Secret } from "../../protocol/secret.ts";
-import { tidyLine } from "../program/tidy-line.ts";
+import { tidyLine } from "../tidy-line.ts";
 import type { RunOutcome } from "../runtime.ts";
 
 /** Codes of error frames that tell of a frame of ours or of a procedure, not of the turn. */
