@@ -6,7 +6,7 @@ import type { Environment } from "../../platform/environment.ts";
 import { createPipedProcesses, endProcessGroup, type PipedProcess } from "../../platform/piped-process.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { parseJsonText } from "../../protocol/json-text.ts";
-import { tidyLine } from "../../runtimes/program/tidy-line.ts";
+import { tidyLine } from "../../runtimes/tidy-line.ts";
 import { withFileFailures } from "./file-failure.ts";
 import { toNpmError } from "./npm-failure.ts";
 
