@@ -1,6 +1,6 @@
 import type { RuntimeKind } from "../protocol/capability.ts";
 import { MeshError } from "../protocol/errors.ts";
-import { type FindDeps, findRuntime, type RuntimeWish } from "../runtimes/find-runtime.ts";
+import { type FindDeps, findRuntime, type RuntimeWish } from "../provision/find-runtime.ts";
 import { createRuntime, type RuntimeDeps } from "../runtimes/index.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 
@@ -34,7 +34,10 @@ export async function chooseRuntimes(
       hint: "A node has each kind once; a second one is a node of its own, with another --name.",
     });
   }
-  for (const { tokenProblem } of found) if (tokenProblem !== null) deps.log.warn(tokenProblem);
+  for (const { tokenProblem, choice } of found) {
+    if (choice !== null) deps.log.info(`runtime: ${choice}`);
+    if (tokenProblem !== null) deps.log.warn(tokenProblem);
+  }
   const slotsOf = new Map<RuntimeKind, number>();
   for (const [index, kind] of kinds.entries()) {
     const slots = choices[index]?.slots ?? null;

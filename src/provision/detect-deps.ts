@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { findOnPath } from "../platform/path-lookup.ts";
 import type { Random } from "../platform/random.ts";
+import type { Secret } from "../protocol/secret.ts";
 import type { ProvisionDeps } from "./provision-deps.ts";
 
 /** What detection gets of the world. Places and ports are inputs, so that tests look at nothing of the machine they run on. */
@@ -11,6 +12,8 @@ export interface DetectDeps extends ProvisionDeps {
   readonly openSocket?: (url: string) => WebSocket;
   /** Whether programs are run with `--version`; default true. It takes seconds on a busy machine. */
   readonly asksVersions?: boolean;
+  /** What the operator gave as the token of OpenClaw's gateway; default null: what its own files tell. */
+  readonly gatewayToken?: Secret | null;
   /** Where model servers are looked for; default: {@link usualServers}. */
   readonly servers?: readonly UsualServer[];
   /** Ports of gateways whose own files name none; default: OpenClaw's 18789 and ZeroClaw's 42617. */

@@ -1,17 +1,24 @@
 import { silentLog } from "../platform/log.ts";
 import { isOpenclawGateway } from "../runtimes/gateway-probe.ts";
+import { defaultOpenclawEndpoint } from "../runtimes/index.ts";
 import { createOpenclawRuntime, discoverOpenclaw } from "../runtimes/openclaw/index.ts";
 import type { RuntimeProbe } from "../runtimes/runtime.ts";
 import { type DetectDeps, findPrograms, readSmallFile } from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
 import { readProgramVersion } from "./program-version.ts";
 
-/** Where OpenClaw's own files say that its gateway is; it need not run, nor ever have been set up. */
-export async function findOpenclawPlace({ env, home, gatewayPorts }: DetectDeps) {
-  const place = await discoverOpenclaw({ env, homeDirectory: home, readText: readSmallFile });
-  // The port of the tests' choice, unless OpenClaw's own files tell one.
-  const isUsual = place.url === "ws://127.0.0.1:18789" && !place.hasConfig && gatewayPorts !== undefined;
-  return isUsual ? { ...place, url: `ws://127.0.0.1:${gatewayPorts.openclaw}` } : place;
+/**
+ * Where OpenClaw's own files say that its gateway is; it need not run, nor ever have been set up. A token that was given goes
+ * before theirs.
+ */
+export async function findOpenclawPlace({ env, home, gatewayPorts, gatewayToken = null }: DetectDeps) {
+  const told = await discoverOpenclaw({ env, homeDirectory: home, readText: readSmallFile });
+  const hasToken = gatewayToken !== null;
+  const place = hasToken ? { ...told, token: gatewayToken, tokenProblem: null } : told;
+  const isUsual = !place.hasConfig && place.url === `ws://${defaultOpenclawEndpoint}`;
+  return isUsual && gatewayPorts !== undefined
+    ? { ...place, url: `ws://127.0.0.1:${gatewayPorts.openclaw}` }
+    : place;
 }
 
 /** OpenClaw on this machine: its program, its configuration, its gateway; null when there is none of them. */

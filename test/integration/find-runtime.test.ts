@@ -4,13 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/platform/clock.ts";
 import { createFetch } from "../../src/platform/http-fetch.ts";
+import { systemRandom } from "../../src/platform/random.ts";
 import { toSecret } from "../../src/protocol/secret.ts";
 import {
+  type FindDeps,
   type FoundRuntime,
-  findLocalRuntime,
   findRuntime,
   type RuntimeWish,
-} from "../../src/runtimes/find-runtime.ts";
+} from "../../src/provision/index.ts";
+import { createFakeMachine } from "../support/fake-machine.ts";
+import { hermesRoutes, productRoutes, serveRoutes } from "../support/local-servers.ts";
 import { startOpenaiServer } from "../support/openai-server.ts";
 
 let home = "";
@@ -44,7 +47,16 @@ const writeConfig = (port: number) =>
     JSON.stringify({ gateway: { port, auth: { token: "own" } } }),
   );
 
-const deps = () => ({ env: { HOME: home }, fetch: createFetch({ env: {} }), clock: systemClock });
+const deps = (more: Partial<FindDeps> = {}): FindDeps => ({
+  env: { HOME: home, PATH: "" },
+  dataDir: join(home, ".claw-mesh"),
+  fetch: createFetch({ env: {} }),
+  clock: systemClock,
+  random: systemRandom,
+  servers: [],
+  gatewayPorts: { openclaw: 1, zeroclaw: 1 },
+  ...more,
+});
 const auto = {
   kind: "auto",
   endpoint: null,
@@ -54,11 +66,8 @@ const auto = {
   autoDiscover: true,
 } as const satisfies RuntimeWish;
 /** What is found, with the token as text. */
-const find = async (wish: RuntimeWish) => withText(await findRuntime(wish, deps()));
-const findLocal = async () => {
-  const found = await findLocalRuntime(deps());
-  return found === null ? null : withText(found);
-};
+const find = async (wish: RuntimeWish, more: Partial<FindDeps> = {}) =>
+  withText(await findRuntime(wish, deps(more)));
 const withText = ({ settings, tokenProblem }: FoundRuntime) => ({
   ...settings,
   token: "token" in settings ? (settings.token?.reveal() ?? null) : null,
@@ -73,14 +82,16 @@ describe("finding the runtime of this machine", () => {
       token: "own",
       tokenProblem: null,
     } as const;
-    expect(await findLocal()).toEqual(found);
     expect(await find(auto)).toEqual(found);
   });
 
   test("finds nothing when the gateway does not run", async () => {
     await writeConfig(1);
-    expect(await findLocal()).toBeNull();
-    await expect(find(auto)).rejects.toMatchObject({ code: "RUNTIME_NOT_FOUND" });
+    await expect(find(auto)).rejects.toMatchObject({
+      code: "RUNTIME_NOT_FOUND",
+      message: expect.stringContaining("its gateway does not answer at ws://127.0.0.1:1"),
+      hint: "claw-mesh runtime install openclaw",
+    });
   });
 
   test("does not look when it is told not to", async () => {
@@ -146,16 +157,87 @@ describe("finding the runtime that was named", () => {
     });
   });
 
-  test("says what it needs to be told", async () => {
-    const openai = { kind: "openai", endpoint: null, token: null, model: null, sessions: "auto" } as const;
+  test("finds the server of a runtime that was named without its address, with its own key", async () => {
+    await using ollama = serveRoutes(productRoutes.ollama);
+    const openai = { kind: "openai", endpoint: null, token: null, model: "qwen", sessions: "auto" } as const;
+    const servers = [{ port: ollama.port, products: [] }];
+    expect(await find(openai, { servers })).toMatchObject({
+      kind: "openai",
+      endpoint: `http://127.0.0.1:${ollama.port}`,
+      model: "qwen",
+    });
     await expect(find(openai)).rejects.toMatchObject({
       code: "RUNTIME_NOT_FOUND",
       hint: expect.stringContaining("--gateway-endpoint"),
     });
+  });
+
+  test("finds the agent of acp, or says what it lacks", async () => {
     const acp = { kind: "acp", command: null, cwd: null, env: {}, approvals: "deny" } as const;
-    await expect(find(acp)).rejects.toMatchObject({
+    await using machine = await createFakeMachine();
+    const { env } = machine.deps();
+    await expect(find(acp, { env, home: machine.home })).rejects.toMatchObject({ code: "RUNTIME_NOT_FOUND" });
+    await machine.addProgram("claude", "exit 1");
+    await expect(find(acp, { env, home: machine.home })).rejects.toMatchObject({
       code: "RUNTIME_NOT_FOUND",
-      hint: expect.stringContaining("--runtime-command"),
+      message: expect.stringContaining("claude is here without claude-agent-acp"),
+      hint: "npm install -g @agentclientprotocol/claude-agent-acp",
     });
+    const gemini = await machine.addProgram("gemini", "exit 1");
+    expect(await find(acp, { env, home: machine.home })).toMatchObject({ command: [gemini, "--acp"] });
+  });
+
+  test("knows ZeroClaw's own address, whether it runs or not", async () => {
+    const zeroclaw = {
+      kind: "zeroclaw",
+      endpoint: null,
+      token: null,
+      agent: null,
+      approvals: "deny",
+      via: "auto",
+    } as const;
+    expect(await find(zeroclaw)).toMatchObject({ endpoint: "http://127.0.0.1:1" });
+    await Bun.write(join(home, ".zeroclaw", "config.toml"), "[gateway]\nport = 2\n");
+    expect(await find(zeroclaw)).toMatchObject({ endpoint: "http://127.0.0.1:2" });
+    await rm(join(home, ".zeroclaw"), { recursive: true });
+  });
+});
+
+describe("choosing by itself", () => {
+  const chosen = async (more: Partial<FindDeps>) => await findRuntime(auto, deps(more));
+
+  test("takes what is ready before what only runs, and says so", async () => {
+    await using ollama = serveRoutes(productRoutes.ollama);
+    const found = await chosen({ servers: [{ port: ollama.port, products: [] }] });
+    expect(found.settings).toEqual({
+      kind: "openai",
+      endpoint: `http://127.0.0.1:${ollama.port}`,
+      token: null,
+      model: null,
+      sessions: "auto",
+    });
+    expect(found.choice).toContain(
+      `using Ollama 0.12.3 at http://127.0.0.1:${ollama.port}, the only one that is ready`,
+    );
+    expect(found.choice).toContain("passed over: OpenClaw");
+  });
+
+  test("takes an agent of PATH before a model server", async () => {
+    await using machine = await createFakeMachine();
+    await using ollama = serveRoutes(productRoutes.ollama);
+    const bridge = await machine.addProgram("claude-agent-acp", "exit 1");
+    const { env } = machine.deps();
+    const found = await chosen({ env, home: machine.home, servers: [{ port: ollama.port, products: [] }] });
+    expect(found.settings).toEqual({ kind: "acp", command: [bridge], cwd: null, env: {}, approvals: "deny" });
+    expect(found.choice).toContain("Ollama 0.12.3");
+  });
+
+  test("takes the key of a server's own files along, and tells nobody", async () => {
+    await using hermes = serveRoutes(hermesRoutes("own-key"));
+    const env = { API_SERVER_PORT: String(hermes.port), API_SERVER_KEY: "own-key", PATH: "" };
+    const found = await findRuntime({ ...auto, token: null }, deps({ env, home: "/nonexistent" }));
+    expect(found.settings).toMatchObject({ kind: "openai", endpoint: `http://127.0.0.1:${hermes.port}` });
+    expect("token" in found.settings && found.settings.token?.reveal()).toBe("own-key");
+    expect(found.choice).not.toContain("own-key");
   });
 });
