@@ -2,7 +2,12 @@ import type { RuntimeKind } from "./capability.ts";
 import { MeshError } from "./errors.ts";
 
 /** The kinds that this version has an adapter for. The others are words of the wire, and say so when they are wanted. */
-export const supportedRuntimeKinds = ["openclaw", "openai", "echo"] as const satisfies readonly RuntimeKind[];
+export const supportedRuntimeKinds = [
+  "openclaw",
+  "zeroclaw",
+  "openai",
+  "echo",
+] as const satisfies readonly RuntimeKind[];
 
 /** What is told who asks for a kind without an adapter. */
 export function unsupportedRuntime(kind: RuntimeKind): MeshError {
