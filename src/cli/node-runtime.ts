@@ -24,6 +24,8 @@ export function toRuntimeWish(kind: RuntimeChoice, { runtimes, gateway }: NodeSe
       return { kind, slots: null };
     case "openclaw":
       return { kind, slots: null, endpoint, token };
+    case "zeroclaw":
+      return { kind, slots: null, endpoint, token, agent: null, approvals: "deny", via: "auto" };
     case "openai":
       return { kind, slots: null, endpoint, token, model, sessions: "auto" };
     default:

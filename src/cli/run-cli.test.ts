@@ -186,12 +186,12 @@ describe("a runtime", () => {
     { command: "join", args: ["join", "http://127.0.0.1:1", "--runtime"] },
     { command: "up", args: ["up", "--local"] },
   ])("that has no adapter yet is named as such by $command", async ({ args }) => {
-    const later = await bench.run([...args, "zeroclaw"]);
+    const later = await bench.run([...args, "acp"]);
     expect(later.exitCode).toBe(1);
     expect(later.stderr).toContain("not in this version");
     const unknown = await bench.run([...args, "zeroclam"]);
     expect(unknown.exitCode).toBe(2);
-    expect(unknown.stderr).toContain("openclaw, openai, echo, auto");
+    expect(unknown.stderr).toContain("openclaw, zeroclaw, openai, echo, auto");
   });
 });
 

@@ -86,7 +86,7 @@ function nothingKnown({ httpUrl }: GatewayAddress, findings: readonly Finding[])
     });
   }
   return new MeshError("RUNTIME_NOT_FOUND", `What answers at ${httpUrl} is no runtime that is known.`, {
-    hint: "Name it with --runtime (openclaw or openai).",
+    hint: "Name it with --runtime (openclaw, zeroclaw or openai).",
   });
 }
 
@@ -114,7 +114,11 @@ async function hasOpenclawChallenge(
   return await promise;
 }
 
-const ZeroclawHealth = z.object({ require_pairing: z.boolean() });
+/** Forks of before 0.1.7 (TinyClaw) do not tell whether they pair; what runs in it they tell as well. */
+const ZeroclawHealth = z.union([
+  z.object({ require_pairing: z.boolean() }),
+  z.object({ paired: z.boolean(), runtime: z.object({ components: z.record(z.string(), z.unknown()) }) }),
+]);
 
 async function hasZeroclawHealth(
   { httpUrl }: GatewayAddress,

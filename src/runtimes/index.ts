@@ -2,8 +2,8 @@ import type { Clock } from "../platform/clock.ts";
 import type { Environment } from "../platform/environment.ts";
 import type { HttpFetch } from "../platform/http-fetch.ts";
 import type { Log } from "../platform/log.ts";
+import { machineNames } from "../platform/machine-names.ts";
 import type { Random } from "../platform/random.ts";
-import { unsupportedRuntime } from "../protocol/supported-runtimes.ts";
 import { createEchoRuntime } from "./echo/index.ts";
 import { parseGatewayAddress } from "./gateway-address.ts";
 import type { Runtime } from "./runtime.ts";
@@ -27,7 +27,7 @@ export const defaultOpenclawEndpoint = "127.0.0.1:18789";
 /**
  * Builds the adapter of a runtime; connects to nothing yet. This is the one list of what there is: an adapter of a new
  * kind is added here. The bigger ones are loaded when they are wanted.
- * @throws MeshError RUNTIME_NOT_FOUND for a kind that this version has no adapter for, USAGE for a bad address
+ * @throws MeshError USAGE for an address that cannot be read
  */
 export async function createRuntime(settings: RuntimeSettings, deps: RuntimeDeps): Promise<Runtime> {
   const { clock, random, fetch, log } = deps;
@@ -44,8 +44,18 @@ export async function createRuntime(settings: RuntimeSettings, deps: RuntimeDeps
       const { wsUrl } = parseGatewayAddress(settings.endpoint ?? defaultOpenclawEndpoint);
       return createOpenclawRuntime({ url: wsUrl, token: settings.token, clock, random, log });
     }
-    case "zeroclaw":
-      throw unsupportedRuntime(settings.kind);
+    case "zeroclaw": {
+      const { createZeroclawRuntime } = await import("./zeroclaw/index.ts");
+      const deviceName = `claw-mesh ${machineNames()[0] ?? "node"}`;
+      return createZeroclawRuntime({
+        settings,
+        fetch,
+        clock,
+        log,
+        credentials: deps.credentials,
+        deviceName,
+      });
+    }
     case "acp": {
       const { createAcpRuntime } = await import("./acp/index.ts");
       const { dataDir, env } = deps;

@@ -4,6 +4,7 @@ import { createFetch } from "../../src/platform/http-fetch.ts";
 import { toSecret } from "../../src/protocol/secret.ts";
 import { type GatewayProbeDeps, probeGatewayKind } from "../../src/runtimes/gateway-probe.ts";
 import { startOpenaiServer } from "../support/openai-server.ts";
+import { startZeroclawRig } from "../support/zeroclaw/rig.ts";
 
 const deps: GatewayProbeDeps = { fetch: createFetch({ env: {} }), clock: systemClock };
 const probe = (endpoint: string, token: string | null = null) =>
@@ -61,6 +62,14 @@ describe("what answers at a gateway's address", () => {
     const answers = { "/health": { status: "ok", paired: false, require_pairing: true } };
     expect(await probe(startGateway({ greeting: null, answers }))).toBe("zeroclaw");
   });
+
+  test.each(["0.8", "0.6", "0.1", "tinyclaw"] as const)(
+    "is ZeroClaw %s, as the protocol server speaks it",
+    async (profile) => {
+      await using rig = await startZeroclawRig({ knobs: { profile } });
+      expect(await probe(rig.gateway.url)).toBe("zeroclaw");
+    },
+  );
 
   test("is an OpenAI-compatible server when it lists models", async () => {
     await using server = await startOpenaiServer();
