@@ -5,8 +5,10 @@ import { configTexts } from "./en-config.ts";
 import { doctorTexts } from "./en-doctor.ts";
 import { labCommandTexts, labTexts } from "./en-lab.ts";
 import { groupTexts, ruleTexts } from "./en-rules.ts";
+import { provisionTexts } from "./en-provision.ts";
 import { runtimeCommandTexts, runtimeTexts } from "./en-runtimes.ts";
 import { serviceCommandTexts, serviceTexts } from "./en-service.ts";
+import { skillCommandTexts, skillTexts } from "./en-skills.ts";
 import { supportTexts } from "./en-support.ts";
 import { taskTexts } from "./en-tasks.ts";
 import { tlsTexts } from "./en-tls.ts";
@@ -17,6 +19,7 @@ export const en = {
     ...commandTexts,
     ...auditCommandTexts,
     ...runtimeCommandTexts,
+    ...skillCommandTexts,
     ...serviceCommandTexts,
     lab: labCommandTexts,
   },
@@ -25,6 +28,8 @@ export const en = {
   lab: labTexts,
   tasks: taskTexts,
   runtimes: runtimeTexts,
+  provision: provisionTexts,
+  skills: skillTexts,
   service: serviceTexts,
 
   help: {

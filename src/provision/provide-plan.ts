@@ -1,11 +1,12 @@
 import type { InstallableKind, Recommendation } from "../domain/provision/recommend-runtime.ts";
+import type { DetectDeps } from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
 import { gatewayFiles } from "./gateway/gateway-files.ts";
 import { planInstall } from "./install/install.ts";
 import type { PlannedStep } from "./install/install-plan.ts";
 import { findInstalled } from "./installed-programs.ts";
 import { decideInstallation, decideProvision, type ProvideDecision } from "./provide-decision.ts";
-import { needsProvider, type ProvideDeps, type ProvideRequest, requireKind } from "./provide-runtime.ts";
+import { needsProvider, type ProvideRequest, requireKind } from "./provide-runtime.ts";
 import type { ProviderSettings } from "./provider-settings.ts";
 import type { ProvisionStep } from "./provision-step.ts";
 import { usualOpenclawPort } from "./setup/openclaw-config.ts";
@@ -25,13 +26,13 @@ export type ProvidePlan =
       readonly steps: readonly PlannedStep[];
     };
 
-export type PlanRequest = Pick<ProvideRequest, "asked" | "version" | "gateway"> & {
+export type PlanRequest = Pick<ProvideRequest, "asked" | "version" | "startsGateway"> & {
   /** As far as flags and environment tell it. */
   readonly provider: ProviderSettings | null;
 };
 
 /** What `provideRuntime` would do. Changes nothing. @throws MeshError as it does */
-export async function planProvision(request: PlanRequest, deps: ProvideDeps): Promise<ProvidePlan> {
+export async function planProvision(request: PlanRequest, deps: DetectDeps): Promise<ProvidePlan> {
   const decision = await decideProvision(request.asked, deps);
   return decision.do === "use"
     ? { will: "use", runtime: decision.runtime }
@@ -39,14 +40,14 @@ export async function planProvision(request: PlanRequest, deps: ProvideDeps): Pr
 }
 
 /** What `installRuntime` would do. Changes nothing. @throws MeshError as it does */
-export async function planInstallation(request: PlanRequest, deps: ProvideDeps): Promise<ProvidePlan> {
+export async function planInstallation(request: PlanRequest, deps: DetectDeps): Promise<ProvidePlan> {
   return await planDecision(await decideInstallation(request.asked, deps), request, deps);
 }
 
 async function planDecision(
   decision: Exclude<ProvideDecision, { do: "use" }>,
   request: PlanRequest,
-  deps: ProvideDeps,
+  deps: DetectDeps,
 ): Promise<ProvidePlan> {
   const kind =
     decision.do === "start" ? decision.program.kind : requireKind(decision.recommendation, decision.facts);
@@ -55,7 +56,7 @@ async function planDecision(
       ? null
       : await planInstall(kind, { version: request.version, facts: decision.facts }, deps);
   const setup = await planSetup(kind, request.provider, deps);
-  const start = request.gateway === "none" ? [] : await planStarting(kind, deps);
+  const start = request.startsGateway ? await planStarting(kind, deps) : [];
   return {
     will: decision.do,
     kind,
@@ -70,7 +71,7 @@ async function planDecision(
 }
 
 /** By its own configuration where it has one, else as it will be. */
-async function planStarting(kind: InstallableKind, deps: ProvideDeps): Promise<readonly ProvisionStep[]> {
+async function planStarting(kind: InstallableKind, deps: DetectDeps): Promise<readonly ProvisionStep[]> {
   const program = await findInstalled(kind, deps);
   if (program !== null && !(await needsProvider(kind, deps))) {
     return planStart(await findGatewayProgram(program, deps), deps);

@@ -1,5 +1,4 @@
 import type { InstallableKind, Recommendation } from "../domain/provision/recommend-runtime.ts";
-import type { Log } from "../platform/log.ts";
 import { MeshError } from "../protocol/errors.ts";
 import type { RuntimeSettings } from "../runtimes/runtime-settings.ts";
 import type { DetectDeps } from "./detect-deps.ts";
@@ -8,13 +7,10 @@ import { startGateway } from "./gateway/start-gateway.ts";
 import type { GatewayProgram } from "./gateway-program.ts";
 import { lockInstallations, planInstall, runInstall } from "./install/install.ts";
 import type { InstalledProgram } from "./installed-program.ts";
-import { findInstalled } from "./installed-programs.ts";
 import { decideInstallation, decideProvision, type ProvideDecision } from "./provide-decision.ts";
 import type { ProviderSettings } from "./provider-settings.ts";
 import type { OnProvisionProgress } from "./provision-step.ts";
 import { findGatewayProgram, setUpRuntime } from "./setup/set-up-runtime.ts";
-import { superviseGateway } from "./supervise/supervise-gateway.ts";
-import type { SupervisedGateway } from "./supervised-gateway.ts";
 
 export interface ProvideRequest {
   /** What `--runtime` says; null: the machine decides. */
@@ -23,16 +19,12 @@ export interface ProvideRequest {
   readonly version: string | null;
   /** Asked once, and before anything is installed, when a runtime has to be told who computes its answers. */
   readonly findProvider: () => Promise<ProviderSettings>;
-  /** `none`: install and set up only. `supervise`: started, and kept alive from then on. */
-  readonly gateway: "none" | "start" | "supervise";
+  /** Whether its gateway is started in the background and waited for; otherwise it is only installed and set up. */
+  readonly startsGateway: boolean;
   readonly onProgress: OnProvisionProgress;
   /** Another process installs; null: it is not known which. Called once. */
   readonly onWait: (pid: number | null) => void;
   readonly signal: AbortSignal;
-}
-
-export interface ProvideDeps extends DetectDeps {
-  readonly log: Log;
 }
 
 /** What was done, and why. */
@@ -46,8 +38,7 @@ export interface Provided {
   /** null: it was not to be started. */
   readonly endpoint: string | null;
   /** For the node; null: it was not to be started. */
-  readonly settings: RuntimeSettings | null;
-  readonly supervised: SupervisedGateway | null;
+  readonly settings: ProvidedSettings | null;
 }
 
 /**
@@ -55,7 +46,7 @@ export interface Provided {
  * set up, started and waited for. Safe to call again wherever an earlier call was ended: it goes on from there.
  * @throws MeshError; the reason of `signal`
  */
-export async function provideRuntime(request: ProvideRequest, deps: ProvideDeps): Promise<ProvideOutcome> {
+export async function provideRuntime(request: ProvideRequest, deps: DetectDeps): Promise<ProvideOutcome> {
   const decision = await decideProvision(request.asked, deps);
   return decision.do === "use"
     ? { did: "used", runtime: decision.runtime }
@@ -63,14 +54,14 @@ export async function provideRuntime(request: ProvideRequest, deps: ProvideDeps)
 }
 
 /** As {@link provideRuntime}, whatever else takes messages on this machine: `runtime install`. */
-export async function installRuntime(request: ProvideRequest, deps: ProvideDeps): Promise<ProvideOutcome> {
+export async function installRuntime(request: ProvideRequest, deps: DetectDeps): Promise<ProvideOutcome> {
   return await carryOut(await decideInstallation(request.asked, deps), request, deps);
 }
 
 async function carryOut(
   decision: Exclude<ProvideDecision, { do: "use" }>,
   request: ProvideRequest,
-  deps: ProvideDeps,
+  deps: DetectDeps,
 ): Promise<ProvideOutcome> {
   const kind =
     decision.do === "start" ? decision.program.kind : requireKind(decision.recommendation, decision.facts);
@@ -112,7 +103,7 @@ export function requireKind(
 }
 
 /** A runtime that was set up, by whomever, knows its provider; what it lacks otherwise is filled in without one. */
-export async function needsProvider(kind: InstallableKind, deps: ProvideDeps): Promise<boolean> {
+export async function needsProvider(kind: InstallableKind, deps: DetectDeps): Promise<boolean> {
   // Only its files are looked at, so that it need not be installed.
   const program = { kind, version: null, command: [kind], env: {} };
   try {
@@ -127,33 +118,21 @@ export async function needsProvider(kind: InstallableKind, deps: ProvideDeps): P
 async function startProvided(
   { program, gateway }: { readonly program: InstalledProgram; readonly gateway: GatewayProgram },
   request: ProvideRequest,
-  deps: ProvideDeps,
+  deps: DetectDeps,
 ): Promise<Provided> {
-  if (request.gateway === "none") return { program, endpoint: null, settings: null, supervised: null };
+  if (!request.startsGateway) return { program, endpoint: null, settings: null };
   const step = { do: "wait_ready", url: gateway.endpoint, limitMs: gateway.readyLimitMs } as const;
   request.onProgress({ step, state: "started" });
   const started = await startGateway(gateway, { ...deps, signal: request.signal });
   request.onProgress({ step, state: "done" });
-  return {
-    program,
-    endpoint: started.endpoint,
-    settings: toSettings(gateway),
-    // It takes over what was just started.
-    supervised: request.gateway === "supervise" ? superviseGateway(gateway, deps) : null,
-  };
+  return { program, endpoint: started.endpoint, settings: toSettings(gateway) };
 }
 
-function toSettings({ kind, endpoint, token }: GatewayProgram): RuntimeSettings {
+/** Settings of the runtimes that are installed from here. */
+export type ProvidedSettings = Extract<RuntimeSettings, { kind: "openclaw" | "zeroclaw" }>;
+
+function toSettings({ kind, endpoint, token }: GatewayProgram): ProvidedSettings {
   return kind === "openclaw"
     ? { kind, endpoint, token }
     : { kind, endpoint, token, agent: null, approvals: "deny", via: "auto" };
-}
-
-/** Keeps the gateway of a runtime alive that is used as it was found; null: it was not installed so that it could be started. */
-export async function superviseFound(
-  kind: InstallableKind,
-  deps: ProvideDeps,
-): Promise<SupervisedGateway | null> {
-  const program = await findInstalled(kind, deps);
-  return program === null ? null : superviseGateway(await findGatewayProgram(program, deps), deps);
 }
