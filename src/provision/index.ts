@@ -23,9 +23,21 @@ export { readLogTail } from "./gateway/gateway-log.ts";
 export { type StartedGateway, startGateway } from "./gateway/start-gateway.ts";
 export { type GatewayState, readGatewayState, stopGateway } from "./gateway/stop-gateway.ts";
 export type { GatewayProgram } from "./gateway-program.ts";
+export type { PlannedStep } from "./install/install-plan.ts";
+export type { InstalledProgram } from "./installed-program.ts";
 export { findInstalled } from "./installed-programs.ts";
 export { type MachineProbeDeps, probeMachine } from "./machine-probe.ts";
+export { type ProvidePlan, planInstallation, planProvision } from "./provide-plan.ts";
+export {
+  installRuntime,
+  type ProvidedSettings,
+  type ProvideOutcome,
+  type ProvideRequest,
+  provideRuntime,
+} from "./provide-runtime.ts";
+export type { ProviderSettings } from "./provider-settings.ts";
 export type { ProvisionDeps } from "./provision-deps.ts";
+export type { OnProvisionProgress, ProvisionProgress, ProvisionStep } from "./provision-step.ts";
 export { findGatewayProgram, planSetup, planStart, setUpRuntime } from "./setup/set-up-runtime.ts";
 export { superviseGateway } from "./supervise/supervise-gateway.ts";
 export { findAnyGateway, findLocalGateway, superviseUntilReady } from "./supervise/supervise-runtimes.ts";
