@@ -1,11 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Secret } from "../../protocol/secret.ts";
-import {
-  matchConnectionOutcome,
-  matchStatusFailure,
-  matchStreamFailure,
-  tidyMessage,
-} from "./failure-map.ts";
+import { matchConnectionOutcome } from "../connection-outcome.ts";
+import { matchStatusFailure, matchStreamFailure, tidyMessage } from "./failure-map.ts";
 import { isErrorBody, readServerError } from "./server-error.ts";
 
 const at = "http://127.0.0.1:1";

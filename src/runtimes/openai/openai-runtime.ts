@@ -4,18 +4,13 @@ import type { HttpFetch } from "../../platform/http-fetch.ts";
 import type { Failure } from "../../protocol/failure.ts";
 import type { Secret } from "../../protocol/secret.ts";
 import { readBoundedBody, readJson } from "../bounded-body.ts";
+import { matchConnectionOutcome } from "../connection-outcome.ts";
 import { parseGatewayAddress } from "../gateway-address.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
 import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
 import { type AnswerEnd, readChatAnswer } from "./chat-answer.ts";
 import { type ChatRequest, toChatRequest } from "./chat-request.ts";
-import {
-  matchConnectionOutcome,
-  matchEmptyAnswer,
-  matchStatusFailure,
-  matchStreamFailure,
-  tidyMessage,
-} from "./failure-map.ts";
+import { matchEmptyAnswer, matchStatusFailure, matchStreamFailure, tidyMessage } from "./failure-map.ts";
 import { fetchModels, isOpenclawModel, matchChatModel, type ServerAccess, toRequestInit } from "./models.ts";
 import { probeServer } from "./probe.ts";
 import { readServerError } from "./server-error.ts";

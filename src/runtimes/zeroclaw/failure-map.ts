@@ -1,7 +1,7 @@
 import type { Failure } from "../../protocol/failure.ts";
 import type { Secret } from "../../protocol/secret.ts";
-import { tidyLine } from "../tidy-line.ts";
 import type { RunOutcome } from "../runtime.ts";
+import { tidyLine } from "../tidy-line.ts";
 
 /** Codes of error frames that tell of a frame of ours or of a procedure, not of the turn. */
 const besideTheTurn = /^(?:STEERING_|SOP_|INVALID_APPROVAL_RESPONSE$)/;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { errorCodeOf } from "../../platform/atomic-file.ts";
 import { exceedsBytes } from "../../platform/text-size.ts";
 import type { Failure } from "../../protocol/failure.ts";
-import { matchConnectionOutcome } from "../openai/failure-map.ts";
+import { matchConnectionOutcome } from "../connection-outcome.ts";
 import type { RunOutcome, RuntimeAttempt } from "../runtime.ts";
 import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
 import type { StopSignal } from "../stop-signal.ts";

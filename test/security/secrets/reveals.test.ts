@@ -37,6 +37,8 @@ const reasons: Readonly<Record<string, string>> = {
   "src/runtimes/openclaw/connection.ts": "the handshake with the gateway",
   "src/runtimes/runtime-credentials.ts": "the file of a token that an adapter got, 0600",
   "src/runtimes/program-environment.ts": "the environment of a program that the operator has set up",
+  "src/runtimes/zeroclaw/chat-socket.ts": "the Authorization header",
+  "src/runtimes/zeroclaw/gateway-api.ts": "the Authorization header",
   "src/store/sqlite/statements/nodes.ts": "the row, in which it is sealed",
 };
 
