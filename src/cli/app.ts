@@ -27,6 +27,7 @@ import { createGroupCommands, createRouteCommands } from "./commands/rule-comman
 import { createRuntimeCommands } from "./commands/runtime-commands.ts";
 import { createJoinCommand, createUpCommand } from "./commands/server-commands.ts";
 import { createServiceCommands } from "./commands/service-commands.ts";
+import { createSkillsCommand } from "./commands/skill-commands.ts";
 import { createTaskCommands } from "./commands/task-commands.ts";
 import { createTokenCommands } from "./commands/token-commands.ts";
 import type { CliContext } from "./context.ts";
@@ -59,6 +60,7 @@ export function createApp(options: AppOptions) {
       join: createJoinCommand(help),
       status: createStatusCommand(help),
       nodes: createNodesCommand(help),
+      skills: createSkillsCommand(help),
       send: createSendCommand(help),
       task: createTaskCommands(help),
       "dead-letter": createDeadLetterCommands(help),

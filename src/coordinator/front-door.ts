@@ -88,7 +88,7 @@ function createHandlers(parts: FrontDoorParts, surroundings: Surroundings): Hand
       log,
     }),
     ...createNodeRoutes({ registry, clock, groupsOf: groups.of }),
-    ...createSkillRoutes(),
+    ...createSkillRoutes(registry),
     ...createSeedRoutes(),
     ...createRoutingRoutes({ router, rules, groups }),
     ...createAuditRoutes({ store: store.audit, ...audit }),

@@ -5,7 +5,7 @@ import type { CoordinatorLink } from "../../link/coordinator-link.ts";
 import { toIsoTime } from "../../platform/clock.ts";
 import type { Capabilities, RuntimeKind } from "../../protocol/capability.ts";
 import type { NodeId } from "../../protocol/ids.ts";
-import type { NodeInfo, NodeLoad, RuntimeStatus, Scheduling } from "../../protocol/node.ts";
+import type { NodeInfo, NodeLoad, NodeStatus, RuntimeStatus, Scheduling } from "../../protocol/node.ts";
 import type { NodeRecord } from "../../store/nodes.ts";
 import type { Principal } from "../auth/principal.ts";
 
@@ -167,15 +167,20 @@ export class MeshNode implements NodeView {
   }
 }
 
+export function toNodeStatus(node: MeshNode): NodeStatus {
+  if (!node.isOnline) return "offline";
+  const isBusy = node.inFlight >= node.slots || (node.isReady && !hasRoom(node, null));
+  return isBusy ? "busy" : "online";
+}
+
 /** The node as the API shows it. */
 export function toNodeInfo(node: MeshNode, groups: readonly string[]): NodeInfo {
-  const isBusy = node.inFlight >= node.slots || (node.isReady && !hasRoom(node, null));
   return {
     id: node.id,
     name: node.name,
     endpoint: node.record.endpoint ?? "link",
     capabilities: node.capabilities,
-    status: !node.isOnline ? "offline" : isBusy ? "busy" : "online",
+    status: toNodeStatus(node),
     last_heartbeat: toIsoTime(node.record.lastSeenAtMs),
     transport: node.record.transport,
     ready: node.isOnline && node.isReady,

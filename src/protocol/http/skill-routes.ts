@@ -4,6 +4,10 @@ import { NodeId } from "../ids.ts";
 import { NodeStatus } from "../node.ts";
 import { apiPrefix, route } from "./route.ts";
 
+/** Nodes that one skill names of each kind, and skills of one answer. What is more is counted. */
+export const maxSkillNodes = 100;
+export const maxMeshSkills = 5_000;
+
 /** One skill of the mesh: who has it, and who has it but cannot use it. */
 export const MeshSkill = z.object({
   name: Skill,
@@ -11,10 +15,13 @@ export const MeshSkill = z.object({
   description: z.string().nullable(),
   /** Nodes that can use it, by name; a tag of the same name counts. */
   nodes: z.array(z.object({ id: NodeId, name: z.string(), status: NodeStatus })),
+  /** All of them; more than the list when it is cut. */
+  node_count: z.int().min(0),
   /** Nodes on which it is present and lacks something. */
   unusable: z.array(
     z.object({ id: NodeId, name: z.string(), status: NodeStatus, missing: SkillDetail.shape.missing }),
   ),
+  unusable_count: z.int().min(0),
 });
 export type MeshSkill = z.infer<typeof MeshSkill>;
 
@@ -27,7 +34,11 @@ export const skillRoutes = {
     scopes: ["read"],
     summary: "What the nodes of the mesh can do, by name of the skill",
     status: 200,
-    answer: z.object({ skills: z.array(MeshSkill) }),
+    answer: z.object({
+      skills: z.array(MeshSkill),
+      /** Skills beyond the first 5,000 names. */
+      left_out: z.int().min(0),
+    }),
     errors: [],
   }),
 };
