@@ -50,10 +50,12 @@ export async function findService(
   const named = chosenId({ texts }, word, choice);
   const installed = await control.list();
   if (named !== null) {
+    const sameName = installed.find((id) => serviceName(id) === serviceName(named));
     // `node` alone means the only node there is, whatever it is called.
-    const nodes = installed.filter(({ role }) => role === named.role);
-    const [only] = nodes;
-    return named.node === null && nodes.length === 1 && only !== undefined ? only : named;
+    const sameRole = installed.filter(({ role }) => role === named.role);
+    const found = sameName ?? (named.node === null && sameRole.length === 1 ? sameRole[0] : undefined);
+    if (found !== undefined) return found;
+    throw new MeshError("SERVICE_NOT_INSTALLED", texts.service.notInstalled(serviceName(named), scope));
   }
   const [only, ...others] = installed;
   if (only === undefined) throw new MeshError("SERVICE_NOT_INSTALLED", texts.service.none(scope));

@@ -62,6 +62,7 @@ export const serviceTexts = {
   runAsUser: "--run-as is for services of the system",
   which: (names: readonly string[]) => `several services are installed: ${names.join(", ")}`,
   whichHint: "Say which one: coordinator, node, or node --name <name>",
+  notInstalled: (name: string, scope: string) => `${name} is not installed as a ${scope} service`,
   none: (scope: string) => `No ${scope} services are installed.`,
 
   installed: (name: string, file: string) => `Service ${name} installed: ${file}`,

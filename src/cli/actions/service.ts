@@ -83,16 +83,8 @@ export async function showServices(this: CliContext, choice: ServiceChoice, word
   const services = openServices(this, choice);
   const { manager, control } = services;
   const isOne = word !== undefined || choice.name !== undefined;
-  const installed = await control.list();
-  const ids = isOne ? [await findChosen(this, services, { word, choice })] : installed;
+  const ids = isOne ? [await findChosen(this, services, { word, choice })] : await control.list();
   if (ids.length > 0) await control.checkAvailable();
-  const missing = ids.find((id) => !installed.some((other) => serviceName(other) === serviceName(id)));
-  if (missing !== undefined) {
-    throw new MeshError(
-      "SERVICE_NOT_INSTALLED",
-      `${serviceName(missing)} is not installed as a ${manager.scope} service`,
-    );
-  }
   const views = await Promise.all(
     ids.map(async (id) => ({
       id,

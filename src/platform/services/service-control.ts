@@ -152,7 +152,7 @@ function unavailable({ kind, scope, askAvailable }: ServiceManager, outcome: Com
       ? `${askAvailable[0]} cannot be run here`
       : `"${askAvailable.join(" ")}" says "${said === "" ? (outcome.stderr.trim().split("\n")[0] ?? "") : said}"`;
   const hint =
-    kind === "systemd" && scope === "user" && outcome.exitCode !== null
+    kind === "systemd" && scope === "user" && outcome.exitCode !== null && said !== "offline"
       ? "Log in as that user rather than by su or sudo, or install it for the whole system: --system"
       : undefined;
   return new MeshError(
