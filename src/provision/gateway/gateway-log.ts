@@ -29,16 +29,15 @@ export async function rotateLog(path: string, maxBytes = maxLogBytes): Promise<v
 }
 
 async function keepCopy(path: string): Promise<void> {
-  const oldest = `${path}.${keptLogs}`;
   try {
-    await rm(oldest, { force: true });
+    await rm(`${path}.${keptLogs}`, { force: true });
     for (let age = keptLogs - 1; age >= 1; age--)
       await renameIfExists(`${path}.${age}`, `${path}.${age + 1}`);
     await copyFile(path, `${path}.1`);
   } catch (error) {
     if (errorCodeOf(error) === null) throw error;
     // A part of a copy takes the room that is missing.
-    await rm(`${path}.1`, { force: true });
+    await rm(`${path}.1`, { force: true }).catch(() => undefined);
   }
 }
 

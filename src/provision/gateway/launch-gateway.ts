@@ -4,7 +4,7 @@ import type { ChildExit } from "../../platform/child-processes.ts";
 import { delay } from "../../platform/clock.ts";
 import { checkPort } from "../../platform/port-check.ts";
 import { signalProcess } from "../../platform/process-identity.ts";
-import { acquireLock, type ProcessLock } from "../../platform/process-lock.ts";
+import { acquireLock, findLockHolder, type ProcessLock } from "../../platform/process-lock.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { parseGatewayAddress } from "../../runtimes/gateway-address.ts";
 import type { GatewayProgram } from "../gateway-program.ts";
@@ -67,15 +67,15 @@ export async function lockStart(files: GatewayFiles, { clock }: GatewayDeps): Pr
   }
   const endsAtMs = clock.monotonicMs() + lockWaitMs;
   while (true) {
-    const lock = acquireLock(files.startLock);
+    // Looking first, as taking it stands still while somebody else has it.
+    const holder = findLockHolder(files.startLock);
+    const lock = holder === null ? acquireLock(files.startLock) : { heldBy: holder };
     if ("release" in lock) return lock;
     if (clock.monotonicMs() >= endsAtMs) {
       throw new MeshError(
         "RUNTIME_START_FAILED",
-        `another claw-mesh (process ${lock.heldBy.pid ?? "?"}) is at it`,
-        {
-          hint: "Wait for it, then try again.",
-        },
+        `Another claw-mesh (process ${lock.heldBy.pid ?? "unknown"}) is starting the gateway.`,
+        { hint: "Wait for it, then try again." },
       );
     }
     await delay(clock, lockLookMs);
