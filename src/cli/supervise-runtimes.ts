@@ -7,7 +7,6 @@ import { MeshError } from "../protocol/errors.ts";
 import type { GatewayProgram, SupervisedGateway } from "../provision/index.ts";
 import type { CliContext } from "./context.ts";
 import { toProvisionDeps } from "./gateway-runtime.ts";
-import { toNodeRuntimes } from "./node-runtime.ts";
 
 type RuntimeWish = StartNodeAgentOptions["runtimes"][number];
 
@@ -25,7 +24,7 @@ interface SupervisedRuntimes {
 export async function superviseRuntimes(
   context: CliContext,
   config: LoadedConfig,
-  log: Log,
+  { log, wishes }: { readonly log: Log; readonly wishes: readonly RuntimeWish[] },
 ): Promise<SupervisedRuntimes> {
   const { superviseUntilReady } = await import("../provision/index.ts");
   await preparePrivateDir(config.dataDir, { log });
@@ -38,7 +37,7 @@ export async function superviseRuntimes(
   const runtimes: RuntimeWish[] = [];
   const supervised: SupervisedGateway[] = [];
   try {
-    for (const wish of toNodeRuntimes(config.value.node)) {
+    for (const wish of wishes) {
       const gateway = await findGatewayOf(wish, deps);
       runtimes.push(gateway === null ? wish : toLocalWish(wish, gateway));
       if (gateway !== null) supervised.push(await superviseUntilReady(gateway, deps));

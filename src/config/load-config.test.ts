@@ -391,3 +391,48 @@ test("a host name becomes a node name", () => {
     "办公室",
   ]);
 });
+
+describe("the list of runtimes", () => {
+  test("has its problems named with their place", async () => {
+    const text = [
+      "node:",
+      "  runtimes:",
+      "    - { kind: echo }",
+      "    - kind: openai",
+      "      endpont: 127.0.0.1:1",
+      "    - { kind: opencalw }",
+      "    - { kind: acp, aprovals: fail }",
+      "    - { kind: openclaw, slots: 0 }",
+      "    - { kind: command }",
+      "",
+    ].join("\n");
+    const problems = await problemsOf(text);
+    expect(problems).toContain(
+      'claw-mesh.yaml:5:7: unknown key "node.runtimes.1.endpont"; did you mean "endpoint"?',
+    );
+    expect(problems).toContain(
+      "claw-mesh.yaml:6:15: node.runtimes.2.kind: must be a map with a kind, which is one of",
+    );
+    expect(problems).toContain('unknown key "node.runtimes.3.aprovals"; did you mean "approvals"?');
+    expect(problems).toContain("claw-mesh.yaml:8:32: node.runtimes.4.slots:");
+    expect(problems).toContain("claw-mesh.yaml:9:7: node.runtimes.5.command: must be a list");
+  });
+
+  test("has each kind once", async () => {
+    const text = "node:\n  runtimes:\n    - kind: echo\n    - kind: echo\n      slots: 2\n";
+    expect(await problemsOf(text)).toBe(
+      'claw-mesh.yaml:4:13: node.runtimes.1.kind: "echo" is there twice; a node has each kind once',
+    );
+  });
+
+  test("keeps what is a secret as one", async () => {
+    const text = `
+node:
+  runtimes:
+    - { kind: openclaw, token: open-sesame }
+    - { kind: acp, command: [agent], env: { API_KEY: open-sesame } }
+`;
+    await writeFile(join(dir, "cwd", "claw-mesh.yaml"), text);
+    expect(JSON.stringify((await load()).value)).not.toContain("open-sesame");
+  });
+});

@@ -164,7 +164,7 @@ interface Sources {
 
 function describeIssue(issue: z.core.$ZodIssue, sources: Sources): readonly string[] {
   if (issue.code === "unrecognized_keys") {
-    const valid = keysAt(issue.path);
+    const valid = keysAt(issue.path, issue.input);
     return issue.keys.map((key) => {
       const nearest = nearestName(key, valid);
       const help = nearest === null ? `known are ${valid.join(", ")}` : `did you mean "${nearest}"?`;

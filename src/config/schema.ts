@@ -77,8 +77,12 @@ const Gateway = z.strictObject({
 const ApprovalPolicy = z.enum(["deny", "fail", "allow"]);
 
 /** A program and its arguments; started without a shell. */
+const ProgramCommand = z
+  .array(z.string().min(1).max(4096), "must be a list: a program and its arguments")
+  .min(1)
+  .max(64);
+
 const ProgramFields = {
-  command: z.array(z.string().min(1).max(4096)).min(1).max(64),
   /** null: a folder of its own below the data directory. */
   cwd: Path.nullable().default(null),
   /** Variables beside those of the node agent. */
@@ -99,52 +103,77 @@ const RuntimeSlots = z.int().min(1).max(10_000).nullable().default(null);
 const Endpoint = z.string().min(1).max(512);
 
 /** One runtime of this node. `node.runtime` with `node.gateway` is the short form for a single one. */
-const NodeRuntime = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("echo"), slots: RuntimeSlots }),
-  z.strictObject({
-    kind: z.literal("openclaw"),
-    slots: RuntimeSlots,
-    endpoint: Endpoint.nullable().default(null),
-    token: Token.nullable().default(null),
-  }),
-  z.strictObject({
-    kind: z.literal("openai"),
-    slots: RuntimeSlots,
-    endpoint: Endpoint.nullable().default(null),
-    token: Token.nullable().default(null),
-    model: z.string().min(1).max(256).nullable().default(null),
-    /** How the server keeps a conversation. */
-    sessions: z.enum(["auto", "history", "body", "header", "responses"]).default("auto"),
-  }),
-  z.strictObject({
-    kind: z.literal("zeroclaw"),
-    slots: RuntimeSlots,
-    endpoint: Endpoint.nullable().default(null),
-    token: Token.nullable().default(null),
-    /** Alias of its agent; null: `default`. */
-    agent: z
-      .string()
-      .regex(/^[a-z0-9_]{1,64}$/)
-      .nullable()
-      .default(null),
-    approvals: ApprovalPolicy.default("deny"),
-    via: z.enum(["auto", "socket", "webhook"]).default("auto"),
-  }),
-  z.strictObject({
-    kind: z.literal("acp"),
-    slots: RuntimeSlots,
-    ...ProgramFields,
-    approvals: ApprovalPolicy.default("deny"),
-  }),
-  z.strictObject({
-    kind: z.literal("command"),
-    slots: RuntimeSlots,
-    ...ProgramFields,
-    input: z.enum(["stdin", "argument"]).default("stdin"),
-    output: z.enum(["text", "json-lines"]).default("text"),
-  }),
-]);
+const RuntimeEntry = z.discriminatedUnion(
+  "kind",
+  [
+    z.strictObject({ kind: z.literal("echo"), slots: RuntimeSlots }),
+    z.strictObject({
+      kind: z.literal("openclaw"),
+      slots: RuntimeSlots,
+      endpoint: Endpoint.nullable().default(null),
+      token: Token.nullable().default(null),
+    }),
+    z.strictObject({
+      kind: z.literal("openai"),
+      slots: RuntimeSlots,
+      endpoint: Endpoint.nullable().default(null),
+      token: Token.nullable().default(null),
+      model: z.string().min(1).max(256).nullable().default(null),
+      /** How the server keeps a conversation. */
+      sessions: z.enum(["auto", "history", "body", "header", "responses"]).default("auto"),
+    }),
+    z.strictObject({
+      kind: z.literal("zeroclaw"),
+      slots: RuntimeSlots,
+      endpoint: Endpoint.nullable().default(null),
+      token: Token.nullable().default(null),
+      /** Alias of its agent; null: `default`. */
+      agent: z
+        .string()
+        .regex(/^[a-z0-9_]{1,64}$/)
+        .nullable()
+        .default(null),
+      approvals: ApprovalPolicy.default("deny"),
+      via: z.enum(["auto", "socket", "webhook"]).default("auto"),
+    }),
+    z.strictObject({
+      kind: z.literal("acp"),
+      slots: RuntimeSlots,
+      /** null: an agent that is found on this machine. */
+      command: ProgramCommand.nullable().default(null),
+      ...ProgramFields,
+      approvals: ApprovalPolicy.default("deny"),
+    }),
+    z.strictObject({
+      kind: z.literal("command"),
+      slots: RuntimeSlots,
+      command: ProgramCommand,
+      ...ProgramFields,
+      input: z.enum(["stdin", "argument"]).default("stdin"),
+      output: z.enum(["text", "json-lines"]).default("text"),
+    }),
+  ],
+  { error: `must be a map with a kind, which is one of ${RuntimeKind.options.join(", ")}` },
+);
+
+/** A kind alone is an entry without further settings: so a variable can name several. */
+const NodeRuntime = z.preprocess(
+  (entry) => (typeof entry === "string" ? { kind: entry } : entry),
+  RuntimeEntry,
+);
 export type NodeRuntime = z.infer<typeof NodeRuntime>;
+
+/** Each kind once: what a message requires names one runtime of a node. */
+const NodeRuntimes = z
+  .array(NodeRuntime)
+  .max(RuntimeKind.options.length)
+  .superRefine((runtimes, context) => {
+    for (const [index, { kind }] of runtimes.entries()) {
+      if (runtimes.findIndex((other) => other.kind === kind) === index) continue;
+      const message = `"${kind}" is there twice; a node has each kind once`;
+      context.addIssue({ code: "custom", path: [index, "kind"], message });
+    }
+  });
 
 const Node = z.strictObject({
   /** null: the host name. */
@@ -155,7 +184,7 @@ const Node = z.strictObject({
   slots: z.int().min(1).max(10_000).nullable().default(null),
   runtime: RuntimeChoice.default("auto"),
   /** Several runtimes, each kind once; not empty: `runtime` and `gateway` do not count. */
-  runtimes: z.array(NodeRuntime).max(6).default([]),
+  runtimes: NodeRuntimes.default([]),
   /** Keep the gateways of this node alive: start them, and start them again when they end. */
   supervise: z.boolean().default(false),
   /** Take over configuration and workspace files from the coordinator's machine, where it offers them. */
@@ -204,8 +233,11 @@ export function listConfigLeaves(): readonly ConfigLeaf[] {
   );
 }
 
-/** The keys that may stand at this place, or an empty list where keys are free or there are none. */
-export function keysAt(path: readonly PropertyKey[]): readonly string[] {
+/**
+ * The keys that may stand at this place, or an empty list where keys are free or there are none.
+ * @param value what stands there, where it decides which keys may
+ */
+export function keysAt(path: readonly PropertyKey[], value?: unknown): readonly string[] {
   let schema: z.core.$ZodType | undefined = Config;
   for (const step of path) {
     const here: z.core.$ZodType = unwrap(schema);
@@ -215,8 +247,20 @@ export function keysAt(path: readonly PropertyKey[]): readonly string[] {
     else return [];
     if (schema === undefined) return [];
   }
-  const here = unwrap(schema);
+  const here = optionFor(unwrap(schema), value);
   return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
+}
+
+/** Of a union the one whose kind the value has. */
+function optionFor(schema: z.core.$ZodType, value: unknown): z.core.$ZodType {
+  if (!(schema instanceof z.ZodDiscriminatedUnion)) return schema;
+  const kind = typeof value === "object" && value !== null && "kind" in value ? value.kind : null;
+  return schema.options.find((option) => Object.is(kindOf(option), kind)) ?? schema;
+}
+
+function kindOf(option: z.core.$ZodType): unknown {
+  const field = option instanceof z.ZodObject ? (option.shape as Record<string, unknown>).kind : null;
+  return field instanceof z.ZodLiteral ? field.value : null;
 }
 
 function leavesOf(schema: z.core.$ZodType, path: string): readonly ConfigLeaf[] {
@@ -245,5 +289,7 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   ) {
     here = here.unwrap();
   }
+  // What is done to a value before it is read changes no key.
+  if (here instanceof z.ZodPipe && here.in instanceof z.ZodTransform) return unwrap(here.out);
   return here;
 }

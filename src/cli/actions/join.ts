@@ -10,7 +10,13 @@ import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { findTrust } from "../find-trust.ts";
 import { findLocalToken } from "../local-token.ts";
-import { parseRuntimeChoice, toMaxRunMs, toNodeRuntimes } from "../node-runtime.ts";
+import {
+  parseRuntimeChoices,
+  parseRuntimeCommand,
+  type RuntimeFlags,
+  toMaxRunMs,
+  toNodeRuntimes,
+} from "../node-runtime.ts";
 import { printNote, printResult } from "../print.ts";
 import type { ProvisionFlags } from "../provision-flags.ts";
 import { runtimeText } from "../render/nodes.ts";
@@ -24,7 +30,7 @@ export interface JoinFlags extends ProvisionFlags {
   readonly tags?: readonly string[];
   readonly slots?: number;
   readonly noGateway?: boolean;
-  readonly runtime?: string;
+  readonly runtime?: readonly string[];
   readonly gatewayEndpoint?: string;
   readonly gatewayToken?: Secret;
   readonly gatewayModel?: string;
@@ -44,8 +50,10 @@ export interface JoinFlags extends ProvisionFlags {
 export async function runJoin(this: CliContext, flags: JoinFlags, address: string): Promise<void> {
   const { texts } = this;
   const asked = parseCoordinatorUrl(this, address);
+  const runtimeFlags = toRuntimeFlags(this, flags);
   const config = await loadCliConfig(this, configFlags(this, flags));
   const { node, log: logSettings } = config.value;
+  const wishes = toNodeRuntimes(config, runtimeFlags, this);
   const log = createLog({ write: this.stderr.write, format: logSettings.format, level: logSettings.level });
   tellConfig(this, config);
   await warnOfOpenConfig(config, log);
@@ -66,7 +74,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
       tags: [...node.tags],
       slots: node.slots,
       dataDir: config.dataDir,
-      ...(node.supervise ? await superviseRuntimes(this, config, log) : { runtimes: toNodeRuntimes(node) }),
+      ...(node.supervise ? await superviseRuntimes(this, config, { log, wishes }) : { runtimes: wishes }),
       maxRunMs: toMaxRunMs(node),
       version: this.version,
       log,
@@ -106,19 +114,26 @@ function createStatusLog(log: Log): (status: NodeAgentStatus) => void {
   };
 }
 
-function configFlags({ texts }: CliContext, flags: JoinFlags): readonly ConfigFlag[] {
-  const runtime =
-    flags.runtime === undefined ? undefined : parseRuntimeChoice(flags.runtime, texts.join.badRuntime);
-  if (flags.noGateway === true && runtime !== undefined && runtime !== "echo") {
+function toRuntimeFlags({ texts }: CliContext, flags: JoinFlags): RuntimeFlags {
+  const { runtime, runtimeCommand, approvals = null } = flags;
+  const wanted = runtime === undefined ? null : parseRuntimeChoices(runtime, texts.join.badRuntime);
+  if (flags.noGateway === true && wanted !== null && wanted.join() !== "echo") {
     throw new MeshError("USAGE", texts.join.twoRuntimes);
   }
+  return {
+    wanted: flags.noGateway === true ? ["echo"] : wanted,
+    command: runtimeCommand === undefined ? null : parseRuntimeCommand(runtimeCommand),
+    approvals,
+  };
+}
+
+function configFlags({ texts }: CliContext, flags: JoinFlags): readonly ConfigFlag[] {
   if (flags.name === "") throw new MeshError("USAGE", texts.errors.missingValue("name"));
   return [
     { path: "node.name", flag: "--name", value: flags.name },
     { path: "node.tags", flag: "--tags", value: flags.tags },
     { path: "node.endpoint", flag: "--endpoint", value: flags.endpoint },
     { path: "node.slots", flag: "--slots", value: flags.slots },
-    { path: "node.runtime", flag: "--runtime", value: flags.noGateway === true ? "echo" : runtime },
     { path: "node.supervise", flag: "--supervise", value: flags.supervise },
     { path: "node.gateway.endpoint", flag: "--gateway-endpoint", value: flags.gatewayEndpoint },
     { path: "node.gateway.token", flag: "--gateway-token", value: flags.gatewayToken?.reveal() },

@@ -13,7 +13,7 @@ import { clientFlags } from "../client-flags.ts";
 import { loadCliConfig } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { findTrust } from "../find-trust.ts";
-import { parseRuntimeChoice, toMaxRunMs, toRuntimeWish } from "../node-runtime.ts";
+import { noRuntimeFlags, parseRuntimeChoice, toMaxRunMs, toNodeRuntimes } from "../node-runtime.ts";
 import { printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { createPaint } from "../render/paint.ts";
@@ -128,7 +128,10 @@ interface LocalNodeOptions {
   readonly choices: readonly RuntimeChoice[];
 }
 
-/** The node of this machine, with the first runtime of the list that is found; null when none is. */
+/**
+ * The node of this machine, with the first runtime of the list that is found; null when none is. `auto` stands for the runtimes
+ * that the configuration lists.
+ */
 async function startLocalNode(
   context: CliContext,
   options: LocalNodeOptions,
@@ -139,7 +142,8 @@ async function startLocalNode(
   const { startNodeAgent } = await import("../../node/index.ts");
   const url = localUrl(config.value.coordinator.host, { port: coordinator.port, isTls: usesTls(config) });
   for (const choice of options.choices) {
-    const kind = choice === "auto" ? node.runtime : choice;
+    const wanted = choice === "auto" ? null : [choice];
+    const isFinding = wanted === null && node.runtimes.length === 0 && node.runtime === "auto";
     try {
       return await startNodeAgent({
         coordinatorUrl: url,
@@ -150,7 +154,7 @@ async function startLocalNode(
         tags: [...node.tags],
         slots: node.slots,
         dataDir: config.dataDir,
-        runtimes: [toRuntimeWish(kind, node)],
+        runtimes: toNodeRuntimes(config, { ...noRuntimeFlags, wanted }, context),
         maxRunMs: toMaxRunMs(node),
         version: context.version,
         log,
@@ -161,7 +165,7 @@ async function startLocalNode(
       if (context.interrupt.aborted && error === context.interrupt.reason) return null;
       if (!(error instanceof MeshError)) throw error;
       // That nothing was found by itself is no fault; that what was named cannot be used is.
-      if (error.code !== "RUNTIME_NOT_FOUND" || kind !== "auto") {
+      if (error.code !== "RUNTIME_NOT_FOUND" || !isFinding) {
         log.warn("no node on this machine", { code: error.code, reason: error.message, hint: error.hint });
         if (error.code !== "RUNTIME_NOT_FOUND") return null;
       }

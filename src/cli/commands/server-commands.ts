@@ -3,7 +3,15 @@ import type { JoinFlags } from "../actions/join.ts";
 import type { UpFlags } from "../actions/up.ts";
 import type { CliContext } from "../context.ts";
 import type { HelpText } from "../help-text.ts";
-import { parseCount, parseDuration, parseList, parsePort, parseSecret, parseText } from "../parsers.ts";
+import {
+  parseCount,
+  parseDuration,
+  parseList,
+  parsePort,
+  parseSecret,
+  parseText,
+  parseWords,
+} from "../parsers.ts";
 import { createProvisionFlags } from "./provision-flags.ts";
 
 export function createUpCommand({ texts, docs }: HelpText) {
@@ -69,7 +77,7 @@ export function createJoinCommand({ texts, docs }: HelpText) {
         tags: { ...text, parse: parseList, brief: join.flags.tags, placeholder: "tags" },
         slots: { ...text, parse: parseCount, brief: join.flags.slots, placeholder: "n" },
         noGateway: { kind: "boolean", brief: join.flags.noGateway, optional: true, withNegated: false },
-        runtime: { ...text, brief: join.flags.runtime, placeholder: "runtime" },
+        runtime: { ...text, parse: parseWords, brief: join.flags.runtime, placeholder: "runtimes" },
         gatewayEndpoint: { ...text, brief: join.flags.gatewayEndpoint, placeholder: "address" },
         gatewayToken: { ...text, parse: parseSecret, brief: join.flags.gatewayToken, placeholder: "token" },
         gatewayModel: { ...text, brief: join.flags.gatewayModel, placeholder: "model" },
