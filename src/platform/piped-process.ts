@@ -81,7 +81,8 @@ function startPiped({ command, cwd, env, stdin }: PipedProcessOptions): PipedPro
     })),
     write: async (bytes) => {
       if (typeof input !== "object") return;
-      input.write(bytes);
+      // Either may be what tells that nobody reads.
+      await input.write(bytes);
       await input.flush();
     },
     endInput: async () => {
