@@ -9,7 +9,8 @@ const maxDelayMs = 60_000;
 /** What there is to talk to. */
 export type KeptAgent =
   | { readonly kind: "running"; readonly link: AgentLink }
-  | { readonly kind: "starting" }
+  /** `said`: what it wrote last on standard error. */
+  | { readonly kind: "starting"; readonly said: string | null }
   /** The reason begins with a verb. */
   | { readonly kind: "down"; readonly reason: string; readonly retryInMs: number };
 
@@ -74,7 +75,8 @@ export function createAgentKeeper({ clock, start }: KeeperOptions): AgentKeeper 
   };
   const state = (): KeptAgent => {
     if (current !== null && !current.process.hasEnded()) {
-      return current.link === null ? { kind: "starting" } : { kind: "running", link: current.link };
+      const { link, process } = current;
+      return link === null ? { kind: "starting", said: process.lastLine() } : { kind: "running", link };
     }
     const retryInMs = Math.max(0, mayStartAtMs - clock.monotonicMs());
     return { kind: "down", reason: lastEnd ?? "was not started yet", retryInMs };

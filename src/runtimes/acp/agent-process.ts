@@ -54,6 +54,8 @@ export interface AgentProcess {
   /** Resolves with a sentence on how it ended that begins with a verb, when it has ended. */
   readonly ended: Promise<string>;
   readonly hasEnded: () => boolean;
+  /** What it wrote last on standard error; null: nothing. */
+  readonly lastLine: () => string | null;
   /** Closes its input, then ends it and what it has started. */
   readonly stop: () => Promise<void>;
   /** At once. */
@@ -110,6 +112,7 @@ export function attachAgent(piped: PipedProcess, options: AgentProcessOptions): 
     ready: initialize(connection, { options, kill, ended }),
     ended,
     hasEnded: () => isEnded,
+    lastLine: () => errors.lines().at(-1) ?? null,
     stop: async () => {
       why ??= "was stopped";
       await Promise.allSettled([piped.endInput()]);

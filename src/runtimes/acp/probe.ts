@@ -48,14 +48,14 @@ async function checkLogin(adapter: AcpAdapter, signal: AbortSignal): Promise<voi
 function describeProblem({ location, login, options }: AcpAdapter, kept: KeptAgent): string | null {
   switch (kept.kind) {
     case "starting":
-      return `${location} is starting`;
+      return `${location} is starting${kept.said === null ? "" : `; it wrote: ${kept.said}`}`;
     case "down":
       return `${location} ${kept.reason}; it is started again ${describeWait(kept.retryInMs)}`;
     case "running": {
       const ways = login.wanted();
       if (ways === null) return null;
       const offer = ways.length === 0 ? "" : `, which it offers by ${ways.join(", ")}`;
-      return `${location} wants somebody to log in${offer}; log in with ${options.settings.command.join(" ")}'s own program as the user of the node agent`;
+      return `${location} wants somebody to log in${offer}; start ${options.settings.command[0]} as the user of the node agent, and log in there`;
     }
     default:
       return kept satisfies never;

@@ -93,19 +93,22 @@ export async function newSession({ agent }: AgentLink, cwd: string): Promise<str
   return NewSessionAnswer.parse(answer).sessionId;
 }
 
-/** Opens a session that another process of the agent has had; false: this agent cannot, or does not know it any more. */
+/**
+ * Opens a session that another process of the agent has had; false: this agent cannot, or does not know it any more. Where
+ * resuming fails, loading may not: `openclaw acp` resumes only what the same process has opened.
+ */
 async function takeUp({ agent, info }: AgentLink, sessionId: string, cwd: string): Promise<boolean> {
-  if (!info.canResume && !info.canLoad) return false;
   const { resume, load } = methods.agent.session;
-  const parameters = { sessionId, cwd, mcpServers: [] };
-  try {
-    if (info.canResume) await agent.request(resume, parameters);
-    else await agent.request(load, parameters);
-    return true;
-  } catch (error) {
-    if (error instanceof RequestError && error.code !== authRequiredCode) return false;
-    throw error;
+  const ways = [...(info.canResume ? [resume] : []), ...(info.canLoad ? [load] : [])];
+  for (const way of ways) {
+    try {
+      await agent.request<unknown>(way, { sessionId, cwd, mcpServers: [] });
+      return true;
+    } catch (error) {
+      if (!(error instanceof RequestError) || error.code === authRequiredCode) throw error;
+    }
   }
+  return false;
 }
 
 /** Without waiting: nothing depends on it. */
