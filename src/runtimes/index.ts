@@ -36,8 +36,8 @@ export async function createRuntime(settings: RuntimeSettings, deps: RuntimeDeps
       return createEchoRuntime({ clock, delayMs: settings.delayMs ?? 0 });
     case "openai": {
       const { createOpenaiRuntime } = await import("./openai/index.ts");
-      const { endpoint, token: apiKey, model } = settings;
-      return createOpenaiRuntime({ endpoint, apiKey, model, fetch, clock });
+      const { endpoint, token: apiKey, model, sessions } = settings;
+      return createOpenaiRuntime({ endpoint, apiKey, model, sessions, fetch, clock });
     }
     case "openclaw": {
       const { createOpenclawRuntime } = await import("./openclaw/index.ts");

@@ -20,6 +20,7 @@ function createSubject(
       endpoint: server?.url ?? "not open",
       apiKey: new Secret(apiKey),
       model: null,
+      sessions: "auto",
       fetch: createFetch({ env: {} }),
       clock: systemClock,
       ...runtimeOptions,
@@ -110,4 +111,13 @@ runtimeContract("openai, a model server", createSubject({}));
 runtimeContract(
   "openai, a server without a list of models",
   createSubject({ hasModelList: false }, { model: "test-model" }),
+);
+runtimeContract("openai, nanobot 0.3 (protocol server)", createSubject({ keeper: "nanobot" }));
+runtimeContract(
+  "openai, Hermes Agent 0.19 by /v1/responses (protocol server)",
+  createSubject({ keeper: "hermes" }),
+);
+runtimeContract(
+  "openai, a server that keeps sessions by a header (protocol server)",
+  createSubject({ keeper: "header" }, { sessions: "header" }),
 );

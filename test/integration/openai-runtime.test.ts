@@ -4,13 +4,14 @@ import { createFetch } from "../../src/platform/http-fetch.ts";
 import { createOpenaiRuntime, type OpenaiOptions } from "../../src/runtimes/openai/index.ts";
 import type { RuntimeAttempt } from "../../src/runtimes/runtime.ts";
 import { createAttempt, observeRun } from "../contract/runtime-subject.ts";
-import { startOpenaiServer } from "../support/openai-server.ts";
+import { type OpenaiServer, startOpenaiServer } from "../support/openai-server.ts";
 
 const createRuntime = (endpoint: string, parts: Partial<OpenaiOptions> = {}) =>
   createOpenaiRuntime({
     endpoint,
     apiKey: null,
     model: null,
+    sessions: "auto",
     fetch: createFetch({ env: {} }),
     clock: systemClock,
     ...parts,
@@ -96,6 +97,67 @@ describe("the OpenAI adapter on the wire", () => {
   });
 });
 
+describe("the OpenAI adapter and servers that keep conversations", () => {
+  const talk = async (
+    server: OpenaiServer,
+    parts: Partial<OpenaiOptions>,
+    attempts: readonly Partial<RuntimeAttempt>[],
+  ) => {
+    const runtime = createRuntime(server.url, parts);
+    for (const attempt of attempts) await observeRun(runtime, createAttempt("hello", attempt)).outcome;
+    return server.requests.map(({ body }) => body);
+  };
+
+  test("names the session to nanobot in the body, and gives every message without one its own", async () => {
+    await using server = await startOpenaiServer({ keeper: "nanobot" });
+    const bodies = await talk(server, {}, [{ session }, { session }, { session: null }, { session: null }]);
+    expect(bodies.map(({ messages }) => messages.length)).toEqual([1, 1, 1, 1]);
+    const names = bodies.map(({ session_id }) => session_id);
+    expect(names.slice(0, 2)).toEqual([`claw-mesh:${session.key}`, `claw-mesh:${session.key}`]);
+    expect(new Set(names.slice(2)).size).toBe(2);
+    expect(bodies[0]?.user).toBeUndefined();
+  });
+
+  test("names the session to Hermes as a conversation of /v1/responses, and stores nothing without one", async () => {
+    await using server = await startOpenaiServer({ keeper: "hermes" });
+    const bodies = await talk(server, {}, [{ session }, { session: null }]);
+    expect(bodies as unknown[]).toEqual([
+      { model: "hermes", input: "hello", stream: true, conversation: `claw-mesh:${session.key}` },
+      { model: "hermes", input: "hello", stream: true, store: false },
+    ]);
+  });
+
+  test("names the session in a header where it is told to", async () => {
+    await using server = await startOpenaiServer({ keeper: "header" });
+    const bodies = await talk(server, { sessions: "header" }, [{ session }]);
+    expect(server.requests[0]?.headers["x-session-key"]).toBe(`claw-mesh:${session.key}`);
+    expect(bodies[0]?.messages).toHaveLength(1);
+  });
+
+  test("sends earlier turns again where it is told to, whatever the server is", async () => {
+    await using server = await startOpenaiServer({ keeper: "hermes" });
+    const bodies = await talk(server, { sessions: "history" }, [{ session }, { session }]);
+    expect(bodies[1]?.messages.map(({ content }) => content)).toEqual(["hello", "You said: hello", "hello"]);
+  });
+
+  test("says how to enable OpenClaw's /v1/responses when it is switched off", async () => {
+    await using server = await startOpenaiServer({ models: ["openclaw"] });
+    const { outcome } = await ask(server.url, "hello", { sessions: "responses" });
+    expect(outcome).toMatchObject({
+      failure: { message: expect.stringContaining("gateway.http.endpoints.responses.enabled") },
+    });
+  });
+
+  test("closes the request of /v1/responses when it is cancelled", async () => {
+    await using server = await startOpenaiServer({ keeper: "hermes" });
+    const run = observeRun(createRuntime(server.url), createAttempt("slow: work"));
+    await run.firstChunk;
+    run.stop("cancelled");
+    expect(await run.outcome).toEqual({ kind: "cancelled" });
+    await server.firstAbort;
+  });
+});
+
 describe("the OpenAI adapter and endings", () => {
   test("does not know the outcome when the connection breaks, or ends, in the middle", async () => {
     await using server = await startOpenaiServer();
@@ -140,7 +202,7 @@ describe("the OpenAI adapter and endings", () => {
         },
       },
     });
-    const { outcome } = await ask(`127.0.0.1:${listener.port}`, "hello");
+    const { outcome } = await ask(`127.0.0.1:${listener.port}`, "hello", { sessions: "history" });
     listener.stop(true);
     expect(outcome).toMatchObject({ kind: "lost", started: true });
     expect({ seen, connections }).toEqual({ seen: ["GET", "POST"], connections: 2 });

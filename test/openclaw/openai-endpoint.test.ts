@@ -16,6 +16,7 @@ const create = (parts: Partial<OpenaiOptions> = {}) =>
     endpoint: gateway?.url ?? "",
     apiKey: toSecret(gateway?.token ?? null),
     model: null,
+    sessions: "auto",
     fetch: createFetch({ env: {} }),
     clock: systemClock,
     ...parts,

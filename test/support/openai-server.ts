@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
+import { type AnswerPart, chatEncoding, type Encoding, responsesEncoding } from "./openai-encoding.ts";
 
 /**
  * An OpenAI-compatible server on loopback that behaves like the real ones on the wire. What it answers is decided by
@@ -29,7 +30,18 @@ export interface OpenaiServer extends AsyncDisposable {
 
 export interface ChatRequestSeen {
   readonly headers: IncomingHttpHeaders;
-  readonly body: { readonly model: string; readonly user?: string; readonly messages: readonly Message[] };
+  readonly body: ChatBody;
+}
+
+interface ChatBody {
+  readonly model: string;
+  readonly user?: string;
+  readonly messages: readonly Message[];
+  readonly session_id?: string;
+  /** Of `/v1/responses`, with the next two. */
+  readonly input?: string;
+  readonly conversation?: string;
+  readonly store?: boolean;
 }
 
 interface Message {
@@ -45,21 +57,41 @@ export interface OpenaiServerOptions {
   readonly hasModelList?: boolean;
   /** false: every `/v1/…` path is 404 with a plain text, as on an OpenClaw gateway with the endpoint switched off. */
   readonly isEnabled?: boolean;
+  /**
+   * Which server keeps conversations itself: `nanobot` (0.3: `session_id`, one user message a request), `hermes` (0.19:
+   * `conversation` of `/v1/responses`, the chat path keeps nothing), `header` (a ZeroClaw to come: `x-session-key`). Default:
+   * none does.
+   */
+  readonly keeper?: "nanobot" | "hermes" | "header";
 }
 
 /** What is sent to one request. */
 type Reply =
-  | { readonly kind: "whole"; readonly status: number; readonly type: string; readonly body: string }
+  | {
+      readonly kind: "whole";
+      readonly status: number;
+      readonly type: string;
+      readonly body: string;
+      /** An answer without streaming, to be put into the form of its API. */
+      readonly text?: string;
+    }
   /** `hang`: nothing more comes, and the connection stays; `cut`: it is dropped. */
-  | { readonly kind: "stream"; readonly events: readonly string[]; readonly ending: "end" | "hang" | "cut" };
+  | {
+      readonly kind: "stream";
+      readonly parts: readonly AnswerPart[];
+      readonly ending: "end" | "hang" | "cut";
+      /** Default: that of chat. */
+      readonly encoding?: Encoding;
+    };
 
 export async function startOpenaiServer(options: OpenaiServerOptions = {}): Promise<OpenaiServer> {
   const requests: ChatRequestSeen[] = [];
+  const kept: Conversations = new Map();
   const aborted = Promise.withResolvers<void>();
   const server = createServer(async (request, response) => {
     const body = await text(request);
-    const reply = decideReply(request, body, options);
-    if (request.method === "POST" && request.url === "/v1/chat/completions") {
+    const reply = decideReply(request, body, { ...options, kept });
+    if (request.method === "POST" && request.url?.startsWith("/v1/")) {
       requests.push({ headers: request.headers, body: JSON.parse(body) });
     }
     response.on("close", () => {
@@ -83,23 +115,72 @@ export async function startOpenaiServer(options: OpenaiServerOptions = {}): Prom
   };
 }
 
-function decideReply(request: IncomingMessage, body: string, options: OpenaiServerOptions): Reply {
-  const { apiKey = null, models = ["test-embed-1", "test-model"] } = options;
+/** User messages by conversation. */
+type Conversations = Map<string, string[]>;
+
+function decideReply(
+  request: IncomingMessage,
+  body: string,
+  options: OpenaiServerOptions & { readonly kept: Conversations },
+): Reply {
+  const { apiKey = null, keeper = null } = options;
+  const { models = keeper === null ? ["test-embed-1", "test-model"] : [keeper] } = options;
   const { hasModelList = true, isEnabled = true } = options;
   const isList = request.url === "/v1/models";
   if (!isEnabled || (isList && !hasModelList)) return notFound;
+  if (keeper === "hermes" && request.url === "/health") {
+    return json(200, { status: "ok", platform: "hermes-agent", version: "0.19.2" });
+  }
   const authorization = request.headers.authorization ?? "none";
   if (apiKey !== null && authorization !== `Bearer ${apiKey}`) {
     return errorReply(401, "invalid_api_key", `Incorrect API key provided: ${authorization}.`);
   }
-  if (isList) return json(200, { object: "list", data: models.map((id) => ({ id, object: "model" })) });
-  if (request.url !== "/v1/chat/completions") return notFound;
+  if (isList) {
+    const owner = keeper === "nanobot" ? { owned_by: keeper } : {};
+    return json(200, { object: "list", data: models.map((id) => ({ id, object: "model", ...owner })) });
+  }
+  if (keeper === "hermes" && request.url === "/v1/capabilities") {
+    const features = { responses_api: true, responses_streaming: true };
+    return json(200, { object: "hermes.api_server.capabilities", platform: "hermes-agent", features });
+  }
+  const isResponses = keeper === "hermes" && request.url === "/v1/responses";
+  if (request.url !== "/v1/chat/completions" && !isResponses) return notFound;
   if (request.method !== "POST") return { ...notFound, status: 405 };
-  const chat: ChatRequestSeen["body"] = JSON.parse(body);
+  const chat: ChatBody = JSON.parse(body);
   if (!models.includes(chat.model)) {
     return errorReply(404, "model_not_found", `The model '${chat.model}' does not exist.`);
   }
-  return decideAnswer(chat.messages);
+  if (isResponses) return encode(decideAnswer(recall(chat, request, options)), responsesEncoding);
+  if (keeper === "nanobot" && (chat.messages.length !== 1 || chat.messages[0]?.role !== "user")) {
+    return errorReply(400, "invalid_request_error", "Only a single user message is supported");
+  }
+  return encode(decideAnswer(recall(chat, request, options)), chatEncoding);
+}
+
+/** The messages of the request behind those that the server has kept of its conversation. */
+function recall(
+  chat: ChatBody,
+  request: IncomingMessage,
+  { keeper, kept }: Pick<OpenaiServerOptions, "keeper"> & { readonly kept: Conversations },
+): readonly Message[] {
+  const content = chat.input ?? chat.messages.at(-1)?.content ?? "";
+  const header = request.headers["x-session-key"];
+  const names = {
+    // Requests without a name share one conversation there.
+    nanobot: `api:${chat.session_id ?? "default"}`,
+    hermes: chat.input === undefined || chat.store === false ? null : (chat.conversation ?? null),
+    header: typeof header === "string" ? header : null,
+  };
+  const name = keeper === undefined ? null : names[keeper];
+  if (name === null) return chat.messages ?? [{ role: "user", content }];
+  const earlier = kept.get(name) ?? [];
+  kept.set(name, [...earlier, content]);
+  return [...earlier, content].map((text) => ({ role: "user", content: text }));
+}
+
+function encode(reply: Reply, encoding: Encoding): Reply {
+  if (reply.kind === "stream") return { ...reply, encoding };
+  return reply.text === undefined ? reply : json(200, encoding.whole(reply.text));
 }
 
 /** The events, after the usual role chunk, each in two writes that cut it at an odd place. */
@@ -109,8 +190,13 @@ async function send(response: ServerResponse, reply: Reply): Promise<void> {
     return;
   }
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
-  const role = toChunk({ delta: { role: "assistant", content: "" }, finish_reason: null });
-  for (const event of [": keep-alive\n\n", role, ...reply.events]) {
+  const { begin, part } = reply.encoding ?? chatEncoding;
+  let soFar = "";
+  const events = reply.parts.map((one) => {
+    if ("text" in one) soFar += one.text;
+    return part(one, soFar);
+  });
+  for (const event of [": keep-alive\n\n", ...begin(), ...events]) {
     const bytes = Buffer.from(event);
     const middle = Math.floor(bytes.length / 2) + 1;
     response.write(bytes.subarray(0, middle));
@@ -122,8 +208,8 @@ async function send(response: ServerResponse, reply: Reply): Promise<void> {
   if (reply.ending === "cut") await Bun.sleep(50).then(() => response.destroy());
 }
 
-const json = (status: number, body: object): Reply => ({
-  kind: "whole",
+const json = (status: number, body: object) => ({
+  kind: "whole" as const,
   status,
   type: "application/json",
   body: JSON.stringify(body),
@@ -131,9 +217,9 @@ const json = (status: number, body: object): Reply => ({
 const notFound = { kind: "whole", status: 404, type: "text/plain", body: "Not Found" } as const;
 const errorReply = (status: number, code: string, message: string) =>
   json(status, { error: { message, type: "test_error", param: null, code } });
-const stream = (events: readonly string[], ending: "end" | "hang" | "cut" = "end"): Reply => ({
+const stream = (parts: readonly AnswerPart[], ending: "end" | "hang" | "cut" = "end"): Reply => ({
   kind: "stream",
-  events,
+  parts,
   ending,
 });
 
@@ -148,8 +234,8 @@ function decideAnswer(messages: readonly Message[]): Reply {
   }
   const streamError = /^stream error ([\w-]+): (.*)$/s.exec(content);
   if (streamError !== null) {
-    const error = { message: streamError[2], type: streamError[1] };
-    return stream([delta("Working on it "), event({ error }), done]);
+    const [, type = "", message = ""] = streamError;
+    return stream([delta("Working on it "), { error: { type, message } }, done]);
   }
   if (content === "page") return { ...notFound, status: 200, type: "text/html", body: "<!doctype html>" };
   if (content === "long") return stream([...longPieces(), finish("stop"), done]);
@@ -168,26 +254,18 @@ function decideAnswer(messages: readonly Message[]): Reply {
 
 function said(content: string): Reply {
   const words = `You said: ${content}`.match(/\S+\s*|\s+/g) ?? [];
-  const usage = event({ choices: [], usage: { total_tokens: 3 } });
-  return stream([...words.map(delta), finish("stop"), usage, done]);
+  return stream([...words.map(delta), finish("stop"), { other: true }, done]);
 }
 
 function whole(content: string): Reply {
-  return json(200, {
-    id: "chatcmpl-1",
-    object: "chat.completion",
-    choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }],
-  });
+  return { ...json(200, {}), text: content };
 }
 
-const event = (data: object) => `data: ${JSON.stringify(data)}\n\n`;
-const done = "data: [DONE]\n\n";
-const toChunk = (choice: object) =>
-  event({ id: "chatcmpl-1", object: "chat.completion.chunk", choices: [{ index: 0, ...choice }] });
-const delta = (content: string) => toChunk({ delta: { content }, finish_reason: null });
-const finish = (reason: string) => toChunk({ delta: {}, finish_reason: reason });
+const done: AnswerPart = { done: true };
+const delta = (text: string): AnswerPart => ({ text });
+const finish = (reason: string): AnswerPart => ({ finish: reason });
 
-function longPieces(): readonly string[] {
+function longPieces(): readonly AnswerPart[] {
   const piece = "a".repeat(1024 * 1024);
   return Array.from({ length: 9 }, () => delta(piece));
 }

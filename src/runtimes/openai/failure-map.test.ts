@@ -5,6 +5,7 @@ import { matchStatusFailure, matchStreamFailure, tidyMessage } from "./failure-m
 import { isErrorBody, readServerError } from "./server-error.ts";
 
 const at = "http://127.0.0.1:1";
+const asked = { location: at };
 const silent = readServerError(undefined);
 const said = (message: string, code?: string | number) => readServerError({ error: { message, code } });
 
@@ -30,30 +31,39 @@ describe("an answer with an error status", () => {
   ] as const;
   for (const [status, kind] of kinds) {
     test(`${status} is ${kind}`, () => {
-      expect(matchStatusFailure(status, silent, at)).toMatchObject({ class: "runtime_error", kind });
+      expect(matchStatusFailure(status, silent, asked)).toMatchObject({ class: "runtime_error", kind });
     });
   }
 
   test("429 is quota when the account is used up", () => {
-    expect(matchStatusFailure(429, said("no credit", "insufficient_quota"), at).kind).toBe("quota");
+    expect(matchStatusFailure(429, said("no credit", "insufficient_quota"), asked).kind).toBe("quota");
   });
 
   test("tells what the server said, but not about keys", () => {
-    expect(matchStatusFailure(400, said("the model is asleep"), at).message).toContain("the model is asleep");
-    expect(matchStatusFailure(401, said("your key abc"), at).message).not.toContain("abc");
+    expect(matchStatusFailure(400, said("the model is asleep"), asked).message).toContain(
+      "the model is asleep",
+    );
+    expect(matchStatusFailure(401, said("your key abc"), asked).message).not.toContain("abc");
   });
 
   test("a 404 without words says how OpenClaw's endpoint is enabled", () => {
-    expect(matchStatusFailure(404, silent, at).message).toContain("gateway.http.endpoints.chatCompletions");
-    expect(matchStatusFailure(404, said("no such model", "model_not_found"), at).message).not.toContain(
+    expect(matchStatusFailure(404, silent, asked).message).toContain(
+      "gateway.http.endpoints.chatCompletions",
+    );
+    expect(matchStatusFailure(404, said("no such model", "model_not_found"), asked).message).not.toContain(
       "gateway.",
     );
   });
 
+  test("a 404 of the other path names the other key", () => {
+    const { message } = matchStatusFailure(404, silent, { location: at, path: "/v1/responses" });
+    expect(message).toContain("gateway.http.endpoints.responses.enabled");
+  });
+
   test("vouches that nothing was done only for a gateway that is draining", () => {
-    expect(matchStatusFailure(503, said("draining", "gateway_unavailable"), at).nothing_done).toBe(true);
-    expect(matchStatusFailure(503, silent, at).nothing_done).toBeUndefined();
-    expect(matchStatusFailure(429, silent, at).nothing_done).toBeUndefined();
+    expect(matchStatusFailure(503, said("draining", "gateway_unavailable"), asked).nothing_done).toBe(true);
+    expect(matchStatusFailure(503, silent, asked).nothing_done).toBeUndefined();
+    expect(matchStatusFailure(429, silent, asked).nothing_done).toBeUndefined();
   });
 });
 

@@ -54,18 +54,25 @@ function matchStatus(status: number): RuntimeErrorKind {
   return status < 500 ? "bad_request" : "internal";
 }
 
+/** Who answered. */
+interface Asked {
+  readonly location: string;
+  /** Default: that of chat. */
+  readonly path?: string;
+}
+
 /**
  * What an answer with another status than 2xx means. The words of the body refine the status only where the status
  * is ambiguous: 429 is also what a used-up account gets.
  */
-export function matchStatusFailure(status: number, error: ServerError, location: string): Failure {
+export function matchStatusFailure(status: number, error: ServerError, asked: Asked): Failure {
   const byStatus = matchStatus(status);
   const isQuota = status === 429 && matchWords(error.words) === "quota";
   const kind = isQuota ? "quota" : byStatus;
   return {
     class: "runtime_error",
     kind,
-    message: describeStatus(status, kind, error, location),
+    message: describeStatus(status, kind, error, asked),
     // The only refusal that surely comes before any work: the gateway is draining.
     ...(error.words.includes("gateway_unavailable") ? { nothing_done: true } : {}),
   };
@@ -75,13 +82,14 @@ function describeStatus(
   status: number,
   kind: RuntimeErrorKind,
   error: ServerError,
-  location: string,
+  { location, path = "/v1/chat/completions" }: Asked,
 ): string {
   const said = error.message === null ? "" : `: ${error.message}`;
   // Servers repeat the key, or a part of it, in what they say about it.
   if (kind === "auth") return `${location} refused the key (HTTP ${status})`;
   if (status === 404 && !error.words.includes("model_not_found") && error.message === null) {
-    return `${location} has no /v1/chat/completions (HTTP 404); on OpenClaw, enable gateway.http.endpoints.chatCompletions`;
+    const key = path === "/v1/responses" ? "responses" : "chatCompletions";
+    return `${location} has no ${path} (HTTP ${status}); on OpenClaw, set gateway.http.endpoints.${key}.enabled to true`;
   }
   if (status >= 300 && status < 400) {
     return `${location} redirects elsewhere (HTTP ${status}), which is not followed; give the final address`;

@@ -7,13 +7,17 @@ import { readBoundedBody, readJson } from "../bounded-body.ts";
 import { matchConnectionOutcome } from "../connection-outcome.ts";
 import { parseGatewayAddress } from "../gateway-address.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
+import type { OpenaiSessions } from "../runtime-settings.ts";
 import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
-import { type AnswerEnd, readChatAnswer } from "./chat-answer.ts";
+import type { AnswerEnd } from "./answer-stream.ts";
+import { readChatAnswer } from "./chat-answer.ts";
 import { type ChatRequest, toChatRequest } from "./chat-request.ts";
 import { matchEmptyAnswer, matchStatusFailure, matchStreamFailure, tidyMessage } from "./failure-map.ts";
-import { fetchModels, isOpenclawModel, matchChatModel, type ServerAccess, toRequestInit } from "./models.ts";
+import { fetchModels, matchChatModel, type ServerAccess, toRequestInit } from "./models.ts";
 import { probeServer } from "./probe.ts";
+import { readResponsesAnswer } from "./responses-answer.ts";
 import { readServerError } from "./server-error.ts";
+import { findConvention, type SessionConvention } from "./session-convention.ts";
 import {
   createSessionHistory,
   defaultHistoryLimits,
@@ -27,6 +31,8 @@ export interface OpenaiOptions {
   readonly apiKey: Secret | null;
   /** null: the first model of the server's list that chats, asked for once. */
   readonly model: string | null;
+  /** `auto`: by what the server is, asked for once. */
+  readonly sessions: OpenaiSessions;
   readonly fetch: HttpFetch;
   readonly clock: Clock;
   readonly historyLimits?: HistoryLimits;
@@ -39,10 +45,10 @@ const maxErrorBytes = 64 * 1024;
 const closedReason = "closed";
 
 /**
- * Any server with OpenAI's `POST /v1/chat/completions`: Ollama, vLLM, LM Studio, llama.cpp, hosted providers, and
- * OpenClaw's own endpoint where it is enabled. The API has no way to ask for an earlier run, so a lost connection is a
- * lost run. Model servers forget everything between requests: what was said in a session is kept here, in memory, and
- * sent again; it is gone with the process.
+ * Any server with OpenAI's `POST /v1/chat/completions` or `/v1/responses`: Ollama, vLLM, LM Studio, llama.cpp, hosted
+ * providers, agents such as Hermes and nanobot, and OpenClaw's own endpoint where it is enabled. The API has no way to ask
+ * for an earlier run, so a lost connection is a lost run. Model servers forget everything between requests: what was said
+ * in a session is kept here, in memory, and sent again; it is gone with the process. Agents keep it themselves.
  * @throws MeshError USAGE when the endpoint cannot be read
  */
 export function createOpenaiRuntime(options: OpenaiOptions): Runtime {
@@ -59,6 +65,7 @@ export function createOpenaiRuntime(options: OpenaiOptions): Runtime {
     history: createSessionHistory(options.historyLimits ?? defaultHistoryLimits),
     running: new Set(),
     model: options.model,
+    convention: options.sessions === "auto" ? null : options.sessions,
     isClosed: false,
   };
   return {
@@ -88,6 +95,8 @@ interface Adapter {
   readonly running: Set<AbortController>;
   /** null until the server's list has been asked. */
   model: string | null;
+  /** null until the server has been asked what it is. */
+  convention: SessionConvention | null;
   isClosed: boolean;
 }
 
@@ -132,17 +141,21 @@ async function answerAttempt(
   const { access, history, location } = adapter;
   const choice = await chooseModel(adapter, run.signal);
   if (choice.kind === "none") return { kind: "failed", failure: choice.failure };
-  const sessionKey = isOpenclawModel(choice.model) ? null : (attempt.session?.key ?? null);
+  adapter.convention ??= await findConvention(access, choice.model, run.signal);
+  const sessions = adapter.convention;
+  const sessionKey = sessions === "history" ? (attempt.session?.key ?? null) : null;
   const earlier = sessionKey === null ? [] : history.messagesOf(sessionKey);
+  const request = toChatRequest(attempt, { model: choice.model, sessions, history: earlier });
   run.phase = "submitted";
-  const response = await sendChat(access, toChatRequest(attempt, choice.model, earlier), run.signal);
+  const response = await sendChat(access, request, run.signal);
   run.phase = "answering";
   if (!response.ok) {
     // The model chosen before may be gone from the server; the next run looks again.
     if (response.status === 404) adapter.model = adapter.options.model;
-    return { kind: "failed", failure: await readFailure(response, location) };
+    return { kind: "failed", failure: await readFailure(response, location, request.path) };
   }
-  const end = await readChatAnswer(response, (offset, text) => {
+  const readAnswer = request.path === "/v1/responses" ? readResponsesAnswer : readChatAnswer;
+  const end = await readAnswer(response, (offset, text) => {
     if (!run.signal.aborted) control.onChunk({ offset, text });
   });
   const outcome = toOutcome(end, location);
@@ -153,16 +166,18 @@ async function answerAttempt(
 }
 
 function sendChat(access: ServerAccess, request: ChatRequest, signal: AbortSignal): Promise<Response> {
+  const { path, headers, body } = request;
   const init = toRequestInit(access, {
     method: "POST",
-    ...request,
+    headers,
+    body,
     signal,
     // A kept connection may have died unnoticed, and nobody could tell whether the message still got through.
     keepalive: false,
     // An agent may think in silence for long; the attempt's own deadline bounds it.
     timeout: false,
   });
-  return access.fetch(`${access.address.httpUrl}/v1/chat/completions`, init);
+  return access.fetch(`${access.address.httpUrl}${path}`, init);
 }
 
 type ModelChoice =
@@ -173,7 +188,7 @@ async function chooseModel(adapter: Adapter, signal: AbortSignal): Promise<Model
   if (adapter.model !== null) return { kind: "chosen", model: adapter.model };
   const list = await fetchModels(adapter.access, signal);
   if (list.kind === "refused" && list.status !== 404) {
-    const failure = matchStatusFailure(list.status, list.error, adapter.location);
+    const failure = matchStatusFailure(list.status, list.error, { location: adapter.location });
     // The message itself has not been sent yet.
     return { kind: "none", failure: { ...failure, nothing_done: true } };
   }
@@ -207,9 +222,13 @@ function tidyOutcome(outcome: RunOutcome, secrets: readonly Secret[]): RunOutcom
   return { kind: "failed", failure };
 }
 
-async function readFailure(response: Response, location: string): Promise<Failure> {
+async function readFailure(
+  response: Response,
+  location: string,
+  path: ChatRequest["path"],
+): Promise<Failure> {
   const body = readJson(await readBoundedBody(response, maxErrorBytes));
-  return matchStatusFailure(response.status, readServerError(body), location);
+  return matchStatusFailure(response.status, readServerError(body), { location, path });
 }
 
 function toOutcome(end: AnswerEnd, location: string): RunOutcome {

@@ -56,9 +56,9 @@ function matchUnready(list: ModelList, model: string | null, location: string): 
       return `${location} is not an OpenAI-compatible server: /v1/models is not a list of models`;
     case "refused":
       if (list.status === 404) {
-        return `${location} has no /v1/models (HTTP 404); on OpenClaw, enable gateway.http.endpoints.chatCompletions`;
+        return `${location} has no /v1/models (HTTP 404); on OpenClaw, set gateway.http.endpoints.chatCompletions.enabled to true`;
       }
-      return matchStatusFailure(list.status, list.error, location).message;
+      return matchStatusFailure(list.status, list.error, { location }).message;
     default:
       return list satisfies never;
   }
@@ -66,7 +66,7 @@ function matchUnready(list: ModelList, model: string | null, location: string): 
 
 function matchChatPathStatus(status: number, location: string): string | null {
   if (status === 405 || status === 400 || status === 422) return null;
-  return matchStatusFailure(status, { message: null, words: [], status: null }, location).message;
+  return matchStatusFailure(status, { message: null, words: [], status: null }, { location }).message;
 }
 
 function toProbe(reason: string | null): RuntimeProbe {

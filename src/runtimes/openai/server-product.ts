@@ -26,7 +26,7 @@ type ServerName =
 const agents: readonly ServerName[] = ["OpenClaw (HTTP)", "Hermes Agent", "nanobot"];
 
 /** What servers write as the owner of their models. Ollama and others write anything there. */
-const owners: Readonly<Record<string, ServerName>> = {
+const owners: Readonly<Record<string, ServerName | undefined>> = {
   organization_owner: "LM Studio",
   vllm: "vLLM",
   sglang: "SGLang",
@@ -57,10 +57,10 @@ export async function identifyServer(
 ): Promise<ServerProduct> {
   const ask = createQuestion(access, signal);
   if (list.kind === "listed" && list.ids.some(isOpenclawModel)) return product("OpenClaw (HTTP)", null);
-  const owned = list.kind === "listed" ? list.owners.map((owner) => owners[owner]).find(isKnown) : undefined;
+  const owned = list.kind === "listed" ? matchOwner(list.owners) : null;
   if (owned === "vLLM") return product(owned, Version.safeParse(await ask("/version")).data?.version);
   if (owned === "llama.cpp") return product(owned, readBuild(await ask("/props")));
-  if (owned !== undefined) return product(owned, null);
+  if (owned !== null) return product(owned, null);
   const [health, ollama, props] = await Promise.all([ask("/health"), ask("/api/version"), ask("/props")]);
   const hermes = HermesHealth.safeParse(health).data;
   if (hermes !== undefined) return product("Hermes Agent", hermes.version);
@@ -68,6 +68,11 @@ export async function identifyServer(
   if (build !== null) return product("llama.cpp", build);
   const version = Version.safeParse(ollama).data?.version;
   return version === undefined ? product("OpenAI-compatible server", null) : product("Ollama", version);
+}
+
+/** Asks without the key. */
+export async function isHermes(access: ServerAccess, signal: AbortSignal): Promise<boolean> {
+  return HermesHealth.safeParse(await createQuestion(access, signal)("/health")).success;
 }
 
 const HermesCapabilities = z.object({
@@ -99,8 +104,13 @@ function readBuild(body: unknown): string | null {
   return LlamaProps.safeParse(body).data?.build_info ?? null;
 }
 
-function isKnown(name: ServerName | undefined): name is ServerName {
-  return name !== undefined;
+/** The product whose servers write such an owner; null: anybody's. */
+export function matchOwner(names: readonly string[]): ServerName | null {
+  for (const name of names) {
+    const known = owners[name];
+    if (known !== undefined) return known;
+  }
+  return null;
 }
 
 function product(name: ServerName, version: string | null | undefined): ServerProduct {
