@@ -344,6 +344,7 @@ describe("keys of the runtime", () => {
       endpoint: server.url,
       apiKey,
       model: null,
+      sessions: "history",
       fetch: createFetch({ env: {} }),
       clock: systemClock,
     });
