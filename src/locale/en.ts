@@ -4,8 +4,8 @@ import { commandTexts } from "./en-commands.ts";
 import { configTexts } from "./en-config.ts";
 import { doctorTexts } from "./en-doctor.ts";
 import { labCommandTexts, labTexts } from "./en-lab.ts";
-import { groupTexts, ruleTexts } from "./en-rules.ts";
 import { provisionTexts } from "./en-provision.ts";
+import { groupTexts, ruleTexts } from "./en-rules.ts";
 import { runtimeCommandTexts, runtimeTexts } from "./en-runtimes.ts";
 import { serviceCommandTexts, serviceTexts } from "./en-service.ts";
 import { skillCommandTexts, skillTexts } from "./en-skills.ts";
@@ -117,6 +117,12 @@ export const en = {
     notReady: "not ready",
     scheduling: { active: "", cordoned: "cordoned", draining: "draining" },
     reason: (name: string, reason: string) => `${name} is not ready: ${reason}`,
+    backingOff: (name: string, runtime: string, detail: string) =>
+      `${name}: the gateway of ${runtime} ended and is being started again: ${detail}`,
+    crashLoop: (name: string, runtime: string, detail: string) =>
+      `${name}: the gateway of ${runtime} was given up: ${detail}; mend it, then on that machine: claw-mesh runtime start ${runtime}`,
+    stoppedGateway: (name: string, runtime: string) =>
+      `${name}: the gateway of ${runtime} was stopped; on that machine: claw-mesh runtime start ${runtime}`,
     failingWord: "failing",
     failing: (name: string, cause: string, next: string) =>
       `${name} is failing too often (${cause}), ${next}`,

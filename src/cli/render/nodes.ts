@@ -58,12 +58,13 @@ export function renderNodes(nodes: readonly NodeInfo[], options: NodeTableOption
 
 /** Why a node gets no work, or less than it could have. */
 function troublesOf(
-  { name, ready, reason, breakers }: NodeInfo,
+  { name, ready, reason, breakers, runtimes }: NodeInfo,
   { texts: { nodes }, nowMs }: NodeTableOptions,
 ): readonly string[] {
   const shownName = toSafeLine(name);
   return [
     ...(ready || reason === null ? [] : [nodes.reason(shownName, toSafeLine(reason))]),
+    ...runtimes.flatMap((runtime) => supervisionTrouble(shownName, runtime, nodes)),
     ...breakers.map(({ cause, open_until }) => {
       const waitMs = open_until === null ? 0 : fromIsoTime(open_until) - nowMs;
       // Whole seconds, and never none before the moment has come.
@@ -72,6 +73,25 @@ function troublesOf(
       return nodes.failing(shownName, cause, next);
     }),
   ];
+}
+
+/** What the one who keeps a gateway alive has to tell; nothing while it runs or starts. */
+function supervisionTrouble(
+  name: string,
+  { kind, supervision }: RuntimeStatus,
+  nodes: Catalogue["nodes"],
+): readonly string[] {
+  const detail = toSafeLine(supervision?.detail ?? "");
+  switch (supervision?.state) {
+    case "backing_off":
+      return [nodes.backingOff(name, kind, detail)];
+    case "crash_loop":
+      return [nodes.crashLoop(name, kind, detail)];
+    case "stopped":
+      return [nodes.stoppedGateway(name, kind)];
+    default:
+      return [];
+  }
 }
 
 export function countByStatus(nodes: readonly NodeInfo[]): Record<NodeInfo["status"], number> {

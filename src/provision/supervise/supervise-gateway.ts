@@ -22,7 +22,7 @@ import {
   type SupervisionState,
 } from "./supervision-state.ts";
 
-/** How often it is looked at: while it starts, and while it runs. */
+/** How often it is looked at: while it is to become ready, and while it runs. */
 const startLookMs = 500;
 const runLookMs = 5_000;
 
@@ -166,8 +166,7 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
   const pauseMs = () => {
     const { phase } = state;
     if (phase.kind === "backing_off") return Math.max(0, phase.untilMs - clock.monotonicMs());
-    const everyMs = deps.lookEveryMs ?? runLookMs;
-    return phase.kind === "starting" || phase.kind === "ending" ? Math.min(startLookMs, everyMs) : everyMs;
+    return deps.lookEveryMs ?? (phase.kind === "running" ? runLookMs : startLookMs);
   };
 
   const loop = async () => {

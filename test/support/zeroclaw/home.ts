@@ -21,8 +21,8 @@ export interface ZeroclawHome extends AsyncDisposable {
   readonly configPath: string;
   /** Writes the program anew: the next start behaves like this. */
   readonly behave: (knobs: ZeroclawKnobs) => Promise<void>;
-  /** Sets it up with a provider on loopback that nobody asks. */
-  readonly setUp: () => Promise<GatewayProgram>;
+  /** @param baseUrl of the provider; default: one that nobody asks */
+  readonly setUp: (baseUrl?: string) => Promise<GatewayProgram>;
   /** Times that it was started. */
   readonly starts: () => Promise<number>;
 }
@@ -53,13 +53,13 @@ export async function createZeroclawHome(): Promise<ZeroclawHome> {
     deps,
     configPath,
     behave: (knobs) => writeZeroclawProgram(path, knobs),
-    setUp: () =>
+    setUp: (baseUrl = "http://127.0.0.1:9/v1") =>
       setUpRuntime(
         program,
         {
           provider: "custom",
           key: new Secret(providerKey),
-          baseUrl: "http://127.0.0.1:9/v1",
+          baseUrl,
           model: "fake-1",
         },
         deps,
