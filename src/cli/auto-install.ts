@@ -1,14 +1,23 @@
 import type { LoadedConfig } from "../config/load-config.ts";
 import type { StartNodeAgentOptions } from "../node/index.ts";
+import type { Log } from "../platform/log.ts";
+import { preparePrivateDir } from "../platform/private-files.ts";
 import { systemRandom } from "../platform/random.ts";
 import { MeshError } from "../protocol/errors.ts";
-import type { InstallableKind, ProvideOutcome, ProvideRequest } from "../provision/index.ts";
+import type {
+  InstallableKind,
+  ProvidedSettings,
+  ProvideOutcome,
+  ProvideRequest,
+} from "../provision/index.ts";
 import type { CliContext } from "./context.ts";
 import { toProvisionDeps } from "./gateway-runtime.ts";
+import { printNote, printResult } from "./print.ts";
 import type { ProvisionFlags } from "./provision-flags.ts";
 import { createProvisionView } from "./provision-progress.ts";
 import { completeProvider } from "./provision-prompt.ts";
 import { readProviderDraft, toProvider } from "./provision-provider.ts";
+import { toSafeText } from "./render/safe-text.ts";
 
 type RuntimeWish = StartNodeAgentOptions["runtimes"][number];
 
@@ -70,32 +79,84 @@ export async function runProvision(
 }
 
 /**
- * The runtimes of a node after {@link runProvision}; null: those of its settings.
- * @param outcome what was done
+ * `join --auto-install`: what the node wants and this machine lacks is installed, set up and started.
+ * @returns the wishes, with the addresses of what was started
+ * @throws MeshError; an AbortError when it is called off
  */
-export function toProvidedRuntimes(
-  { runtimes }: LoadedConfig["value"]["node"],
-  outcome: ProvideOutcome,
-): readonly RuntimeWish[] | null {
-  // A list says itself which there are.
-  if (runtimes.length > 0 || outcome.did === "used" || outcome.settings === null) return null;
-  return [{ ...outcome.settings, slots: null }];
+export async function autoInstall(
+  context: CliContext,
+  config: LoadedConfig,
+  { flags, wishes, log }: AutoInstall & { readonly log: Log },
+): Promise<readonly RuntimeWish[]> {
+  const { outcomeText } = await import("./provision-text.ts");
+  requireInstallable(context, wishes);
+  await preparePrivateDir(config.dataDir, { log });
+  const provided: RuntimeWish[] = [];
+  for (const wish of wishes) {
+    const asked = toProvisionWish(wish);
+    if (asked === null) {
+      provided.push(wish);
+      continue;
+    }
+    const outcome = await runProvision(context, config, { flags, wish: asked });
+    printNote(context, toSafeText(outcomeText(context.texts.provision, outcome)));
+    const settings = outcome.did === "used" ? null : outcome.settings;
+    provided.push(settings === null ? wish : withSettings(wish, settings));
+  }
+  return provided;
 }
 
-/**
- * Which runtime `--auto-install` is about.
- * @throws MeshError USAGE for settings that name others only
- */
-export function findAskedKind(
-  { texts }: CliContext,
-  { runtime, runtimes }: LoadedConfig["value"]["node"],
-): InstallableKind | null {
-  const named = runtimes.length > 0 ? runtimes.map(({ kind }) => kind) : runtime === "auto" ? [] : [runtime];
-  const asked = named.find((kind) => kind === "openclaw" || kind === "zeroclaw");
-  if (asked !== undefined) return asked;
-  const [other] = named;
-  if (other === undefined) return null;
-  throw new MeshError("USAGE", texts.provision.onlyInstallable(other));
+/** `join --auto-install --dry-run`. Changes nothing, asks nobody, joins nothing. */
+export async function previewAutoInstall(
+  context: CliContext,
+  config: LoadedConfig,
+  { flags, wishes }: AutoInstall,
+): Promise<void> {
+  requireInstallable(context, wishes);
+  const plans: ProvisionPreview[] = [];
+  for (const wish of wishes) {
+    const asked = toProvisionWish(wish);
+    if (asked !== null) plans.push(await previewProvision(context, config, { flags, wish: asked }));
+  }
+  printResult(context, { dry_run: true, plans: plans.map(({ json }) => json) }, () =>
+    toSafeText(plans.map(({ text }) => text).join("\n")),
+  );
+}
+
+interface AutoInstall {
+  readonly flags: ProvisionFlags;
+  readonly wishes: readonly RuntimeWish[];
+}
+
+/** @throws MeshError USAGE when none of them is one that is installed from here, or one is elsewhere */
+function requireInstallable({ texts }: CliContext, wishes: readonly RuntimeWish[]): void {
+  const { onlyInstallable, elsewhere } = texts.provision;
+  const installable = wishes.filter((wish) => toProvisionWish(wish) !== null);
+  if (installable.length === 0) {
+    throw new MeshError("USAGE", onlyInstallable(wishes.map(({ kind }) => kind).join(",")));
+  }
+  const isElsewhere = installable.some((wish) => "endpoint" in wish && wish.endpoint !== null);
+  if (isElsewhere) throw new MeshError("USAGE", elsewhere);
+}
+
+/** null: nothing can be installed for it. */
+function toProvisionWish({ kind }: RuntimeWish): ProvisionWish | null {
+  if (kind !== "auto" && kind !== "openclaw" && kind !== "zeroclaw") return null;
+  return { asked: kind === "auto" ? null : kind, wanted: "node", startsGateway: true };
+}
+
+function withSettings(wish: RuntimeWish, settings: ProvidedSettings): RuntimeWish {
+  const slots = wish.slots;
+  if (wish.kind === "auto") {
+    const token = wish.token ?? settings.token;
+    return settings.kind === "openclaw"
+      ? { ...settings, slots, token }
+      : { ...settings, slots, token, approvals: wish.approvals };
+  }
+  // Its own settings stay; only what the operator left open is filled in.
+  if (wish.kind === "openclaw" || wish.kind === "zeroclaw")
+    return { ...wish, endpoint: settings.endpoint, token: wish.token ?? settings.token };
+  return wish;
 }
 
 function provisionDeps(context: CliContext, config: LoadedConfig) {

@@ -33,8 +33,9 @@ export const provisionTexts = {
   twoKeys: "--api-key and --api-key-file exclude each other",
   badRuntime: (word: string) => `"${word}" cannot be installed from here; openclaw and zeroclaw can`,
   onlyInstallable: (word: string) =>
-    `--auto-install is for openclaw and zeroclaw; --runtime ${word} is used as it is on this machine`,
-  needsAutoInstall: (flag: string) => `${flag} is for --auto-install`,
+    `--auto-install is for openclaw and zeroclaw; ${word} is used as it is on this machine`,
+  elsewhere: "--auto-install is for a runtime of this machine, and --gateway-endpoint names one",
+  needsAutoInstall: "--dry-run and --runtime-version are for --auto-install",
 
   step: {
     installNode: (version: string) => `Node.js ${version} for OpenClaw`,
@@ -87,7 +88,5 @@ export const provisionTexts = {
       `${runtime} is installed, because ${why}; it takes messages at ${endpoint}.`,
     installedOnly: (runtime: string, why: string) =>
       `${runtime} is installed and set up, because ${why}; it was not started.`,
-    tryAutoInstall:
-      "Start a runtime, name it with --runtime, use --no-gateway, or let join install one with --auto-install.",
   },
 };

@@ -215,7 +215,7 @@ export const errorCatalogue = {
   RUNTIME_NOT_FOUND: {
     status: 502,
     exit: 1,
-    hint: "Start the runtime first, name it with --runtime, or use --no-gateway.",
+    hint: "Start the runtime first, name it with --runtime, have one installed with --auto-install, or use --no-gateway.",
   },
   RUNTIME_NOT_RUNNING: {
     status: 409,

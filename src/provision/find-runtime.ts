@@ -165,7 +165,7 @@ function noneFound(message: string, choice: DetectedChoice | null): MeshError {
     const hint =
       choice === null
         ? undefined
-        : "See claw-mesh runtime list; name one with --runtime, or give --gateway-endpoint.";
+        : "See claw-mesh runtime list; name one with --runtime, or have one installed with --auto-install.";
     return new MeshError("RUNTIME_NOT_FOUND", message, hint === undefined ? {} : { hint });
   }
   const {

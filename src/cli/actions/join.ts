@@ -6,6 +6,7 @@ import { errorCatalogue, MeshError } from "../../protocol/errors.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import type { Secret } from "../../protocol/secret.ts";
 import { invitePrefix } from "../../protocol/token-prefix.ts";
+import { autoInstall, previewAutoInstall } from "../auto-install.ts";
 import { loadCliConfig, parseCoordinatorUrl } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { findTrust } from "../find-trust.ts";
@@ -54,6 +55,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
   const config = await loadCliConfig(this, configFlags(this, flags));
   const { node, log: logSettings } = config.value;
   const wishes = toNodeRuntimes(config, runtimeFlags, this);
+  if (flags.dryRun === true) return await previewAutoInstall(this, config, { flags, wishes });
   const log = createLog({ write: this.stderr.write, format: logSettings.format, level: logSettings.level });
   tellConfig(this, config);
   await warnOfOpenConfig(config, log);
@@ -66,6 +68,8 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
   const { startNodeAgent } = await import("../../node/index.ts");
   let agent: RunningNodeAgent;
   try {
+    const provided =
+      flags.autoInstall === true ? await autoInstall(this, config, { flags, wishes, log }) : wishes;
     agent = await startNodeAgent({
       coordinatorUrl: url,
       token: isInvite ? null : secret,
@@ -74,7 +78,9 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
       tags: [...node.tags],
       slots: node.slots,
       dataDir: config.dataDir,
-      ...(node.supervise ? await superviseRuntimes(this, config, { log, wishes }) : { runtimes: wishes }),
+      ...(node.supervise
+        ? await superviseRuntimes(this, config, { log, wishes: provided })
+        : { runtimes: provided }),
       maxRunMs: toMaxRunMs(node),
       version: this.version,
       log,
@@ -115,6 +121,9 @@ function createStatusLog(log: Log): (status: NodeAgentStatus) => void {
 }
 
 function toRuntimeFlags({ texts }: CliContext, flags: JoinFlags): RuntimeFlags {
+  const isForInstall = flags.dryRun === true || flags.runtimeVersion !== undefined;
+  if (isForInstall && flags.autoInstall !== true)
+    throw new MeshError("USAGE", texts.provision.needsAutoInstall);
   const { runtime, runtimeCommand, approvals = null } = flags;
   const wanted = runtime === undefined ? null : parseRuntimeChoices(runtime, texts.join.badRuntime);
   if (flags.noGateway === true && wanted !== null && wanted.join() !== "echo") {
