@@ -44,15 +44,16 @@ export function openChatTurn(options: TurnOptions): ChatTurn {
   const end = Promise.withResolvers<TurnEnd>();
   const refused = Promise.withResolvers<string>();
   let shown = "";
+  let shownBytes = 0;
   let isMuted = false;
   let isSent = false;
   let hadTool = false;
 
   const settle = (how: TurnEnd) => {
-    greeted.resolve("over");
-    end.resolve(how);
     if (how.kind === "done") tell(matchText(shown, how.text));
     isMuted = true;
+    greeted.resolve("over");
+    end.resolve(how);
   };
   const tell = (chunk: RunChunk | null) => {
     if (chunk === null || isMuted) return;
@@ -65,7 +66,8 @@ export function openChatTurn(options: TurnOptions): ChatTurn {
         return greeted.resolve("greeted");
       case "chunk":
         if (frame.content === "") return;
-        if (exceedsBytes(shown + frame.content, options.maxAnswerBytes)) return settle({ kind: "too_large" });
+        shownBytes += Buffer.byteLength(frame.content);
+        if (shownBytes > options.maxAnswerBytes) return settle({ kind: "too_large" });
         return tell({ offset: shown.length, text: frame.content });
       case "tool_call":
         hadTool = true;

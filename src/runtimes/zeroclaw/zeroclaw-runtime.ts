@@ -86,16 +86,17 @@ export function createZeroclawRuntime(options: ZeroclawOptions): Runtime {
     warnWebhook: createWebhookWarning(log, address.httpUrl),
   };
 
-  const attend = async <T extends RunOutcome | null>(
+  /** null: it was stopped while it waited for its turn, or `work` says so. */
+  const attend = async (
     attempt: RuntimeAttempt,
     control: RunControl,
-    work: (stop: StopSignal) => Promise<T>,
-  ): Promise<T | RunOutcome> => {
+    work: (stop: StopSignal) => Promise<RunOutcome | null>,
+  ): Promise<RunOutcome | null> => {
     const stop = createStopSignal(clock, control.signal, attempt.timeoutMs);
     running.add(stop);
     const endTurn = await turns.begin(toSessionId(attempt), stop.signal);
     try {
-      if (endTurn === null) return toUnstartedOutcome(stop);
+      if (endTurn === null) return null;
       const outcome = await work(stop);
       return outcome === null ? outcome : tidyOutcome(outcome, tokens.secrets());
     } finally {
@@ -116,7 +117,12 @@ export function createZeroclawRuntime(options: ZeroclawOptions): Runtime {
     run: async (attempt, control): Promise<RunOutcome> => {
       if (isClosed) return closedOutcome;
       if (control.signal.aborted) return toStopOutcome(control.signal.reason);
-      return attend(attempt, control, (stop) => runAttempt(adapter, attempt, { control, stop }));
+      const outcome = await attend(attempt, control, (stop) =>
+        runAttempt(adapter, attempt, { control, stop }),
+      );
+      if (outcome !== null) return outcome;
+      if (isClosed) return closedOutcome;
+      return toStopOutcome(control.signal.aborted ? control.signal.reason : "timeout");
     },
     reattach: async (attempt, control): Promise<RunOutcome | null> => {
       if (isClosed) return null;

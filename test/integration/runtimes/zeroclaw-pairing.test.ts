@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { createFetch, type HttpFetch } from "../../../src/platform/http-fetch.ts";
 import { Secret } from "../../../src/protocol/secret.ts";
-import type { Runtime } from "../../../src/runtimes/runtime.ts";
+import type { RunOutcome, Runtime } from "../../../src/runtimes/runtime.ts";
 import { createAttempt, observeRun } from "../../contract/runtime-subject.ts";
 import { startZeroclawRig, type ZeroclawRig } from "../../support/zeroclaw/rig.ts";
 
 const platformFetch = createFetch({ env: {} });
 const say = (runtime: Runtime, content = "hello") => observeRun(runtime, createAttempt(content)).outcome;
-const answered = { kind: "succeeded", text: "You said: hello" };
+const answered: RunOutcome = { kind: "succeeded", text: "You said: hello" };
 const calls = ({ gateway }: ZeroclawRig, call: string) =>
   gateway.seen.requests.filter((request) => request === call).length;
 const credentialOf = ({ gateway }: ZeroclawRig) => `zeroclaw 127.0.0.1:${gateway.port}`;
@@ -25,8 +25,9 @@ describe("a ZeroClaw that asks for a token", () => {
   test("is paired with once, whatever comes at the same time", async () => {
     await using rig = await startZeroclawRig();
     const runtime = rig.createRuntime();
-    const outcomes = await Promise.all([runtime.probe(), say(runtime), say(runtime), say(runtime)]);
-    expect(outcomes.slice(1)).toEqual([answered, answered, answered]);
+    const [probe, ...outcomes] = await Promise.all([runtime.probe(), say(runtime), say(runtime)]);
+    expect(probe.status.ready).toBe(true);
+    expect(outcomes).toEqual([answered, answered]);
     expect(calls(rig, "POST /api/pair")).toBe(1);
   });
 

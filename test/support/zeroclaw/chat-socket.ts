@@ -58,7 +58,8 @@ export function createChatHandlers(state: GatewayState) {
     message: async (socket: Socket, text: string | Buffer) => await onMessage(state, socket, String(text)),
     close: (socket: Socket) => {
       socket.data.isClosed = true;
-      socket.data.turn?.stop.abort("closed");
+      // Before 0.8 nothing reads the socket during a turn, which goes on to its end (inferred).
+      if (state.profile === "0.8") socket.data.turn?.stop.abort("closed");
     },
   };
 }

@@ -46,6 +46,8 @@ export interface ZeroclawSeen {
   readonly requests: string[];
   /** Messages that joined a running turn. */
   readonly steering: string[];
+  /** Names that paired devices gave themselves. */
+  readonly devices: string[];
   /** Subprotocols, and whether the token was in header or query. */
   readonly sockets: { readonly url: string; readonly hasHeader: boolean; readonly protocols: string }[];
   readonly approvals: { readonly tool: string; readonly decision: string }[];

@@ -61,7 +61,7 @@ export async function startZeroclawGateway(options: ZeroclawOptions): Promise<Ze
     sessions: createSessionStore(options.sessionsFile ?? null),
     queue: createTurnQueue(knobs.queueWaitMs),
     turns: new Map(),
-    seen: { requests: [], steering: [], sockets: [], approvals: [], cancelled: [] },
+    seen: { requests: [], steering: [], devices: [], sockets: [], approvals: [], cancelled: [] },
     startedAtMs: Date.now(),
     port: () => server.port ?? 0,
     shutDown: () => (options.onShutdown ?? (() => void server.stop(true)))(),

@@ -38,6 +38,7 @@ export async function answerPairing(
     case "POST /api/pair": {
       const body = PairBody.safeParse(await request.json().catch(() => null));
       if (!body.success) return json(422, { error: "Failed to deserialize the JSON body" });
+      state.seen.devices.push(body.data.device_name ?? "");
       return pair(state, body.data.code, { client, rate, wrong: 400 });
     }
     case "POST /api/pairing/initiate":

@@ -19,7 +19,7 @@ export interface ZeroclawRig extends AsyncDisposable {
 }
 
 export type AdapterParts = Partial<ZeroclawOptions["settings"]> &
-  Partial<Pick<ZeroclawOptions, "clock" | "log" | "maxAnswerBytes">>;
+  Partial<Pick<ZeroclawOptions, "clock" | "fetch" | "log" | "maxAnswerBytes">>;
 
 export interface RigOptions {
   readonly knobs?: ZeroclawKnobs;
@@ -43,7 +43,7 @@ export async function startZeroclawRig({
     model,
     gateway: server,
     credentials,
-    createRuntime: ({ clock = systemClock, log = silentLog, maxAnswerBytes, ...settings } = {}) => {
+    createRuntime: ({ clock = systemClock, log = silentLog, fetch, maxAnswerBytes, ...settings } = {}) => {
       const runtime = createZeroclawRuntime({
         settings: {
           kind: "zeroclaw",
@@ -54,7 +54,7 @@ export async function startZeroclawRig({
           via: "auto",
           ...settings,
         },
-        fetch: createFetch({ env: {} }),
+        fetch: fetch ?? createFetch({ env: {} }),
         clock,
         log,
         credentials,
