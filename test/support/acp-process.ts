@@ -101,7 +101,8 @@ async function prompt(client: AgentContext, sessionId: string, message: string):
       break;
     }
     case "permission-flood":
-      for (;;) await ask(["allow_once", "reject_once"]);
+      while (!cancel.signal.aborted) await ask(["allow_once", "reject_once"]);
+      return { stopReason: "cancelled" };
     case "file": {
       const refused = await client
         .request(methods.client.fs.readTextFile, { sessionId, path: "/etc/passwd" })
@@ -146,7 +147,7 @@ async function prompt(client: AgentContext, sessionId: string, message: string):
   return { stopReason: "end_turn" };
 }
 
-if (traits.has("slow-start")) await Bun.sleep(4_000);
+if (traits.has("slow-start")) await Bun.sleep(3_000);
 
 const app = agent({ name: "fake" })
   .onRequest(methods.agent.initialize, () => ({
