@@ -123,6 +123,23 @@ export const en = {
       `${name}: the gateway of ${runtime} was given up: ${detail}; mend it, then on that machine: claw-mesh runtime start ${runtime}`,
     stoppedGateway: (name: string, runtime: string) =>
       `${name}: the gateway of ${runtime} was stopped; on that machine: claw-mesh runtime start ${runtime}`,
+    runtimes: {
+      node: "NODE",
+      runtime: "RUNTIME",
+      version: "VERSION",
+      slots: "SLOTS",
+      gateway: "GATEWAY",
+      state: "STATE",
+      ready: "ready",
+      supervision: {
+        starting: "starting",
+        running: "kept alive",
+        backing_off: "starting again",
+        crash_loop: "given up",
+        stopped: "stopped",
+      },
+      restarts: (count: number) => `${count} ${count === 1 ? "restart" : "restarts"}`,
+    },
     failingWord: "failing",
     failing: (name: string, cause: string, next: string) =>
       `${name} is failing too often (${cause}), ${next}`,

@@ -3,6 +3,7 @@ import { fromIsoTime } from "../../platform/clock.ts";
 import type { Output } from "../../platform/terminal.ts";
 import type { NodeInfo, RuntimeStatus } from "../../protocol/node.ts";
 import { coarseText } from "./durations.ts";
+import { renderNodeRuntimes } from "./node-runtimes.ts";
 import { toSafeLine } from "./safe-text.ts";
 import { type Cell, renderTable } from "./table.ts";
 
@@ -12,7 +13,7 @@ interface NodeTableOptions {
   readonly nowMs: number;
 }
 
-/** The table of nodes, and a line for each that is not ready, or fails too often. */
+/** The table of nodes, that of their runtimes where one has several, and a line for each that is not ready, or fails too often. */
 export function renderNodes(nodes: readonly NodeInfo[], options: NodeTableOptions): string {
   const { texts, output } = options;
   if (nodes.length === 0) return `${texts.nodes.none}\n`;
@@ -53,7 +54,9 @@ export function renderNodes(nodes: readonly NodeInfo[], options: NodeTableOption
   const troubles = nodes
     .filter(({ status }) => status !== "offline")
     .flatMap((node) => troublesOf(node, options));
-  return troubles.length === 0 ? table : `${table}\n${troubles.join("\n")}\n`;
+  const runtimes = renderNodeRuntimes(nodes, options);
+  const parts = [table, ...(runtimes === null ? [] : [runtimes])];
+  return [...parts, ...(troubles.length === 0 ? [] : [`${troubles.join("\n")}\n`])].join("\n");
 }
 
 /** Why a node gets no work, or less than it could have. */
