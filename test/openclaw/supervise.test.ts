@@ -26,6 +26,8 @@ import { until } from "../support/until.ts";
 
 const root = join(import.meta.dir, "..", "..");
 const providerKey = "a-key-of-the-provider-0123456789";
+/** How a configuration names one. */
+const variable = (name: string) => `\${${name}}`;
 const cliTimeoutMs = 60_000;
 
 describe.skipIf(!isOpenclawWanted)("OpenClaw is set up", () => {
@@ -89,10 +91,10 @@ describe.skipIf(!isOpenclawWanted)("OpenClaw is set up", () => {
       expect(gateway.token?.reveal()).toBe("my-own-token-0123456789");
       const config = JSON.parse(await readFile(configPath, "utf8"));
       expect(config).toMatchObject({
-        gateway: { mode: "local", bind: "loopback", auth: { token: "${MY_TOKEN}" } },
+        gateway: { mode: "local", bind: "loopback", auth: { token: variable("MY_TOKEN") } },
         tools: { profile: "coding" },
         agents: { defaults: { model: { primary: "mesh/fake-1" } } },
-        models: { providers: { mesh: { apiKey: "${MESH_PROVIDER_API_KEY}" } } },
+        models: { providers: { mesh: { apiKey: variable("MESH_PROVIDER_API_KEY") } } },
       });
       const files = await readdir(join(folder, ".openclaw"));
       const backup = files.find((file) => /^openclaw\.json\.claw-mesh-\d{8}T\d{6}Z\.bak$/.test(file));

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errorCodeOf, readTextIfExists, writeFileAtomic } from "../../platform/atomic-file.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -43,7 +43,9 @@ export async function keepBackup(backup: string, text: string): Promise<void> {
 export async function writeConfigFile(path: string, text: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: privateDirMode });
-    await writeFileAtomic(path, text, { mode: privateFileMode, overwrite: true });
+    // One that is kept elsewhere and linked here stays there.
+    const target = await realpath(path).catch(() => path);
+    await writeFileAtomic(target, text, { mode: privateFileMode, overwrite: true });
   } catch (error) {
     throw fileFailure(path, "written", error);
   }
