@@ -2,6 +2,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { GroupInput, RuleInput } from "../protocol/rule.ts";
 import type { Secret } from "../protocol/secret.ts";
+import type { SeedSettings } from "./seed/seed-settings.ts";
 import type { RetentionPolicy } from "./tasks/retention.ts";
 import type { TlsSettings } from "./tls/server-certificate.ts";
 
@@ -30,6 +31,8 @@ export interface CoordinatorOptions {
   readonly tls: TlsSettings | null;
   /** By which certificates age; default: the system's. */
   readonly certificateClock?: Clock;
+  /** What new nodes are offered of this machine; default null: nothing. */
+  readonly seed?: SeedSettings | null;
   readonly version: string;
   readonly log: Log;
 }

@@ -89,7 +89,7 @@ function createHandlers(parts: FrontDoorParts, surroundings: Surroundings): Hand
     }),
     ...createNodeRoutes({ registry, clock, groupsOf: groups.of }),
     ...createSkillRoutes(registry),
-    ...createSeedRoutes(),
+    ...createSeedRoutes({ seed: options.seed ?? null, log }),
     ...createRoutingRoutes({ router, rules, groups }),
     ...createAuditRoutes({ store: store.audit, ...audit }),
   };

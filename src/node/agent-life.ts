@@ -12,6 +12,7 @@ import { type Identity, type NodeFile, openIdentity } from "./identity.ts";
 import { type Membership, type MembershipDeps, openMembership } from "./membership.ts";
 import { createMoveLimit } from "./move-limit.ts";
 import type { RuntimeWatch } from "./runtime-watch.ts";
+import type { JoinedAccess } from "./seed/sync-seed.ts";
 
 /** Time that the runtimes have to let go of their gateways. */
 const closeLimitMs = 5_000;
@@ -32,6 +33,7 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
   const started = Promise.withResolvers<RunningNodeAgent>();
   const done = Promise.withResolvers<{ reason: string; error: MeshError | null }>();
   let membership: Membership;
+  let currentIdentity = firstIdentity;
   let hasStarted = false;
   /** What the other mesh's first welcome said of this node; its second, to the new identity, knows it in any case. */
   let wasKnownAtMove: boolean | null = null;
@@ -68,6 +70,8 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
       () => {
         announce();
         started.resolve(agent);
+        const token = currentIdentity.current()?.token;
+        if (token !== undefined) void options.afterJoin?.({ ...pickAccess(parts.address), token });
       },
       (error: unknown) => void fail(error),
     );
@@ -145,6 +149,7 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
   };
 
   const open = (identity: Identity, granted: Pick<NodeFile, "node_id" | "token"> | null) => {
+    currentIdentity = identity;
     membership = openOrRelease({
       ...toMembershipDeps(parts),
       identity,
@@ -218,6 +223,10 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
   open(firstIdentity, null);
   if (signal?.aborted === true) onAbort();
   return started.promise.finally(() => signal?.removeEventListener("abort", onAbort));
+}
+
+export function pickAccess({ url, fetch, proxyUrl }: CoordinatorAddress): Omit<JoinedAccess, "token"> {
+  return { url, fetch, proxyUrl };
 }
 
 /** Without a membership nobody would let the identity go. */

@@ -10,6 +10,7 @@ import type { RuntimeStatus } from "../protocol/node.ts";
 import type { Secret } from "../protocol/secret.ts";
 import type { SupervisedGateway } from "../provision/supervised-gateway.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
+import type { JoinedAccess } from "./seed/sync-seed.ts";
 
 /** Time that running work has to finish when the agent stops. */
 export const defaultStopLimitMs = 30_000;
@@ -62,6 +63,8 @@ export interface NodeAgentOptions {
   readonly ids: Ids;
   readonly log: Log;
   readonly onStatus?: ((status: NodeAgentStatus) => void) | undefined;
+  /** Done once, after the first welcome, while the node already works; must not reject. */
+  readonly afterJoin?: ((access: JoinedAccess) => Promise<void>) | undefined;
   /** Ends the wait for the first welcome; the start then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Default {@link defaultStopLimitMs}. */

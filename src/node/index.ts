@@ -21,6 +21,7 @@ import { defaultListenAddress, parseListenAddress } from "./direct/listen-addres
 import { findCoordinator } from "./find-coordinator.ts";
 import { runNodeAgent } from "./node-agent.ts";
 import { chooseRuntimes, type RuntimeChoice } from "./node-runtimes.ts";
+import { syncSeed } from "./seed/sync-seed.ts";
 
 export type { NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
 export { tryLink } from "./link-trial.ts";
@@ -59,6 +60,8 @@ export interface StartNodeAgentOptions {
   readonly onStatus?: (status: NodeAgentStatus) => void;
   /** Default: a link; where the coordinator has none, a direct endpoint. */
   readonly direct?: DirectSettings;
+  /** Take over configuration and workspace files that the coordinator offers. Default false. */
+  readonly syncConfig?: boolean;
   /** Ends the wait for the first welcome. */
   readonly signal?: AbortSignal;
 }
@@ -132,6 +135,7 @@ async function start(options: StartNodeAgentOptions): Promise<RunningNodeAgent> 
     ids: options.ids ?? systemIds,
     log,
     onStatus: options.onStatus,
+    afterJoin: options.syncConfig === true ? (access) => syncSeed(access, { env, clock, log }) : undefined,
     signal: options.signal,
   });
   await preparePrivateDir(dataDir, { log });

@@ -87,6 +87,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
       env: this.env,
       trust: await findTrust(this, config, url),
       direct: directSettings(flags, node.endpoint),
+      syncConfig: node.sync_config,
       signal: this.interrupt,
       onStatus: createStatusLog(log),
     });
@@ -148,6 +149,12 @@ function configFlags({ texts }: CliContext, flags: JoinFlags): readonly ConfigFl
     { path: "node.gateway.token", flag: "--gateway-token", value: flags.gatewayToken?.reveal() },
     { path: "node.gateway.model", flag: "--gateway-model", value: flags.gatewayModel },
     { path: "node.gateway.timeout", flag: "--gateway-timeout", value: flags.gatewayTimeout },
+    {
+      path: "node.sync_config",
+      flag: "--no-sync-config",
+      value: flags.noSyncConfig === true ? false : undefined,
+    },
+    { path: "node.sync_config", flag: "--sync-config", value: flags.syncConfig === true ? true : undefined },
     { path: "coordinator.data_dir", flag: "--data-dir", value: flags.dataDir },
     { path: "log.format", flag: "--log-json", value: flags.logJson === true ? "json" : undefined },
   ].filter(({ value }) => value !== undefined);

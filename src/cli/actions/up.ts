@@ -7,6 +7,7 @@ import type { RunningNodeAgent } from "../../node/index.ts";
 import { waitAtMost } from "../../platform/bounded-wait.ts";
 import { localUrl } from "../../platform/coordinator-file.ts";
 import { createLog, type Log } from "../../platform/log.ts";
+import { expandPath } from "../../platform/paths.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeInfo } from "../../protocol/node.ts";
 import { clientFlags } from "../client-flags.ts";
@@ -56,6 +57,7 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
   const { startCoordinator } = await import("../../coordinator/index.ts");
   const coordinator = await startCoordinator({
     ...toCoordinatorSettings(config),
+    seed: toSeedSettings(this, config),
     tls,
     version: this.version,
     log,
@@ -96,6 +98,14 @@ function toCoordinatorSettings({ value, dataDir, file, isFileOfFolder, originOf 
       linksPerClient: limits.links_per_client,
     },
   };
+}
+
+/** null: nothing is offered. */
+function toSeedSettings(context: CliContext, { value }: LoadedConfig) {
+  const { seed, openclaw_config, workspace_dir } = value.coordinator;
+  if (!seed) return null;
+  const absolute = (path: string | null) => (path === null ? null : expandPath(path, context));
+  return { configFile: absolute(openclaw_config), workspaceDir: absolute(workspace_dir), env: context.env };
 }
 
 function configFlags(flags: UpFlags): readonly ConfigFlag[] {

@@ -5,7 +5,7 @@ import { findOutboundAddress } from "../../platform/outbound-address.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { type MeshId, NodeId } from "../../protocol/ids.ts";
 import type { NodeStatus } from "../../protocol/node.ts";
-import { closeRuntimes } from "../agent-life.ts";
+import { closeRuntimes, pickAccess } from "../agent-life.ts";
 import { defaultStopLimitMs, type NodeAgentOptions, type RunningNodeAgent } from "../agent-options.ts";
 import { type CapabilityWatch, createCapabilityWatch } from "../capability-watch.ts";
 import { createConditionWait } from "../condition-wait.ts";
@@ -244,7 +244,9 @@ async function startDirect(parts: Parts): Promise<RunningNodeAgent> {
     ending ??= fail(known);
   });
 
-  const nodeId = members.place()?.node_id ?? "";
+  const place = members.place();
+  if (place !== null) void options.afterJoin?.({ ...pickAccess(address), token: place.token });
+  const nodeId = place?.node_id ?? "";
   return {
     selfTest: {
       reached: true,

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
+import { findOpenclawPlaces, valueAt } from "../../platform/openclaw-paths.ts";
 import { homeDir } from "../../platform/paths.ts";
 import type { Capabilities } from "../../protocol/capability.ts";
 import { chooseSkills } from "./choose-skills.ts";
-import { findOpenclawPlaces, isConfigured } from "./openclaw-places.ts";
 import { findPrograms, pathSkills } from "./path-skills.ts";
 import { readSkillFolders } from "./skill-files.ts";
 import { findSkillPlaces } from "./skill-places.ts";
@@ -69,4 +69,10 @@ export function createSkillSearch(
     warn(declared.problems, dropped);
     return { skills: [...usable], skill_details: [...details] };
   };
+}
+
+/** Whether the configuration has this key, by its dotted path, and it is not off. */
+function isConfigured(config: unknown, path: string): boolean {
+  const value = valueAt(config, path.split("."));
+  return value !== undefined && value !== null && value !== false && value !== "";
 }

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { OpenclawPlaces } from "./openclaw-places.ts";
+import type { OpenclawPlaces } from "../../platform/openclaw-paths.ts";
 
 /** Agents of one ZeroClaw whose workspaces are looked into. */
 const maxAgents = 32;

@@ -1,9 +1,8 @@
 import { dirname, join } from "node:path";
-import { readBoundedText } from "../../platform/bounded-file.ts";
-import { parseJson5Text } from "../../platform/json5-text.ts";
-import { expandPath } from "../../platform/paths.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import { readBoundedText } from "./bounded-file.ts";
+import type { Environment } from "./environment.ts";
+import { parseJson5Text } from "./json5-text.ts";
+import { expandPath } from "./paths.ts";
 
 /** Where OpenClaw keeps its files on this machine, and what its configuration says. */
 export interface OpenclawPlaces {
@@ -50,10 +49,4 @@ export function valueAt(value: unknown, path: readonly string[]): unknown {
     here = (here as Readonly<Record<string, unknown>>)[step];
   }
   return here;
-}
-
-/** Whether the configuration has this key, by its dotted path, and it is not off. */
-export function isConfigured(config: unknown, path: string): boolean {
-  const value = valueAt(config, path.split("."));
-  return value !== undefined && value !== null && value !== false && value !== "";
 }
