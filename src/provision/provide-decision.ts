@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { MachineFacts } from "../domain/provision/machine-facts.ts";
 import {
   type InstallableKind,
@@ -37,7 +38,11 @@ export async function decideProvision(
   asked: InstallableKind | null,
   deps: DetectDeps,
 ): Promise<ProvideDecision> {
-  const { chosen } = chooseDetected(await detectRuntimes(deps), asked);
+  const detected = await detectRuntimes(deps);
+  const { chosen } = chooseDetected(
+    detected.filter((runtime) => !isOwnBridge(runtime)),
+    asked,
+  );
   if (chosen !== null) return { do: "use", runtime: chosen };
   for (const kind of asked === null ? installableKinds : [asked]) {
     const program = await findInstalled(kind, deps);
@@ -54,4 +59,10 @@ export async function decideInstallation(
   const facts = await probeMachine({ env: deps.env, clock: deps.clock });
   const recommendation = recommendRuntime(facts, { asked, nodeRange: openclawNodeRange });
   return { do: "install", kind: recommendation.runtime, facts, recommendation };
+}
+
+/** OpenClaw and ZeroClaw speak ACP, too, but not as well as by their gateways, which can be started. */
+function isOwnBridge({ kind, command }: DetectedRuntime): boolean {
+  const [program = ""] = command ?? [];
+  return kind === "acp" && installableKinds.some((own) => own === basename(program));
 }

@@ -1,0 +1,210 @@
+/**
+ * From an empty home to an answer through the mesh: `join --auto-install` gets ZeroClaw from a release server on loopback, sets it
+ * up with a provider on loopback, starts its gateway and pairs. What is in the archive is the protocol server of the tests.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findFreePort } from "../support/free-port.ts";
+import {
+  type CoordinatorProcess,
+  createTestMesh,
+  e2eTimeoutMs,
+  type Machine,
+  type TestMesh,
+} from "../support/mesh-process.ts";
+import { type FakeProvider, startFakeProvider } from "../support/openclaw/fake-provider.ts";
+import { type ReleaseServer, startReleaseServer } from "../support/release-server.ts";
+import { createZeroclawArchive, zeroclawAsset } from "../support/zeroclaw/archive.ts";
+
+setDefaultTimeout(e2eTimeoutMs);
+
+const tag = "v0.8.4";
+let mesh: TestMesh;
+let coordinator: CoordinatorProcess;
+let provider: FakeProvider;
+let releases: ReleaseServer;
+let archive: Uint8Array;
+/** Machines whose gateway may still run. */
+const machines: Machine[] = [];
+
+beforeAll(async () => {
+  mesh = await createTestMesh();
+  coordinator = await mesh.startCoordinator();
+  provider = startFakeProvider();
+  releases = await startReleaseServer();
+  const folder = await mkdtemp(join(tmpdir(), "claw-mesh-archive-"));
+  archive = await readFile((await createZeroclawArchive(folder, { paddingBytes: 400_000 })).path);
+  await rm(folder, { recursive: true });
+});
+afterEach(async () => {
+  releases.fail({});
+  for (const machine of machines.splice(0)) await machine.cli(["runtime", "stop", "zeroclaw"]);
+});
+afterAll(async () => {
+  await releases[Symbol.asyncDispose]();
+  await provider[Symbol.asyncDispose]();
+  await mesh[Symbol.asyncDispose]();
+});
+
+const barePrograms = ["sh", "env", "uname"];
+
+/** A machine with a shell and nothing else: no npm, no Node.js, no runtime. */
+async function createBareMachine(name: string): Promise<Machine> {
+  const machine = await mesh.createMachine(name, {
+    CLAW_MESH_ZEROCLAW_RELEASES: releases.url,
+    ZEROCLAW_gateway__port: String(await findFreePort()),
+  });
+  const bin = join(machine.home, "bin");
+  await mkdir(bin);
+  for (const program of barePrograms) await symlink(Bun.which(program) ?? program, join(bin, program));
+  machines.push(machine);
+  return machine;
+}
+
+const withoutNpm = (machine: Machine) => ({ PATH: join(machine.home, "bin") });
+
+const providerFlags = () => [
+  "--api-provider",
+  "custom",
+  "--api-base",
+  provider.baseUrl,
+  "--api-model",
+  "fake-1",
+];
+
+function joinArgs(name: string, ...more: readonly string[]): readonly string[] {
+  const target = ["join", coordinator.url, "--token", coordinator.token, "--name", name];
+  return [...target, "--auto-install", ...providerFlags(), ...more];
+}
+
+describe("join --auto-install on an empty machine without npm", () => {
+  test("ends in an answer through the mesh, and in the same node when it is run again", async () => {
+    releases.publish(tag, zeroclawAsset(), { bytes: archive });
+    const machine = await createBareMachine("bare");
+    const env = withoutNpm(machine);
+    const node = machine.start(joinArgs("bare"), { env });
+    await node.waitForLine(
+      /^ZeroClaw 0\.8\.4 is installed, because there is no npm here.*; it takes messages at /,
+      30_000,
+    );
+    await node.waitForLine(/^Joined .* runtime zeroclaw \S* ?ready/);
+    const sent = await coordinator.cli(["send", "--node", "bare", "--json", "hello from an empty home"]);
+    expect(JSON.parse(sent.stdout)).toMatchObject({
+      node_name: "bare",
+      response: "answer to: hello from an empty home",
+    });
+    expect((await stat(join(machine.home, ".local", "bin", "zeroclaw"))).mode & 0o777).toBe(0o755);
+    expect(node.stderr()).toContain(`download ${releases.url}/${tag}/${zeroclawAsset()} to `);
+
+    expect(await node.stop("SIGTERM")).toEqual({ code: 0, signal: null });
+    const downloads = releases.downloads.length;
+    const again = machine.start(joinArgs("bare"), { env });
+    await again.waitForLine(/^Using ZeroClaw 0\.8\.4 at \S+: nothing was installed\./, 30_000);
+    await again.waitForLine(/^Joined /);
+    const second = await coordinator.cli(["send", "--node", "bare", "--json", "once more"]);
+    expect(JSON.parse(second.stdout).response).toBe("answer to: once more");
+    expect(releases.downloads).toHaveLength(downloads);
+    await again.stop("SIGTERM");
+
+    const stopped = await machine.cli(["runtime", "stop", "zeroclaw"], { env });
+    expect(stopped.exitCode).toBe(0);
+    const third = machine.start(joinArgs("bare"), { env });
+    await third.waitForLine(
+      /^Started ZeroClaw 0\.8\.4, which was installed already; it takes messages at /,
+      30_000,
+    );
+    await third.waitForLine(/^Joined /);
+    await third.stop("SIGTERM");
+  });
+
+  test("goes on where a kill -9 ended it in the middle of the download", async () => {
+    releases.publish(tag, zeroclawAsset(), { bytes: archive });
+    releases.fail({ pauseMs: 30 });
+    const machine = await createBareMachine("killed");
+    const env = withoutNpm(machine);
+    const first = machine.start(joinArgs("killed"), { env });
+    const downloads = join(machine.home, ".claw-mesh", "runtimes", "downloads");
+    const part = join(downloads, `${tag}-${zeroclawAsset()}.part`);
+    for (let size = 0; size < 100_000; size = (await stat(part).catch(() => null))?.size ?? 0)
+      await Bun.sleep(20);
+    await first.stop("SIGKILL");
+    const kept = (await stat(part)).size;
+    releases.fail({});
+    const seen = releases.downloads.length;
+    const second = machine.start(joinArgs("killed"), { env });
+    await second.waitForLine(/^Joined .* runtime zeroclaw \S* ?ready/, 30_000);
+    expect(releases.downloads.slice(seen)).toMatchObject([{ range: `bytes=${kept}-` }]);
+    expect(await readdir(downloads)).toEqual([]);
+    await second.stop("SIGTERM");
+  });
+
+  test("prints every step and changes nothing with --dry-run", async () => {
+    const machine = await createBareMachine("dry");
+    const before = await tree(machine.home);
+    const run = (...more: readonly string[]) =>
+      machine.cli(joinArgs("dry", "--dry-run", ...more), { env: withoutNpm(machine) });
+    const text = await run();
+    expect(text.exitCode).toBe(0);
+    expect(text.stdout).toMatch(/ZeroClaw 0\.8\.4 would be installed, because there is no npm here/);
+    for (const word of [
+      "download",
+      "check the SHA-256",
+      "unpack",
+      "write",
+      "start in the background",
+      "wait until",
+    ])
+      expect(text.stdout).toMatch(new RegExp(`^  \\d\\. ${word}`, "m"));
+    const json = JSON.parse((await run("--json")).stdout);
+    expect(json).toMatchObject({
+      dry_run: true,
+      plans: [{ will: "install", runtime: "zeroclaw", needs_provider: false }],
+    });
+    expect(json.plans[0].steps.map((step: { do: string }) => step.do)).toEqual([
+      "download",
+      "verify",
+      "unpack",
+      "write_config",
+      "start",
+      "wait_ready",
+    ]);
+    expect(await tree(machine.home)).toEqual(before);
+  });
+
+  test("names what is missing of the provider, before it downloads anything", async () => {
+    const machine = await createBareMachine("keyless");
+    const seen = releases.downloads.length;
+    const args = ["join", coordinator.url, "--token", coordinator.token, "--auto-install"];
+    const bare = await machine.cli(args, { env: withoutNpm(machine) });
+    expect(bare).toMatchObject({ exitCode: 2 });
+    expect(bare.stderr).toContain("--api-provider anthropic, openai or custom");
+    const keyless = await machine.cli([...args, "--api-provider", "anthropic"], { env: withoutNpm(machine) });
+    expect(keyless.stderr).toContain("--api-key-file, or set CLAW_MESH_API_KEY or ANTHROPIC_API_KEY");
+    expect(releases.downloads).toHaveLength(seen);
+  });
+
+  test("shows no key in what it prints, in its command lines and in its plan", async () => {
+    releases.publish(tag, zeroclawAsset(), { bytes: archive });
+    const machine = await createBareMachine("keyed");
+    const key = "a-key-that-nobody-may-see";
+    const env = { ...withoutNpm(machine), CLAW_MESH_API_KEY: key };
+    const dry = await machine.cli(joinArgs("keyed", "--dry-run", "--json"), { env });
+    const node = machine.start(joinArgs("keyed"), { env });
+    await node.waitForLine(/^Joined .* runtime zeroclaw \S* ?ready/, 30_000);
+    const commands = Bun.spawnSync(["ps", "-A", "-o", "args="]).stdout.toString();
+    const log = join(machine.home, ".claw-mesh", "runtimes", "zeroclaw", "gateway.log");
+    const logged = await readFile(log, "utf8");
+    for (const text of [dry.stdout, dry.stderr, node.stdout(), node.stderr(), commands, logged])
+      expect(text).not.toContain(key);
+    const config = join(machine.home, ".zeroclaw", "config.toml");
+    expect(await readFile(config, "utf8")).toContain(key);
+    expect((await stat(config)).mode & 0o777).toBe(0o600);
+    await node.stop("SIGTERM");
+  });
+});
+
+async function tree(folder: string): Promise<readonly string[]> {
+  return (await readdir(folder, { recursive: true })).sort();
+}
