@@ -77,6 +77,7 @@ describe("doctor in a mesh that is well", () => {
       status: "ok",
       message: 'accepted, from node "anna" of this machine',
     });
+    expect(found.of("local_runtime")).toMatchObject({ message: expect.stringContaining("no AI runtime") });
     // The trial of the WebSocket has not taken the agent's place.
     expect((await coordinator.call("GET", "/api/v1/nodes")).body[0]).toMatchObject({ status: "online" });
   });

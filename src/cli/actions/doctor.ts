@@ -4,7 +4,7 @@ import { loadCliConfig } from "../connection.ts";
 import type { CliContext } from "../context.ts";
 import { checkAccess } from "../doctor/access.ts";
 import { type Check, failed, fixAll, ok, skipped, warning } from "../doctor/check.ts";
-import { checkMachine, checkNodesHere } from "../doctor/machine.ts";
+import { checkMachine, checkNodesHere, checkRuntimesHere } from "../doctor/machine.ts";
 import { checkNodes } from "../doctor/mesh.ts";
 import { findTarget } from "../doctor/target.ts";
 import { checkWay } from "../doctor/way.ts";
@@ -49,8 +49,11 @@ async function runChecks(context: CliContext): Promise<readonly Check[]> {
   }
   const about = [version, ...checkConfiguration(context, config), ...(await checkMachine(context, config))];
   const here = await checkNodesHere(context, config.dataDir);
-  const path = await checkPath(context, here.places);
-  return [...about, ...here.checks, ...path];
+  const [runtimes, path] = await Promise.all([
+    checkRuntimesHere(context, config, here.places),
+    checkPath(context, here.places),
+  ]);
+  return [...about, ...here.checks, ...runtimes, ...path];
 }
 
 /** From here to the coordinator, and what it says of the nodes. */

@@ -14,7 +14,9 @@ import {
   privateFileMode,
 } from "../../platform/private-files.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import { toDetectDeps } from "../actions/runtime-list.ts";
 import type { CliContext } from "../context.ts";
+import { toSafeLine } from "../render/safe-text.ts";
 import { shellWord } from "../shell-word.ts";
 import { type Check, failed, ok, warning } from "./check.ts";
 
@@ -98,6 +100,33 @@ async function checkOwnPort({ texts }: CliContext, config: LoadedConfig): Promis
     case "not_allowed":
       return [warning("port", doctor.portNotAllowed(port), doctor.portNotAllowedRemedy)];
   }
+}
+
+/** AI runtimes of this machine. None is a finding only where a node should have one. */
+export async function checkRuntimesHere(
+  context: CliContext,
+  config: LoadedConfig,
+  places: readonly NodePlace[],
+): Promise<readonly Check[]> {
+  const { doctor } = context.texts;
+  const { detectRuntimes } = await import("../../provision/index.ts");
+  const found = await detectRuntimes({ ...toDetectDeps(context, config), asksVersions: false });
+  if (found.length === 0) {
+    const { runtime, runtimes } = config.value.node;
+    const isWanted = places.length > 0 && runtime !== "echo" && runtimes.length === 0;
+    return isWanted
+      ? [warning("local_runtime", doctor.noRuntimeHere, doctor.noRuntimeHereRemedy)]
+      : [ok("local_runtime", doctor.noRuntimeHere)];
+  }
+  return found.map(({ product, foundBy, problem }) =>
+    problem === null
+      ? ok("local_runtime", toSafeLine(doctor.runtimeHere(product, foundBy)))
+      : warning(
+          "local_runtime",
+          toSafeLine(doctor.runtimeHereProblem(product, problem.message)),
+          toSafeLine(problem.remedy),
+        ),
+  );
 }
 
 export interface NodesHere {
