@@ -27,9 +27,49 @@ const gatewayTexts = {
   },
 };
 
+/** `runtime list` and `runtime probe`. */
+const findingTexts = {
+  list: {
+    headers: {
+      product: "RUNTIME",
+      kind: "KIND",
+      version: "VERSION",
+      state: "STATE",
+      where: "ADDRESS OR PROGRAM",
+      problem: "WHAT TO DO",
+    },
+    states: { ready: "ready", stopped: "stopped", not_ready: "not ready" },
+    none: "No AI runtime was found on this machine.",
+    problem: (message: string, remedy: string) => `${message}: ${remedy}`,
+    uses: (name: string, because: string) => `A node here would use ${name}: ${because}.`,
+    usesNone: "A node here would find no runtime.",
+    because: {
+      only_ready: "it is the only one that is ready",
+      preferred: "of those that are ready, it comes first in the order of preference",
+      not_ready: "none is ready, and it runs already",
+    },
+    configured: (kinds: string) => `The configuration names the runtimes of a node here: ${kinds}.`,
+    install: (name: string, because: string) =>
+      `claw-mesh runtime install would install ${name}: ${because}.`,
+    installNone: (because: string) => `Neither OpenClaw nor ZeroClaw can be installed here: ${because}.`,
+  },
+  probe: {
+    ready: (name: string, where: string) => `${name} at ${where} takes messages.`,
+    notReady: (name: string, where: string, reason: string) =>
+      `${name} at ${where} does not take messages: ${reason}`,
+    load: (active: number, queued: number) => `It works on ${active} and has ${queued} waiting.`,
+    slots: (slots: number) => `It works on ${slots} at once.`,
+    remedy: (remedy: string) => `What to do: ${remedy}`,
+    nothing: (name: string) => `Nothing called "${name}" was found on this machine.`,
+    nothingAtAll: "No AI runtime was found on this machine.",
+    nothingHint: "claw-mesh runtime list shows what there is; claw-mesh runtime install installs one.",
+  },
+};
+
 /** Finding, installing and running AI runtimes, as commands speak of it. */
 export const runtimeTexts = {
   ...gatewayTexts,
+  ...findingTexts,
   flags: {
     dryRun: "Print every step and change nothing",
     runtimeVersion: "Version to install [the one this program was tested with]",

@@ -103,23 +103,29 @@ interface Wanted {
   readonly approvals: ApprovalPolicy;
 }
 
-/** What was detected as the settings of its adapter; a token that was given goes before the one of its files. */
-function toFound(chosen: DetectedRuntime, { choice, model, approvals, ...given }: Wanted): FoundRuntime {
-  const { kind, endpoint, command, problem } = chosen;
-  const token = given.token ?? chosen.token;
-  const isTokenMissing = kind === "openclaw" && token === null && problem !== null;
+function toFound(chosen: DetectedRuntime, { choice, ...said }: Wanted): FoundRuntime {
+  const settings = toSettings(chosen, said);
+  const isTokenMissing = settings.kind === "openclaw" && settings.token === null && chosen.problem !== null;
   return {
-    settings: toSettings(),
-    tokenProblem: isTokenMissing ? problem.remedy : null,
+    settings,
+    tokenProblem: isTokenMissing ? chosen.problem.remedy : null,
     choice: describeChoice(choice),
   };
+}
 
-  function toSettings(): RuntimeSettings {
-    if (kind === "acp" && command !== null) return { kind, command, cwd: null, env: {}, approvals };
-    if (kind === "openai" && endpoint !== null) return { kind, endpoint, token, model, sessions: "auto" };
-    if (kind === "zeroclaw") return { kind, endpoint, token, agent: null, approvals, via: "auto" };
-    return { kind: "openclaw", endpoint, token };
-  }
+/**
+ * What was detected as the settings of its adapter; a token that was given goes before the one of its files. For one that can
+ * be used: an agent without its command, or a server without its address, is a fault of the caller.
+ */
+export function toSettings(detected: DetectedRuntime, said: Omit<Wanted, "choice">): RuntimeSettings {
+  const { kind, endpoint, command } = detected;
+  const { model, approvals } = said;
+  const token = said.token ?? detected.token;
+  if (kind === "acp" && command !== null) return { kind, command, cwd: null, env: {}, approvals };
+  if (kind === "openai" && endpoint !== null) return { kind, endpoint, token, model, sessions: "auto" };
+  if (kind === "zeroclaw") return { kind, endpoint, token, agent: null, approvals, via: "auto" };
+  if (kind === "openclaw") return { kind, endpoint, token };
+  throw new MeshError("INTERNAL", `what was detected as ${detected.product} cannot be used`);
 }
 
 async function findServer(wish: NamedRuntime & { kind: "openai" }, world: DetectDeps): Promise<FoundRuntime> {

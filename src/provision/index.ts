@@ -27,6 +27,8 @@ export type { PlannedStep } from "./install/install-plan.ts";
 export type { InstalledProgram } from "./installed-program.ts";
 export { findInstalled } from "./installed-programs.ts";
 export { type MachineProbeDeps, probeMachine } from "./machine-probe.ts";
+export { type ProbedRuntime, probeAddress, probeDetected } from "./probe-runtime.ts";
+export { decideInstallation } from "./provide-decision.ts";
 export { type ProvidePlan, planInstallation, planProvision } from "./provide-plan.ts";
 export {
   installRuntime,
