@@ -25,6 +25,7 @@ export const taskTexts = {
   attemptColumns: {
     attempt: "#",
     node: "NODE",
+    runtime: "RUNTIME",
     state: "STATE",
     offered: "OFFERED",
     duration: "TOOK",

@@ -105,6 +105,7 @@ describe("task list and show", () => {
       ended_at: "2026-11-22T15:59:00.000Z",
       failure: failedTask.failure,
       late_result: false,
+      runtime: "openclaw",
     };
     const timeline = [
       { at: "2026-11-22T15:58:00.000Z", what: "accepted" },
@@ -115,7 +116,7 @@ describe("task list and show", () => {
     expect(stdout).toStartWith(`${taskId} failed\n`);
     expect(stdout).toContain("\nMessage\nBuild the app\n");
     expect(stdout).toContain("2026-11-22T15:58:02.000Z  started: attempt 1 on mac-mini");
-    expect(stdout).toMatch(/1 +mac-mini +finished .* 58\.0 s +runtime_error \(quota\)/);
+    expect(stdout).toMatch(/1 +mac-mini +openclaw +finished .* 58\.0 s +runtime_error \(quota\)/);
     expect(stdout).toContain("runtime_error (quota): the provider refused");
     expect(stdout).toContain(`claw-mesh task retry ${taskId}`);
   });

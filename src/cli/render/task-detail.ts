@@ -120,6 +120,11 @@ function renderAttempts(attempts: readonly AttemptInfo[], texts: Catalogue, outp
     [
       { header: columns.attempt, cell: ({ attempt }) => ({ text: String(attempt) }) },
       { header: columns.node, cell: ({ node_name }) => ({ text: node_name }), minWidth: 8 },
+      {
+        header: columns.runtime,
+        cell: ({ runtime }) => ({ text: runtime ?? texts.table.none }),
+        dropOrder: 3,
+      },
       { header: columns.state, cell: ({ state }) => ({ text: state }) },
       { header: columns.offered, cell: ({ offered_at }) => ({ text: offered_at }), dropOrder: 1 },
       { header: columns.duration, cell: (attempt) => ({ text: tookText(attempt, texts) }), dropOrder: 2 },
