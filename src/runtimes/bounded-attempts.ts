@@ -1,14 +1,11 @@
 import type { Clock } from "../platform/clock.ts";
 import type { AttemptKey } from "../protocol/ids.ts";
 import { createKeyTurns } from "./key-turns.ts";
-import type { RunControl, RunOutcome, RuntimeAttempt, StopReason } from "./runtime.ts";
+import type { RunControl, RunOutcome, RuntimeAttempt } from "./runtime.ts";
 import { closedOutcome, toStopOutcome } from "./stop-outcome.ts";
 
 /** Reason of the signal when the adapter itself lets go of a run: it was closed, or is to fence it. */
 const letGoReason = "let go";
-
-/** What the signal's reason is aborted with. */
-export type BoundReason = StopReason | typeof letGoReason;
 
 /** The attempts of one adapter: bounded in time, one at a time for each session, stopped together. */
 export interface BoundedAttempts {
