@@ -20,8 +20,8 @@ export {
 } from "./find-runtime.ts";
 export { followLog } from "./gateway/follow-log.ts";
 export { readLogTail } from "./gateway/gateway-log.ts";
-export { type StartedGateway, startGateway } from "./gateway/start-gateway.ts";
-export { type GatewayState, readGatewayState, stopGateway } from "./gateway/stop-gateway.ts";
+export { startGateway } from "./gateway/start-gateway.ts";
+export { readGatewayState, stopGateway } from "./gateway/stop-gateway.ts";
 export type { GatewayProgram } from "./gateway-program.ts";
 export type { PlannedStep } from "./install/install-plan.ts";
 export type { InstalledProgram } from "./installed-program.ts";
@@ -40,7 +40,7 @@ export {
 export type { ProviderSettings } from "./provider-settings.ts";
 export type { ProvisionDeps } from "./provision-deps.ts";
 export type { OnProvisionProgress, ProvisionProgress, ProvisionStep } from "./provision-step.ts";
-export { findGatewayProgram, planSetup, planStart, setUpRuntime } from "./setup/set-up-runtime.ts";
+export { findGatewayProgram, planSetup, setUpRuntime } from "./setup/set-up-runtime.ts";
 export { superviseGateway } from "./supervise/supervise-gateway.ts";
 export { findAnyGateway, findLocalGateway, superviseUntilReady } from "./supervise/supervise-runtimes.ts";
 export type { SupervisedGateway } from "./supervised-gateway.ts";

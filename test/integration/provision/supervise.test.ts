@@ -13,6 +13,7 @@ import {
   stopGateway,
   superviseGateway,
 } from "../../../src/provision/index.ts";
+import { startGatewayKeeper } from "../../support/gateway-keeper.ts";
 import { createZeroclawHome, type ZeroclawHome } from "../../support/zeroclaw/home.ts";
 
 /** Quick enough for tests; the proportions are those of real life. */
@@ -164,19 +165,9 @@ describe("a gateway that is kept alive", () => {
   });
 
   test("outlives the kill -9 of its keeper, and belongs to the next one", async () => {
-    const keeper = Bun.spawn(
-      [
-        process.execPath,
-        join(import.meta.dir, "keeper.ts"),
-        JSON.stringify({ home: zeroclaw.home, env: zeroclaw.env }),
-      ],
-      { stdout: "pipe", stderr: "inherit" },
-    );
-    const { value } = await keeper.stdout.getReader().read();
-    expect(new TextDecoder().decode(value)).toBe("running\n");
+    const keeper = await startGatewayKeeper({ home: zeroclaw.home, env: zeroclaw.env });
     const kept = await pid();
-    keeper.kill("SIGKILL");
-    await keeper.exited;
+    await keeper.kill();
     expect(readProcessStart(kept)).not.toBeNull();
     const next = supervise();
     await until(next, isRunning);
