@@ -38,7 +38,8 @@ describe.skipIf(!isOpenclawWanted)("join --auto-install with npm", () => {
     await machine?.cli(["runtime", "stop", "openclaw"], { timeoutMs: 60_000 });
     await provider?.[Symbol.asyncDispose]();
     await mesh?.[Symbol.asyncDispose]();
-  });
+    // Its gateway ends, and the 40,000 files of its home go.
+  }, 60_000);
 
   const join_ = (...more: readonly string[]): readonly string[] => [
     ...["join", coordinator.url, "--token", coordinator.token, "--name", "fresh", "--auto-install"],
