@@ -36,11 +36,10 @@ const findingTexts = {
       version: "VERSION",
       state: "STATE",
       where: "ADDRESS OR PROGRAM",
-      problem: "WHAT TO DO",
     },
     states: { ready: "ready", stopped: "stopped", not_ready: "not ready" },
     none: "No AI runtime was found on this machine.",
-    problem: (message: string, remedy: string) => `${message}: ${remedy}`,
+    problem: (name: string, message: string, remedy: string) => `${name}: ${message}. What to do: ${remedy}`,
     uses: (name: string, because: string) => `A node here would use ${name}: ${because}.`,
     usesNone: "A node here would find no runtime.",
     because: {

@@ -22,9 +22,10 @@ export interface FakeMachine extends AsyncDisposable {
 /** Nobody listens there: only an administrator may, and none does. */
 const silentPort = 1;
 
-export async function createFakeMachine(): Promise<FakeMachine> {
-  const folder = await createTempDir();
-  const home = folder.path;
+/** @param given - a home that is there already; default: a new one that is gone with the machine */
+export async function createFakeMachine(given?: string): Promise<FakeMachine> {
+  const folder = given === undefined ? await createTempDir() : null;
+  const home = folder?.path ?? given ?? "";
   const bin = join(home, "bin");
   await mkdir(bin);
   return {
@@ -51,6 +52,6 @@ export async function createFakeMachine(): Promise<FakeMachine> {
       ...more,
       env: { HOME: home, PATH: bin, ...more.env },
     }),
-    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => await folder?.[Symbol.asyncDispose](),
   };
 }

@@ -29,7 +29,14 @@ export function renderRuntimes(
   const { list } = texts.runtimes;
   const { detected, configured } = found;
   const table = detected.length === 0 ? `${list.none}\n` : renderTable(columns(texts), detected, output);
+  // Not a column: on a narrow terminal nothing of a remedy may be cut off.
+  const problems = detected.flatMap(({ product, problem }) =>
+    problem === null
+      ? []
+      : [list.problem(toSafeLine(product), toSafeLine(problem.message), toSafeLine(problem.remedy))],
+  );
   const lines = [
+    ...problems,
     ...(configured.length === 0
       ? [choiceLine(found.choice, texts)]
       : [list.configured(configured.map(toSafeLine).join(", "))]),
@@ -39,20 +46,13 @@ export function renderRuntimes(
 }
 
 function columns({ runtimes }: Catalogue): readonly Column<DetectedRuntime>[] {
-  const { headers, states, problem: problemText } = runtimes.list;
+  const { headers, states } = runtimes.list;
   return [
     { header: headers.product, cell: ({ product }) => ({ text: product }), minWidth: 8 },
     { header: headers.kind, cell: ({ kind }) => ({ text: kind }), dropOrder: 3 },
     { header: headers.version, cell: ({ version }) => ({ text: version ?? "-" }), dropOrder: 2 },
     { header: headers.state, cell: ({ state }) => ({ text: states[state], colour: colours[state] }) },
     { header: headers.where, cell: (runtime) => ({ text: whereText(runtime) }), minWidth: 16, dropOrder: 1 },
-    {
-      header: headers.problem,
-      cell: ({ problem }) => ({
-        text: problem === null ? "-" : problemText(problem.message, problem.remedy),
-      }),
-      minWidth: 24,
-    },
   ];
 }
 
