@@ -222,11 +222,6 @@ export const errorCatalogue = {
     exit: 1,
     hint: "Start it with: claw-mesh runtime start <runtime>",
   },
-  RUNTIME_ALREADY_RUNNING: {
-    status: 409,
-    exit: 1,
-    hint: "Stop it first with: claw-mesh runtime stop <runtime>",
-  },
   RUNTIME_START_FAILED: {
     status: 502,
     exit: 1,
