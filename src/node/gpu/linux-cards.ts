@@ -35,7 +35,7 @@ async function readCard(card: string): Promise<readonly Gpu[]> {
   const vendor = vendors[(await readLine(join(card, "device/vendor"))).toLowerCase()];
   if (vendor === undefined) return [];
   const sizes = await Promise.all(memoryFiles.map((file) => readLine(join(card, file))));
-  const bytes = sizes.find((size) => /^\d{1,16}$/.test(size));
+  const bytes = sizes.find((size) => /^(?:\d{1,16}|0x[0-9a-f]{1,13})$/i.test(size));
   const model = toModel(await readLine(join(card, "device/product_name")));
   return [{ vendor, model, memory_mb: bytes === undefined ? null : toMebibytes(Number(bytes)) }];
 }
