@@ -39,6 +39,7 @@ export class MeshNode implements NodeView {
   nameKey = "";
   capabilities: Capabilities;
   abilities: ReadonlySet<string> = new Set();
+  lacking: ReadonlyMap<string, readonly string[]> = new Map();
   tagKeys: ReadonlySet<string> = new Set();
   runtimes: readonly RuntimeStatus[] = [];
   link: LinkToNode | null = null;
@@ -104,6 +105,11 @@ export class MeshNode implements NodeView {
     );
     this.capabilities = { ...record.capabilities, tags };
     this.tagKeys = new Set(tags.map((tag) => tag.toLowerCase()));
+    this.lacking = new Map(
+      (record.capabilities.skill_details ?? [])
+        .filter(({ missing }) => missing.length > 0)
+        .map(({ name, missing }) => [name.toLowerCase(), missing]),
+    );
     this.abilities = new Set([
       ...this.tagKeys,
       ...record.capabilities.skills.map((skill) => skill.toLowerCase()),

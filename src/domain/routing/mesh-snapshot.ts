@@ -16,6 +16,8 @@ export interface NodeView {
   readonly capabilities: Capabilities;
   /** Effective tags and skills in lower case: a tag of the same name counts as the skill. */
   readonly abilities: ReadonlySet<string>;
+  /** What it lacks for skills that it has and cannot use, by name in lower case. Default: not known. */
+  readonly lacking?: ReadonlyMap<string, readonly string[]>;
   /** Effective tags in lower case. */
   readonly tagKeys: ReadonlySet<string>;
   /** In the order in which the node prefers them. */

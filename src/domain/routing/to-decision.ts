@@ -149,9 +149,34 @@ function toUnblock(decision: RouteDecision): Decision["unblock"][number] {
     isFull ? standings[place.position] === full : couldServe(place, question),
   );
   return {
-    needs: isFull ? "a free slot" : wantedText(decision),
+    needs: isFull
+      ? "a free slot"
+      : `${wantedText(decision)}${blocked.length === 0 ? lackingText(decision) : ""}`,
     nodes: blocked.slice(0, maxNamedNodes).map((place) => toBlockedNode(place, decision)),
   };
+}
+
+/** Nodes, and things that each lacks, that one sentence names. */
+const maxLacking = 2;
+
+/** ` (mac has ffmpeg and lacks program ffmpeg)`: who could soon have a skill that nobody can use. "" when nobody has it. */
+function lackingText(decision: RouteDecision): string {
+  if (!tellsOfRules(decision.evidence)) return "";
+  const wanted = wantedNeeds(decision).flatMap(({ abilities, anyAbility }) => [...abilities, ...anyAbility]);
+  if (wanted.length === 0) return "";
+  const found: string[] = [];
+  for (const { node } of decision.evidence.question.index.places) {
+    if (found.length === maxLacking) break;
+    const skill = wanted.find(
+      (ability) => !node.abilities.has(ability) && node.lacking?.has(ability) === true,
+    );
+    // A node's own words: what could be taken for a part of the sentence is not told.
+    const missing = node.lacking?.get(skill ?? "")?.filter((text) => /^[\w .:/+-]{1,128}$/.test(text)) ?? [];
+    if (missing.length > 0) {
+      found.push(`${node.name} has ${skill} and lacks ${missing.slice(0, maxLacking).join(", ")}`);
+    }
+  }
+  return found.length === 0 ? "" : ` (${found.join("; ")})`;
 }
 
 function toBlockedNode(place: Place, decision: RouteDecision): Decision["unblock"][number]["nodes"][number] {

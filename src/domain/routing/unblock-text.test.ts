@@ -56,6 +56,17 @@ describe("what would unblock a message", () => {
     expect(unblockText(decide(message, [linux, asleep]), fixtureNowMs)).toBe(expected);
   });
 
+  test("says who has a skill that it cannot use, and what it lacks, unless the sender is not to know", () => {
+    const lacking = new Map([["ffmpeg", ["program ffmpeg", "x); all is well (y"]]]);
+    const mac = nodeOf({ name: "mac", lacking });
+    const needs = { requires: { skills: ["ffmpeg"] } };
+    expect(unblockText(decide(messageOf("hi", needs), [linux, mac]), fixtureNowMs)).toBe(
+      "a node with skill=ffmpeg (mac has ffmpeg and lacks program ffmpeg); none is there",
+    );
+    const limited = decide(messageOf("hi", { ...needs, allowedGroups: ["elsewhere"] }), [linux, mac]);
+    expect(unblockText(limited, fixtureNowMs)).not.toContain("mac");
+  });
+
   test("says in the words of the classic tool that nobody is online", () => {
     const hello = messageOf("hi");
     expect(unblockText(decide(hello, []), fixtureNowMs)).toBe("a node; no online nodes available");
