@@ -55,9 +55,25 @@ run-coordinator: build ## Start a coordinator alone
 run-node: build ## Join this machine to a coordinator (URL=http://127.0.0.1:9180)
 	@bin/claw-mesh join $(URL) $(ARGS)
 
+.PHONY: start-coordinator
+start-coordinator: build ## Start a coordinator in the background; make stop ends it
+	@scripts/start.sh coordinator $(ARGS)
+
+.PHONY: start-node
+start-node: build ## Join this machine in the background (URL=http://127.0.0.1:9180)
+	@scripts/start.sh node $(URL) $(ARGS)
+
+.PHONY: stop
+stop: ## Stop what was started in the background
+	@scripts/stop.sh
+
+.PHONY: e2e-deploy
+e2e-deploy: build ## Try a mesh on real machines by ssh: COORDINATOR_HOST=me@vps NODE_HOSTS="me@mac me@box"
+	@BINARY=$(CURDIR)/bin/claw-mesh scripts/e2e-deploy.sh
+
 .PHONY: test
 test: build ## All tests that need no network, end to end and faults on bin/claw-mesh among them
-	@$(BUN) test --path-ignore-patterns 'test/openclaw/**' --path-ignore-patterns 'test/browser/**' $(TEST_FLAGS)
+	@$(BUN) test --path-ignore-patterns 'test/openclaw/**' --path-ignore-patterns 'test/browser/**' --path-ignore-patterns 'test/machine/**' $(TEST_FLAGS)
 
 .PHONY: test-tools
 test-tools: ## Get what the fault tests need of the machine, where that can be had (strace)
@@ -70,6 +86,11 @@ UNSHARE := $(shell if [ "$$(uname -s)" = Linux ] && unshare --user --map-root-us
 .PHONY: test-fault
 test-fault: build test-tools ## Faults on bin/claw-mesh: power loss order, crash images, slow, full and damaged disks
 	@$(UNSHARE) $(BUN) test $(TEST_FLAGS) ./test/fault
+
+.PHONY: test-machine
+test-machine: build ## What needs more of the machine (root): systemd's checker, network namespaces with a real sshd
+	@scripts/install-test-tools.sh ip ssh sshd systemd-analyze
+	@$(UNSHARE) $(BUN) test $(TEST_FLAGS) ./test/machine
 
 .PHONY: test-browser
 test-browser: check-bun node_modules/.installed ## What pages of strangers can do to a browser that is logged in, in real Chromium

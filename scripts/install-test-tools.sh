@@ -1,25 +1,60 @@
 #!/bin/sh
-# Gets what tests need beside Bun: strace for the fault tests, or the tool that is named (chromium). Asks nothing; leaves
-# alone what is there. Without root, or on a system without apt, it says what is missing and ends with 0: the tests that
-# need it say that they were skipped, and in CI they fail.
+# Gets what tests need beside Bun: strace for the fault tests, or the tools that are named (chromium, sshd, ssh, ip,
+# systemd-analyze). Asks nothing; leaves alone what is there, and starts none of it. Without root, or on a system without
+# apt, it says what is missing and ends with 0: the tests that need it say that they were skipped, and in CI they fail.
 set -eu
 
-tool=${1:-strace}
-if command -v "$tool" >/dev/null 2>&1; then
-  exit 0
-fi
-if [ "$(uname -s)" != Linux ] && [ "$tool" = strace ]; then
-  echo "claw-mesh: strace is for Linux only; the tests of power loss order and slow disks are skipped here." >&2
-  exit 0
-fi
-if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-  echo "claw-mesh: $tool is missing; install it with the package manager of this system, as root." >&2
-  exit 0
-fi
+# sshd is not on everybody's path.
+PATH=$PATH:/usr/sbin:/sbin
 export DEBIAN_FRONTEND=noninteractive
-echo "installing $tool" >&2
-# Lists that are there are tried first: getting them anew takes longer than the rest.
-apt-get install -y -qq --no-install-recommends "$tool" >/dev/null 2>&1 || {
-  apt-get update -qq >/dev/null
-  apt-get install -y -qq --no-install-recommends "$tool" >/dev/null
+
+# The package that a program comes with.
+package_of() {
+  case $1 in
+    sshd) echo openssh-server ;;
+    ssh) echo openssh-client ;;
+    ip) echo iproute2 ;;
+    systemd-analyze) echo systemd ;;
+    *) echo "$1" ;;
+  esac
 }
+
+# Lists that are there are tried first: getting them anew takes longer than the rest.
+install() {
+  apt-get install -y -qq --no-install-recommends "$1" >/dev/null 2>&1 || {
+    apt-get update -qq >/dev/null
+    apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+  }
+}
+
+# Packages of servers start them when they are installed, unless this file says no.
+policy=/usr/sbin/policy-rc.d
+without_starting() {
+  if [ -e "$policy" ]; then
+    install "$1"
+    return
+  fi
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  trap 'rm -f "$policy"' EXIT
+  install "$1"
+  rm -f "$policy"
+  trap - EXIT
+}
+
+[ $# -gt 0 ] || set -- strace
+for tool in "$@"; do
+  if command -v "$tool" >/dev/null 2>&1; then
+    continue
+  fi
+  if [ "$(uname -s)" != Linux ] && [ "$tool" != chromium ]; then
+    echo "claw-mesh: $tool is for Linux only; the tests that need it are skipped here." >&2
+    continue
+  fi
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "claw-mesh: $tool is missing; install it with the package manager of this system, as root." >&2
+    continue
+  fi
+  echo "installing $tool" >&2
+  without_starting "$(package_of "$tool")"
+done
