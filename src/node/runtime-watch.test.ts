@@ -53,8 +53,12 @@ async function watchOf(
   return { watch, clock };
 }
 
-const picked = (watch: ReturnType<typeof createRuntimeWatch>, kind: RuntimeKind | null = null) => {
-  const pick = watch.pick(kind);
+const picked = (
+  watch: ReturnType<typeof createRuntimeWatch>,
+  kind: RuntimeKind | null = null,
+  isTurn = false,
+) => {
+  const pick = watch.pick(kind, isTurn);
   return pick.kind === "picked" ? pick.runtime.kind : pick.reason;
 };
 
@@ -115,15 +119,27 @@ describe("which runtime takes an attempt", () => {
   test("is none that is not ready", async () => {
     const { watch } = await watchOf([openai({ ready: false }), echo()]);
     expect(picked(watch)).toBe("echo");
-    expect(watch.pick("openai")).toEqual({
+    expect(watch.pick("openai", false)).toEqual({
       kind: "refused",
       reason: "not_ready",
       message: "openai: it is away",
     });
   });
 
+  test("is the first that is ready for a turn of a conversation, which waits for it", async () => {
+    const first = openai({ slots: 1 });
+    const { watch } = await watchOf([first, echo()]);
+    const leave = occupyNext(watch);
+    expect([picked(watch, null, true), picked(watch, "echo", true)]).toEqual(["full", "echo"]);
+    leave();
+    expect(picked(watch, null, true)).toBe("openai");
+    first.answer({ ready: false });
+    await watch.probe();
+    expect(picked(watch, null, true)).toBe("echo");
+  });
+
   const occupyNext = (watch: ReturnType<typeof createRuntimeWatch>) => {
-    const pick = watch.pick(null);
+    const pick = watch.pick(null, false);
     if (pick.kind !== "picked") throw new Error(pick.message);
     return watch.occupy(pick.runtime);
   };

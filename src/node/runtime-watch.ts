@@ -23,8 +23,11 @@ export interface RuntimeWatch {
   readonly statuses: () => RuntimeStatus[];
   /** Of the whole node: those of its runtimes together, at most what the operator set. */
   readonly slots: () => number;
-  /** The first that is ready and has a free slot, of this kind or of any. */
-  readonly pick: (kind: RuntimeKind | null) => PickedRuntime;
+  /**
+   * The first that is ready and has a free slot, of this kind or of any. A turn of a conversation goes to the first that is ready,
+   * or to none: its turns belong to one runtime.
+   */
+  readonly pick: (kind: RuntimeKind | null, isTurn: boolean) => PickedRuntime;
   /** Ready or not; null: there is none of that kind. */
   readonly find: (kind: RuntimeKind | null) => Runtime | null;
   /** It works on one attempt more. @returns how to give the slot back; may be called again */
@@ -114,9 +117,9 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
     },
     statuses: () => runtimes.map(statusOf),
     slots: countSlots,
-    pick: (kind) => {
+    pick: (kind, isTurn) => {
       const fitting = candidates(kind);
-      const ready = fitting.filter((runtime) => said(runtime).ready);
+      const ready = fitting.filter((runtime) => said(runtime).ready).slice(0, isTurn ? 1 : undefined);
       const runtime = ready.find(hasRoom);
       if (runtime !== undefined) return { kind: "picked", runtime };
       if (ready[0] !== undefined) {

@@ -92,6 +92,10 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
   let keptBytes = 0;
   let isDraining = false;
 
+  function pick(offer: DirectOffer | null): PickedRuntime {
+    return watch.pick(offer?.runtime ?? null, offer?.session !== undefined);
+  }
+
   function take(message: DirectMessage, offer: DirectOffer | null, signal: AbortSignal): Promise<AttemptEnd> {
     prune();
     const digest = sha256Hex(message.content);
@@ -101,7 +105,7 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
     if (known !== undefined) return listen(known, signal);
     if (ended !== undefined) return Promise.resolve(ended.outcome);
     if (isDraining) return refused("draining", "the node is leaving");
-    const isFull = running >= watch.slots() || isRefusedAsFull(watch.pick(offer?.runtime ?? null));
+    const isFull = running >= watch.slots() || isRefusedAsFull(pick(offer));
     if (isFull && (offer !== null || waiting.size >= maxWaitingAttempts)) {
       return refused("full", `all ${watch.slots()} slots are taken`);
     }
@@ -155,7 +159,7 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
   function startWaiting(): void {
     for (const entry of [...waiting]) {
       if (running >= watch.slots()) return;
-      const picked = watch.pick(entry.offer?.runtime ?? null);
+      const picked = pick(entry.offer);
       if (isRefusedAsFull(picked)) continue;
       waiting.delete(entry);
       if (picked.kind === "picked") start(entry, picked.runtime);
