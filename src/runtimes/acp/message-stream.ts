@@ -5,8 +5,9 @@ import { parseJsonText } from "../../protocol/json-text.ts";
 /** Bytes of one message: an answer of 8 MiB in JSON, or a tool's output that some agents pass on whole. */
 const maxMessageBytes = 32 * 1024 * 1024;
 
-/** Bytes on standard output that are no messages, before the first message. */
-const maxForeignBytes = 1024 * 1024;
+/** Characters on standard output that are no messages, before the first message and between two. */
+const maxForeignAtStart = 1024 * 1024;
+const maxForeignBetween = 16 * 1024 * 1024;
 
 /** Requests of the agent that have no answer yet; agents ask a handful of things at a time. */
 const maxOpenRequests = 256;
@@ -36,7 +37,7 @@ export function createMessageStream(
 ): Stream {
   const asked = new Set<unknown>();
   let openRequests = 0;
-  let foreignBytes = 0;
+  let foreign = 0;
   let isSpeaking = false;
   let hasFault = false;
   const reader = piped.stdout.getReader();
@@ -52,11 +53,12 @@ export function createMessageStream(
   const take = (line: string): AnyMessage | null => {
     const message = parseMessage(line);
     if (message === null) {
-      foreignBytes += line.length;
-      if (!isSpeaking && foreignBytes > maxForeignBytes) fail("does not speak ACP");
+      foreign += line.length;
+      if (foreign > (isSpeaking ? maxForeignBetween : maxForeignAtStart)) fail("does not speak ACP");
       return null;
     }
     isSpeaking = true;
+    foreign = 0;
     const { id, method } = message;
     if (typeof method === "string" && id === undefined) {
       onNotification(method, message.params);

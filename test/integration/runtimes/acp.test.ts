@@ -266,6 +266,13 @@ describe("an agent", () => {
     expect(JSON.stringify(outcome)).toContain("writes a line without an end");
   });
 
+  test("that begins to print something else without end is ended", async () => {
+    const hello = `echo '{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":1}}'`;
+    const runtime = sh(`read -r _; ${hello}; yes 'Thinking about nothing in particular, at length'`);
+    await runtime.probe();
+    await until("its end", async () => (await reasonOf(runtime)).includes("does not speak ACP"));
+  });
+
   test("that asks without reading the answers is ended", async () => {
     const ask = `{"jsonrpc":"2.0","id":1,"method":"fs/read_text_file","params":{"path":"/x","sessionId":"s"}}`;
     const runtime = sh(
