@@ -3,7 +3,6 @@ import { startInBackground } from "../../platform/background-process.ts";
 import type { ChildExit } from "../../platform/child-processes.ts";
 import { delay } from "../../platform/clock.ts";
 import { checkPort } from "../../platform/port-check.ts";
-import { signalProcess } from "../../platform/process-identity.ts";
 import { acquireLock, findLockHolder, type ProcessLock } from "../../platform/process-lock.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { parseGatewayAddress } from "../../runtimes/gateway-address.ts";
@@ -102,21 +101,11 @@ async function spawnGateway(
   const { pid, startedAt } = child.identity;
   const { command, endpoint } = gateway;
   try {
-    await saveGatewayRecord(files, {
-      pid,
-      started_at: startedAt,
-      command: [...command],
-      endpoint,
-      stop_asked: false,
-    });
+    const record = { pid, started_at: startedAt, command: [...command], endpoint, stop_asked: false };
+    await saveGatewayRecord(files, record);
   } catch (error) {
-    // Nobody could ever end it by name.
-    signalProcess(child.identity, "SIGKILL");
-    throw startFailed(
-      gateway,
-      `its record cannot be written (${errorCodeOf(error) ?? "unknown reason"})`,
-      error,
-    );
+    // A full disk. It runs, and whoever waits for it may use it; nobody can end it by its kind.
+    if (errorCodeOf(error) === null) throw error;
   }
   return toGatewayProcess(child.identity, child.exited);
 }

@@ -6,11 +6,15 @@ import { MeshError } from "../../protocol/errors.ts";
 import type { Supervision } from "../../protocol/node.ts";
 import { redactText } from "../../protocol/redact-text.ts";
 import type { GatewayDeps } from "../gateway/gateway-deps.ts";
-import { createGatewayFolder, gatewayFiles, loadGatewayRecord } from "../gateway/gateway-files.ts";
+import {
+  createGatewayFolder,
+  gatewayFiles,
+  loadGatewayRecord,
+  removeGatewayRecord,
+} from "../gateway/gateway-files.ts";
 import { rotateLog } from "../gateway/gateway-log.ts";
 import { endProcess, type GatewayProcess } from "../gateway/gateway-process.ts";
 import { describeExit, findOwnProcess, launchGateway } from "../gateway/launch-gateway.ts";
-import { stopGateway } from "../gateway/stop-gateway.ts";
 import type { GatewayProgram } from "../gateway-program.ts";
 import type { SupervisedGateway } from "../supervised-gateway.ts";
 import {
@@ -124,7 +128,8 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
       if (await isMine()) take((await launchGateway(gateway, deps)).process);
       else take(await findOwnProcess(files));
     } catch (error) {
-      if (!(error instanceof MeshError)) throw error;
+      // A full disk is no fault of the gateway: the next look tries again.
+      if (!(error instanceof MeshError) || error.code !== "RUNTIME_START_FAILED") throw error;
       await handle({ kind: "ended", detail: error.message, isFinal: false, wasAsked: false });
     }
   };
@@ -155,6 +160,8 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
   const look = async () => {
     // A first start, or one that somebody else had in hand.
     if (state.phase.kind === "starting" && process === null) await launch();
+    // Somebody has put one of ours in the place of his.
+    if (state.phase.kind === "running" && process === null) take(await findOwnProcess(files));
     const end = await findEnd();
     if (end !== null) await handle(end);
     const health = (await gateway.isReady()) ? "ready" : (await gateway.isAlive()) ? "unready" : "silent";
@@ -170,12 +177,17 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
   };
 
   const loop = async () => {
+    let problem: string | null = null;
     while (!isEnding) {
       try {
         await look();
+        problem = null;
       } catch (error) {
         // A full disk or the like: the gateway itself has nothing to do with it, and the next look comes.
-        log.warn("the gateway could not be looked at", { runtime: gateway.kind, error });
+        const reason = error instanceof Error ? error.message : String(error);
+        if (reason !== problem)
+          log.warn("the gateway could not be looked at", { runtime: gateway.kind, error });
+        problem = reason;
       }
       await delay(clock, pauseMs(), wake.signal);
       if (wake.signal.aborted) wake = new AbortController();
@@ -189,15 +201,17 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
     isEnded = true;
     if (lock !== null && process?.isRunning() === true) {
       log.info("the gateway finishes its work and ends", { runtime: gateway.kind });
-      await endOwn();
+      await endOwn(process);
     }
     lock?.release();
     for (const listener of listeners) listener();
   };
 
-  const endOwn = async () => {
+  /** Without a word to others that it is to stay down: another agent may go on with it. */
+  const endOwn = async (own: GatewayProcess) => {
     try {
-      await stopGateway(gateway.kind, { ...deps, stopLimitMs: gateway.stopLimitMs });
+      await endProcess(own, { clock, limitMs: gateway.stopLimitMs });
+      await removeGatewayRecord(files);
     } catch (error) {
       log.warn("the gateway could not be ended", { runtime: gateway.kind, error });
     }

@@ -187,6 +187,17 @@ describe("a gateway that is kept alive", () => {
     expect(await zeroclaw.starts()).toBe(1);
   });
 
+  test("goes over to the second keeper when the first one ends", async () => {
+    const first = supervise();
+    await until(first, isRunning);
+    const second = supervise();
+    await until(second, isRunning);
+    await first.stop();
+    await until(second, ({ restarts }) => restarts === 1);
+    await until(second, isRunning);
+    expect(await gateway.isReady()).toBe(true);
+  });
+
   test("that somebody else started is watched and not ended; ours takes its place when it is gone", async () => {
     const other = Bun.spawn([...gateway.command], { env: zeroclaw.env, stdout: "ignore", stderr: "ignore" });
     while (!(await gateway.isReady())) await Bun.sleep(20);
