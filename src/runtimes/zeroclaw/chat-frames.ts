@@ -18,11 +18,17 @@ const ServerFrame = z.discriminatedUnion("type", [
   z.object({ type: z.literal("aborted") }),
   z.object({ type: z.literal("error"), code: nullish, message: nullish }),
 ]);
-export type ServerFrame = z.infer<typeof ServerFrame> | { readonly type: "other" };
+export type ServerFrame =
+  | z.infer<typeof ServerFrame>
+  | { readonly type: "other" }
+  /** It was not read. */
+  | { readonly type: "too_long" };
 
 const other = { type: "other" } as const;
 
-export function readFrame(text: string): ServerFrame {
+/** @param maxLength UTF-16 code units of a frame that is read at all */
+export function readFrame(text: string, maxLength: number): ServerFrame {
+  if (text.length > maxLength) return { type: "too_long" };
   const frame = ServerFrame.safeParse(readJson(text));
   return frame.success ? frame.data : other;
 }

@@ -14,6 +14,8 @@ export interface ChatAddress {
 }
 
 interface ChatHandlers {
+  /** Of a frame that is read at all. */
+  readonly maxFrameLength: number;
   readonly onFrame: (frame: ServerFrame) => void;
   /** Once; also when the socket never opened. */
   readonly onClose: () => void;
@@ -41,7 +43,7 @@ export function openChatSocket(address: ChatAddress, clock: Clock, handlers: Cha
   let cancelTeardown: (() => void) | null = null;
   let isOver = false;
   socket.addEventListener("message", ({ data }) => {
-    if (!isOver && typeof data === "string") handlers.onFrame(readFrame(data));
+    if (!isOver && typeof data === "string") handlers.onFrame(readFrame(data, handlers.maxFrameLength));
   });
   // A `close` event follows every `error` event and says the same.
   socket.addEventListener("error", () => {});

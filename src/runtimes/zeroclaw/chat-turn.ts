@@ -39,6 +39,9 @@ interface TurnOptions {
   readonly onChunk: (chunk: RunChunk) => void;
 }
 
+/** Code units of a frame beside its text. */
+const frameOverhead = 64 * 1024;
+
 export function openChatTurn(options: TurnOptions): ChatTurn {
   const greeted = Promise.withResolvers<"greeted" | "over">();
   const end = Promise.withResolvers<TurnEnd>();
@@ -87,6 +90,8 @@ export function openChatTurn(options: TurnOptions): ChatTurn {
         if (endsTurn(code)) settle({ kind: "error", code, message: message ?? "" });
         return;
       }
+      case "too_long":
+        return settle({ kind: "too_large" });
       case "other":
         return;
       default:
@@ -94,6 +99,8 @@ export function openChatTurn(options: TurnOptions): ChatTurn {
     }
   };
   const socket = openChatSocket(options.address, options.clock, {
+    // In JSON a character takes up to six.
+    maxFrameLength: options.maxAnswerBytes * 6 + frameOverhead,
     onFrame,
     onClose: () => settle({ kind: "lost" }),
   });

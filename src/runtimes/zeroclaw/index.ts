@@ -1,1 +1,1 @@
-export { createZeroclawRuntime, defaultZeroclawEndpoint, type ZeroclawOptions } from "./zeroclaw-runtime.ts";
+export { createZeroclawRuntime, type ZeroclawOptions } from "./zeroclaw-runtime.ts";

@@ -31,8 +31,13 @@ export interface PairingOptions extends GatewayAccess {
   readonly log: Log;
 }
 
-/** After a pairing that failed; ZeroClaw locks whoever fails five times out for five minutes. */
-const pauseAfterFailureMs = 30_000;
+/**
+ * Between two pairings, and after one that failed: ZeroClaw locks whoever fails five times out for five minutes, and each
+ * pairing is another device on its list.
+ */
+const pauseMs = 30_000;
+/** Tokens of earlier pairings that are still kept out of messages. */
+const maxKnown = 16;
 
 export function createTokenSource(options: PairingOptions): TokenSource {
   const { given, credentials, clock, log } = options;
@@ -41,7 +46,8 @@ export function createTokenSource(options: PairingOptions): TokenSource {
   const turns = createTurns();
   const known: Secret[] = given === null ? [] : [given];
   let kept: Promise<Secret | null> | null = null;
-  let failed: { readonly message: string; readonly untilMs: number } | null = null;
+  /** How another pairing is answered until then. */
+  let pause: { readonly message: string; readonly untilMs: number } | null = null;
 
   const load = async () => {
     const token = await credentials.load(name);
@@ -53,15 +59,19 @@ export function createTokenSource(options: PairingOptions): TokenSource {
     return kept;
   };
   const pairAnew = async (signal: AbortSignal): Promise<TokenResult> => {
-    if (failed !== null && clock.monotonicMs() < failed.untilMs)
-      return { kind: "none", message: failed.message };
+    if (pause !== null && clock.monotonicMs() < pause.untilMs)
+      return { kind: "none", message: pause.message };
     const result = await pair(options, signal);
     if (result.kind === "failed") {
-      failed = { message: result.message, untilMs: clock.monotonicMs() + result.pauseMs };
+      pause = { message: result.message, untilMs: clock.monotonicMs() + result.pauseMs };
       return { kind: "none", message: result.message };
     }
-    failed = null;
+    pause = {
+      message: `${host} refuses the token that it gave`,
+      untilMs: clock.monotonicMs() + pauseMs,
+    };
     known.push(result.token);
+    if (known.length > maxKnown) known.shift();
     kept = Promise.resolve(result.token);
     try {
       await credentials.save(name, result.token);
@@ -103,10 +113,10 @@ const Retry = z.object({ retry_after: z.number().min(0).max(86_400) });
 /** A fresh code, which only this machine is told, for a token. Tokens of others stay good. */
 async function pair(options: PairingOptions, signal: AbortSignal): Promise<Pairing> {
   const { host } = new URL(options.address.httpUrl);
-  const fail = (what: string, pauseMs = pauseAfterFailureMs): Pairing => ({
+  const fail = (what: string, waitMs = pauseMs): Pairing => ({
     kind: "failed",
     message: `${host} ${what}; pair by hand (zeroclaw gateway get-paircode --new) and give the token with --gateway-token`,
-    pauseMs,
+    pauseMs: waitMs,
   });
   const asked = await callGateway(options, { method: "POST", path: "/admin/paircode/new", signal });
   const code = Code.safeParse(asked.body);

@@ -35,7 +35,7 @@ export interface ZeroclawOptions {
 }
 
 /** Where ZeroClaw listens unless told otherwise. */
-export const defaultZeroclawEndpoint = "127.0.0.1:42617";
+const defaultZeroclawEndpoint = "127.0.0.1:42617";
 
 /** Alias of the agent unless told otherwise. */
 const defaultAgent = "default";

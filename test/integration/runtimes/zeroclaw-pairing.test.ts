@@ -46,12 +46,26 @@ describe("a ZeroClaw that asks for a token", () => {
   });
 
   test("is paired with again by a running node when its tokens were revoked", async () => {
-    await using rig = await startZeroclawRig();
+    await using rig = await startZeroclawRig({ gateway: { paired_tokens: ["zc_of_yesterday"] } });
+    rig.credentials.put(credentialOf(rig), "zc_of_yesterday");
     const runtime = rig.createRuntime();
     expect(await say(runtime)).toEqual(answered);
+    expect(calls(rig, "POST /api/pair")).toBe(0);
     rig.gateway.pairing.revokeAll();
     expect(await say(runtime)).toEqual(answered);
-    expect(calls(rig, "POST /api/pair")).toBe(2);
+    expect(calls(rig, "POST /api/pair")).toBe(1);
+  });
+
+  test("is not paired with over and over when it refuses what it gave", async () => {
+    await using rig = await startZeroclawRig();
+    const runtime = rig.createRuntime();
+    for (let count = 0; count < 3; count++) {
+      expect(await say(runtime)).toEqual(
+        count === 0 ? answered : expect.objectContaining({ kind: "failed" }),
+      );
+      rig.gateway.pairing.revokeAll();
+    }
+    expect(calls(rig, "POST /api/pair")).toBe(1);
   });
 
   test("is never paired with in place of a token that the operator gave", async () => {

@@ -132,6 +132,14 @@ describe("a message on its own", () => {
     expect(run.chunks[0]).toEqual({ offset: 0, text: "Let me think. " });
   });
 
+  test("fails as too large when its answer is beyond the limit, in pieces or as a whole", async () => {
+    await using rig = await startRig();
+    for (const content of ["a".repeat(1_000), `whole: ${"a".repeat(100_000)}`]) {
+      const run = say(rig.createRuntime({ maxAnswerBytes: 100 }), content);
+      expect(await run.outcome).toMatchObject({ kind: "failed", failure: { class: "too_large" } });
+    }
+  });
+
   test("fails as one that may go elsewhere when the model refused its key before any tool was used", async () => {
     await using rig = await startRig();
     const outcome = await say(rig.createRuntime(), "status 401 invalid_api_key: no").outcome;
