@@ -123,6 +123,17 @@ export const containmentClaims: readonly Claim[] = [
     shownBy: [{ file: coordinator, tests: "a node writes into no other folder than its own" }],
   },
   {
+    id: "containment.seed",
+    claim:
+      "What a coordinator offers of its machine holds no secrets and no places of that machine, and only who asked for it takes it over: known names inside the workspace, through no link, and no settings that start programs or loosen what an agent may do.",
+    shownBy: [
+      { file: "src/domain/seed/seed.test.ts" },
+      { file: "src/node/seed/seed.test.ts" },
+      { file: "test/integration/coordinator/seed.test.ts" },
+      { file: "test/integration/coordinator/sync-seed.test.ts" },
+    ],
+  },
+  {
     id: "containment.programs",
     claim: "A node starts no program for a coordinator: what is offered reaches the runtime as data alone.",
     shownBy: [
