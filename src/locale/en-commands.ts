@@ -61,7 +61,7 @@ export const commandTexts = {
       listen:
         "Let the coordinator call this node, as the classic tool does: address to listen on, such as :9121",
       endpoint: "Address at which the coordinator calls this node, host:port [this machine's own]",
-      noSyncConfig: "Accepted for scripts of the classic tool",
+      noSyncConfig: "Take over nothing, whatever node.sync_config says",
       syncConfig: "Take over OpenClaw settings and workspace files that the coordinator offers",
       runtimeCommand: "Program and arguments of an acp or command runtime, started without a shell",
       approvals: "When the agent asks whether it may use a tool: deny, fail or allow [deny]",
