@@ -208,7 +208,7 @@ function gatewayConfig(
       port: options.port,
       bind: "loopback",
       auth: { mode: "token", token: options.token },
-      http: { endpoints: { chatCompletions: { enabled: true } } },
+      http: { endpoints: { chatCompletions: { enabled: true }, responses: { enabled: true } } },
     },
     models: {
       // All but the first are for tests that make OpenClaw take a provider out of use: one for each.
