@@ -14,6 +14,7 @@ const pairs = [
   ["docs/how-to/direct-transport.md", "docs/how-to/direct-transport.zh-CN.md"],
   ["docs/how-to/openclaw.md", "docs/how-to/openclaw.zh-CN.md"],
   ["docs/how-to/supervise.md", "docs/how-to/supervise.zh-CN.md"],
+  ["docs/how-to/several-runtimes.md", "docs/how-to/several-runtimes.zh-CN.md"],
   ["docs/reference/files.md", "docs/reference/files.zh-CN.md"],
   ["docs/explanation/threat-model.md", "docs/explanation/threat-model.zh-CN.md"],
   ["docs/explanation/trust.md", "docs/explanation/trust.zh-CN.md"],

@@ -127,6 +127,24 @@ describe("the state directory", () => {
   });
 });
 
+describe("the folder of the runtimes", () => {
+  test("is closed, and what programs have in it is theirs: links, and modes that let them be started", async () => {
+    const program = await put("runtimes/nodejs/bin/node", 0o755);
+    await symlink("node", join(dirname(program), "nodejs"));
+    await chmod(join(dir, "runtimes"), 0o755);
+    await prepare();
+    expect(await modeOf(join(dir, "runtimes"))).toBe(0o700);
+    expect(await modeOf(program)).toBe(0o755);
+  });
+
+  test("is no link itself", async () => {
+    await mkdir(join(root.path, "elsewhere"));
+    await mkdir(dir);
+    await symlink(join(root.path, "elsewhere"), join(dir, "runtimes"));
+    await expect(prepare()).rejects.toMatchObject(unsafe);
+  });
+});
+
 describe("a file of the state directory", () => {
   test.each(files)("%s is closed to others, and the log tells it", async (name) => {
     const path = await put(name, 0o644);
