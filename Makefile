@@ -89,7 +89,7 @@ test-fault: build test-tools ## Faults on bin/claw-mesh: power loss order, crash
 
 .PHONY: test-machine
 test-machine: build ## What needs more of the machine (root): systemd's checker, network namespaces with a real sshd
-	@scripts/install-test-tools.sh ip ssh sshd systemd-analyze
+	@scripts/install-test-tools.sh ip ssh sshd systemd-analyze xmllint
 	@$(UNSHARE) $(BUN) test $(TEST_FLAGS) ./test/machine
 
 .PHONY: test-browser

@@ -80,6 +80,7 @@ async function main(folder: string): Promise<void> {
   /** Steps that run one folder; `tests` runs all others. */
   const folders = {
     fault: "test/fault/",
+    machine: "test/machine/",
     security: "test/security/",
     browser: "test/browser/",
     openclaw: "test/openclaw/",

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Gets what tests need beside Bun: strace for the fault tests, or the tools that are named (chromium, sshd, ssh, ip,
-# systemd-analyze). Asks nothing; leaves alone what is there, and starts none of it. Without root, or on a system without
+# systemd-analyze, xmllint). Asks nothing; leaves alone what is there, and starts none of it. Without root, or on a system without
 # apt, it says what is missing and ends with 0: the tests that need it say that they were skipped, and in CI they fail.
 set -eu
 
@@ -15,6 +15,7 @@ package_of() {
     ssh) echo openssh-client ;;
     ip) echo iproute2 ;;
     systemd-analyze) echo systemd ;;
+    xmllint) echo libxml2-utils ;;
     *) echo "$1" ;;
   esac
 }

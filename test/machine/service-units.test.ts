@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { renderLaunchdPlist } from "../../src/platform/services/launchd-plist.ts";
 import { serviceName } from "../../src/platform/services/service-id.ts";
 import type { ServiceSpec } from "../../src/platform/services/service-spec.ts";
 import { renderSystemdUnit } from "../../src/platform/services/systemd-unit.ts";
@@ -82,6 +83,37 @@ describe.skipIf(!isReady)("systemd takes the unit of", () => {
     expect(stderr.toString()).toContain("KilMode");
   });
 });
+
+const hasXml = isToolReady("xmllint", ["xmllint", "--version"]);
+
+describe.skipIf(!hasXml)("an XML parser reads the property list", () => {
+  test("and gives every argument back as it was", async () => {
+    await using directory = await createTempDir();
+    const file = join(directory.path, "claw-mesh.node.plist");
+    const spec = oddService({ runAs: { name: "ann", home: "/Users/A & <B>" } });
+    await writeFile(file, renderLaunchdPlist(spec));
+    const read = (path: string) => {
+      const { exitCode, stdout, stderr } = Bun.spawnSync(["xmllint", "--nonet", "--xpath", path, file]);
+      expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: "" });
+      return stdout.toString().replace(/\n$/, "");
+    };
+    for (const [at, word] of [spec.program, ...spec.args].entries()) {
+      expect(read(`string(//key[.="ProgramArguments"]/following-sibling::array[1]/string[${at + 1}])`)).toBe(
+        word,
+      );
+    }
+    expect(read('string(//key[.="HOME"]/following-sibling::string[1])')).toBe("/Users/A & <B>");
+  });
+});
+
+if (process.platform === "darwin") {
+  test("macOS takes the property list", async () => {
+    await using directory = await createTempDir();
+    const file = join(directory.path, "claw-mesh.node.plist");
+    await writeFile(file, renderLaunchdPlist(oddService()));
+    expect(Bun.spawnSync(["plutil", "-lint", file]).exitCode).toBe(0);
+  });
+}
 
 /** Without the quoting of the dump, which is another one in each version. */
 function unquoted(text: string): string {

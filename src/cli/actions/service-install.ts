@@ -64,7 +64,7 @@ export async function installService(
   await control.checkAvailable();
   await prepareServiceFolders(plan.paths, plan.owner);
   const isNewCredential =
-    plan.credential !== null && (await saveCredential(plan.paths.credential, plan.credential, plan.owner));
+    plan.credential !== null && (await saveCredential(plan.paths.grantFile, plan.credential, plan.owner));
   const installed = await control.install(plan.spec, isNewCredential);
   await tellInstalled(this, { plan, installed, machine });
 }
@@ -97,12 +97,11 @@ async function planService(
   const dataDir = given.dataDir ?? (owner === null ? config.dataDir : join(owner.home, ".claw-mesh"));
   const paths = servicePaths(dataDir, id);
   const credential = givenCredential(config);
-  const hasFile =
-    credential !== null || (await readTextIfExists(paths.credential).catch(() => null)) !== null;
+  const hasFile = credential !== null || (await readTextIfExists(paths.grantFile).catch(() => null)) !== null;
   const args = [
     ...commandWords(context, role, given),
     ...["--data-dir", dataDir],
-    ...(hasFile ? ["--token-file", paths.credential] : []),
+    ...(hasFile ? ["--token-file", paths.grantFile] : []),
     ...(globals.config === null ? [] : ["--config", toPath(globals.config)]),
     ...(globals.ca === null ? [] : ["--ca", toPath(globals.ca)]),
     ...(flags.name === undefined ? [] : ["--name", flags.name]),
@@ -176,7 +175,7 @@ function printDryRun(
   const file = manager.fileOf(spec.id);
   const unit = manager.render(spec);
   const commands = manager.planInstalled(spec.id, true);
-  const tokenFile = credential === null ? null : paths.credential;
+  const tokenFile = credential === null ? null : paths.grantFile;
   const result = {
     dry_run: true,
     file,
@@ -205,7 +204,7 @@ async function tellInstalled(context: CliContext, { plan, installed, machine }: 
       serviceLine(context.texts, spec.id, state),
     ].join("\n"),
   );
-  if (credential !== null) printNote(context, service.credential(paths.credential));
+  if (credential !== null) printNote(context, service.credential(paths.grantFile));
   const isRoot = spec.scope === "system" && owner === null && spec.id.role === "node";
   if (isRoot) printNote(context, service.rootHint);
   if (spec.scope === "user" && (await hasLinger(machine)) === false)

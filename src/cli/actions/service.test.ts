@@ -158,6 +158,30 @@ describe.skipIf(process.platform !== "linux")("claw-mesh service", () => {
     expect(await Bun.file(unitFile("claw-mesh-node")).exists()).toBe(false);
   });
 
+  test("of the system runs as who is named, in his home", async () => {
+    const { exitCode, stdout, stderr } = await bench.run(
+      [
+        "service",
+        "install",
+        "node",
+        "http://vps:9180",
+        "--system",
+        "--run-as",
+        "daemon",
+        "--dry-run",
+        "--json",
+      ],
+      { env: { PATH: "/usr/bin:relative" } },
+    );
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    const home = (await readFile("/etc/passwd", "utf8")).match(/^daemon:.*:(\/[^:]*):[^:]*$/m)?.[1];
+    const { file, unit } = JSON.parse(stdout);
+    expect(file).toBe("/etc/systemd/system/claw-mesh-node.service");
+    expect(unit).toContain("\nUser=daemon\n");
+    expect(unit).toContain(`\nWorkingDirectory=${home}/.claw-mesh\n`);
+    expect(unit).toContain(`\nEnvironment=PATH=/usr/bin:${home}/.local/bin\n`);
+  });
+
   test("passes on what systemctl says when it fails", async () => {
     await systemd.failOn("enable", "Failed to enable unit: Refusing to operate");
     const { exitCode, stderr } = await run("install", "coordinator");

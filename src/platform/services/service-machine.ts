@@ -99,8 +99,8 @@ function macHome(name: string): string | null {
   return name === "root" ? "/var/root" : `/Users/${name}`;
 }
 
-export function homeInPasswd(passwd: string, name: string): string | null {
-  const fields = passwd
+export function homeInPasswd(users: string, name: string): string | null {
+  const fields = users
     .split("\n")
     .map((line) => line.split(":"))
     .find(([user]) => user === name);

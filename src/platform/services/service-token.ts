@@ -9,7 +9,7 @@ export interface ServicePaths {
   readonly dataDir: string;
   readonly folder: string;
   /** The token or invite that the service starts with. */
-  readonly credential: string;
+  readonly grantFile: string;
   /** Variables of the service, written by hand. */
   readonly environment: string;
   readonly log: string;
@@ -25,7 +25,7 @@ export function servicePaths(dataDir: string, id: ServiceId): ServicePaths {
   return {
     dataDir,
     folder,
-    credential: join(folder, `${name}.token`),
+    grantFile: join(folder, `${name}.token`),
     environment: join(folder, `${name}.env`),
     log: join(folder, `${name}.log`),
   };
