@@ -1,21 +1,16 @@
-export type { MachineFacts } from "../domain/provision/machine-facts.ts";
-export {
-  type InstallableKind,
-  isObstacle,
-  type Recommendation,
-  type RecommendationReason,
-  recommendRuntime,
+export type {
+  InstallableKind,
+  Recommendation,
+  RecommendationReason,
 } from "../domain/provision/recommend-runtime.ts";
-export { matchNodePackage, matchZeroclawTriple } from "../domain/provision/runtime-builds.ts";
-export { chooseDetected, type DetectedChoice, describeChoice } from "./choose-detected.ts";
-export { type DetectDeps, type UsualServer, usualServers } from "./detect-deps.ts";
+export { chooseDetected, type DetectedChoice } from "./choose-detected.ts";
+export type { DetectDeps } from "./detect-deps.ts";
 export { detectRuntimes } from "./detect-runtimes.ts";
 export type { DetectedRuntime } from "./detected-runtime.ts";
 export {
   type FindDeps,
   type FoundRuntime,
   findRuntime,
-  type NamedRuntime,
   type RuntimeWish,
 } from "./find-runtime.ts";
 export { followLog } from "./gateway/follow-log.ts";
@@ -25,7 +20,6 @@ export { readGatewayState, stopGateway } from "./gateway/stop-gateway.ts";
 export type { GatewayProgram } from "./gateway-program.ts";
 export type { PlannedStep } from "./install/install-plan.ts";
 export type { InstalledProgram } from "./installed-program.ts";
-export { findInstalled } from "./installed-programs.ts";
 export { type MachineProbeDeps, probeMachine } from "./machine-probe.ts";
 export { type ProbedRuntime, probeAddress, probeDetected } from "./probe-runtime.ts";
 export { decideInstallation } from "./provide-decision.ts";

@@ -19,6 +19,7 @@ import { printResult } from "../print.ts";
 import { runtimeText } from "../render/nodes.ts";
 import { createPaint } from "../render/paint.ts";
 import { tellConfig, warnOfOpenConfig, warnOfPlainHttp } from "../run-warnings.ts";
+import { superviseRuntimes } from "../supervise-runtimes.ts";
 import { toTlsSettings, usesTls } from "../tls-settings.ts";
 import { untilAborted } from "../until-aborted.ts";
 
@@ -155,6 +156,7 @@ async function startLocalNode(
     const wanted = choice === "auto" ? null : [choice];
     const isFinding = wanted === null && node.runtimes.length === 0 && node.runtime === "auto";
     try {
+      const wishes = toNodeRuntimes(config, { ...noRuntimeFlags, wanted }, context);
       return await startNodeAgent({
         coordinatorUrl: url,
         trust: (await findTrust(context, config, url)) ?? coordinator.trust,
@@ -164,7 +166,9 @@ async function startLocalNode(
         tags: [...node.tags],
         slots: node.slots,
         dataDir: config.dataDir,
-        runtimes: toNodeRuntimes(config, { ...noRuntimeFlags, wanted }, context),
+        ...(node.supervise
+          ? await superviseRuntimes(context, config, { log, wishes })
+          : { runtimes: wishes }),
         maxRunMs: toMaxRunMs(node),
         version: context.version,
         log,

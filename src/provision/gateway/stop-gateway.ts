@@ -1,4 +1,5 @@
 import type { InstallableKind } from "../../domain/provision/recommend-runtime.ts";
+import { findLockHolder } from "../../platform/process-lock.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { GatewayDeps } from "./gateway-deps.ts";
 import { gatewayFiles, loadGatewayRecord, removeGatewayRecord, saveGatewayRecord } from "./gateway-files.ts";
@@ -22,12 +23,15 @@ export async function stopGateway(kind: InstallableKind, deps: StopGatewayDeps):
   const files = gatewayFiles(deps.dataDir, kind);
   const gateway = await findOwnProcess(files);
   const record = await loadGatewayRecord(files);
-  if (gateway === null || record === null) {
+  // One that is down and kept alive would be started again in a moment.
+  const isKept = findLockHolder(files.supervisorLock) !== null;
+  if (record === null || (gateway === null && (!isKept || record.stop_asked))) {
     await removeGatewayRecord(files);
     return false;
   }
-  // Whoever keeps it alive reads this when it has ended.
+  // Whoever keeps it alive reads this.
   await saveGatewayRecord(files, { ...record, stop_asked: true });
+  if (gateway === null) return true;
   const hasEnded = await endProcess(gateway, {
     clock: deps.clock,
     limitMs: deps.stopLimitMs ?? defaultStopLimitMs,

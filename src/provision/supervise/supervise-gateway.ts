@@ -157,12 +157,19 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
     };
   };
 
+  /** `runtime stop` of one that is down and waits to be started again. */
+  const findStopAsked = async (): Promise<SupervisionEvent | null> => {
+    if (state.phase.kind !== "backing_off") return null;
+    const isAsked = (await loadGatewayRecord(files))?.stop_asked === true;
+    return isAsked ? { kind: "ended", detail: "it was stopped", isFinal: false, wasAsked: true } : null;
+  };
+
   const look = async () => {
     // A first start, or one that somebody else had in hand.
     if (state.phase.kind === "starting" && process === null) await launch();
     // Somebody has put one of ours in the place of his.
     if (state.phase.kind === "running" && process === null) take(await findOwnProcess(files));
-    const end = await findEnd();
+    const end = (await findEnd()) ?? (await findStopAsked());
     if (end !== null) await handle(end);
     const health = (await gateway.isReady()) ? "ready" : (await gateway.isAlive()) ? "unready" : "silent";
     // It ended meanwhile: what was seen is of the past, or of somebody else.

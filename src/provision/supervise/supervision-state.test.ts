@@ -117,6 +117,16 @@ describe("a gateway that is kept alive", () => {
     expect(effects).toEqual([]);
   });
 
+  test("stays down when that was asked for while it waited for its next start", () => {
+    const { state, effects } = live([
+      [0, ended],
+      [500, { ...ended, wasAsked: true }],
+      [500_000, looked("silent")],
+    ]);
+    expect(state.phase).toEqual({ kind: "stopped" });
+    expect(effects).toEqual([]);
+  });
+
   test.each(["crash_loop", "stopped"] as const)(
     "is taken back from %s when somebody has started it",
     (kind) => {

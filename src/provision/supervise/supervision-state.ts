@@ -35,7 +35,10 @@ export interface SupervisionState {
 export type SupervisionEvent =
   /** A look at it: it takes work, it answers but takes none, nothing answers. */
   | { readonly kind: "looked"; readonly health: "ready" | "unready" | "silent" }
-  /** Its process is gone, or the start failed. `isFinal`: another start would end alike. `wasAsked`: by `runtime stop`. */
+  /**
+   * Its process is gone, or the start failed. `isFinal`: another start would end alike. `wasAsked`: by `runtime stop`, maybe
+   * while it waited for its next start.
+   */
   | {
       readonly kind: "ended";
       readonly detail: string;
@@ -159,7 +162,8 @@ function end(
   { nowMs, chance, limits }: SupervisionMoment,
 ): SupervisionStep {
   const { kind } = state.phase;
-  if (kind === "backing_off" || kind === "crash_loop" || kind === "stopped") return stay(state);
+  if (kind === "crash_loop" || kind === "stopped") return stay(state);
+  if (kind === "backing_off" && !event.wasAsked) return stay(state);
   // It was killed for a reason that says more than how it died.
   const detail = kind === "ending" ? state.detail : event.detail;
   if (event.wasAsked)

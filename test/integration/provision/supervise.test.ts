@@ -146,6 +146,15 @@ describe("a gateway that is kept alive", () => {
     expect(one.state().restarts).toBe(0);
   });
 
+  test("can be stopped while it waits for its next start", async () => {
+    await zeroclaw.behave({ crashAfterMs: 1 });
+    const one = supervise({}, { baseDelayMs: 1_500, maxDelayMs: 1_500 });
+    await until(one, ({ state }) => state === "backing_off");
+    expect(await stopGateway("zeroclaw", zeroclaw.deps)).toBe(true);
+    await until(one, ({ state }) => state === "stopped");
+    expect(await zeroclaw.starts()).toBe(1);
+  });
+
   test("that runs already is taken over, and ended with its keeper", async () => {
     const { pid: before } = await startGateway(gateway, zeroclaw.deps);
     const one = supervise();
