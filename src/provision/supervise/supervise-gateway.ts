@@ -87,7 +87,7 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
     if (phase.kind === "crash_loop") log.error("the gateway ended too often and is given up", facts);
     else if (phase.kind === "backing_off" || phase.kind === "ending")
       log.warn("the gateway ended or hangs", facts);
-    else log.info("gateway", facts);
+    else log.info("the gateway of this node", facts);
     for (const listener of listeners) listener();
   };
 
