@@ -159,7 +159,7 @@ describe("a configuration", () => {
   });
 
   test.each([
-    ["OpenClaw does not take the result", { tools: { bad: 1 } }, true],
+    ["OpenClaw does not take the result", { ui: { bad: 1 } }, true],
     ["OpenClaw is not there to check it", given, false],
   ])("stays as it is where %s", async (_, bad, isThere) => {
     if (isThere) await addOpenclaw();

@@ -35,7 +35,10 @@ export async function takeConfig(configPath: string, given: unknown, deps: Confi
   const read = await readBoundedText(path, { maxBytes: maxConfigBytes, followsLinks: false });
   const own = "text" in read ? parseJson5Text(read.text) : undefined;
   if ("problem" in read || !isObject(own)) return { refused: `${configPath} cannot be read` };
-  const missing = findMissingKeys(own, toAcceptableConfig(given));
+  const missing = findMissingKeys(
+    own,
+    toAcceptableConfig(given, (id) => mayHaveKey(id, deps.env)),
+  );
   if (missing.length === 0) return { added: [] };
   const text = insertKeys(read.text, missing);
   if (text === null || !Bun.deepEquals(parseJson5Text(text), withKeys(own, missing))) {
@@ -54,6 +57,12 @@ export async function takeConfig(configPath: string, given: unknown, deps: Confi
     await rm(draft, { force: true });
   }
   return { added: missing.map(({ path: parents, key }) => [...parents, key].join(".")) };
+}
+
+/** OpenClaw looks for the key of the provider `my-ai` in variables such as `MY_AI_API_KEY`. */
+function mayHaveKey(id: string, env: Environment): boolean {
+  const start = `${id.toUpperCase().replace(/[^A-Z0-9]+/g, "_")}_`;
+  return Object.keys(env).some((name) => name.toUpperCase().startsWith(start));
 }
 
 /** Why OpenClaw does not take it; null: it does. */
