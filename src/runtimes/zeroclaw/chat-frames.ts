@@ -7,7 +7,6 @@ const nullish = z.string().nullish().catch(null);
 const ServerFrame = z.discriminatedUnion("type", [
   z.object({ type: z.literal("session_start"), session_id: z.string() }),
   z.object({ type: z.literal("chunk"), content: z.string() }),
-  z.object({ type: z.literal("tool_call"), name: z.string() }),
   z.object({
     type: z.literal("approval_request"),
     request_id: z.string(),

@@ -100,7 +100,7 @@ async function judgeEnd(run: ChatRun, { turn, session, end }: EndedTurn): Promis
         message: "the run was stopped in ZeroClaw",
       });
     case "error":
-      return fail(matchChatFailure(end.code, end.message, toEvidence(run, turn)));
+      return fail(matchChatFailure(end.code, end.message));
     case "too_large": {
       await endTurn(run, turn, session);
       const message = `the answer is longer than ${run.options.maxAnswerBytes} bytes`;
@@ -119,7 +119,7 @@ async function judgeEnd(run: ChatRun, { turn, session, end }: EndedTurn): Promis
 /** The gateway closed, or said something else, before it greeted; the message was not sent. */
 function toRefusedChat(run: ChatRun, end: TurnEnd): RunOutcome {
   if (end.kind === "error") {
-    const failure = matchChatFailure(end.code, end.message, { hadTool: false, showsTools: true });
+    const failure = matchChatFailure(end.code, end.message);
     return fail(failure.class === "refused" ? failure : { ...failure, nothing_done: true });
   }
   const { agent, address } = run.options;
@@ -160,10 +160,6 @@ async function isOver(run: ChatRun, session: SessionAccess): Promise<boolean> {
 
 function toUnsentOutcome(cause: StopCause | null): RunOutcome {
   return cause === "closed" ? closedOutcome : toStopOutcome(cause);
-}
-
-function toEvidence({ reach }: ChatRun, turn: ChatTurn) {
-  return { hadTool: turn.hadTool(), showsTools: stopsTurns(reach.version) };
 }
 
 const fail = (failure: Failure): RunOutcome => ({ kind: "failed", failure });

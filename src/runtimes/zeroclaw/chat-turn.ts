@@ -24,7 +24,6 @@ export interface ChatTurn {
   readonly refusedTool: Promise<string>;
   /** May be called once. */
   readonly send: (content: string) => void;
-  readonly hadTool: () => boolean;
   /** No chunk is told from now on. */
   readonly mute: () => void;
   /** Closes the socket, which ends the turn in the gateway. */
@@ -50,7 +49,6 @@ export function openChatTurn(options: TurnOptions): ChatTurn {
   let shownBytes = 0;
   let isMuted = false;
   let isSent = false;
-  let hadTool = false;
 
   const settle = (how: TurnEnd) => {
     if (how.kind === "done") tell(matchText(shown, how.text));
@@ -72,11 +70,7 @@ export function openChatTurn(options: TurnOptions): ChatTurn {
         shownBytes += Buffer.byteLength(frame.content);
         if (shownBytes > options.maxAnswerBytes) return settle({ kind: "too_large" });
         return tell({ offset: shown.length, text: frame.content });
-      case "tool_call":
-        hadTool = true;
-        return;
       case "approval_request":
-        hadTool = true;
         socket.send(toDecision(frame.request_id, options.approvals));
         if (options.approvals === "fail") refused.resolve(frame.tool);
         return;
@@ -114,7 +108,6 @@ export function openChatTurn(options: TurnOptions): ChatTurn {
       isSent = true;
       socket.send({ type: "message", content });
     },
-    hadTool: () => hadTool,
     mute: () => {
       isMuted = true;
     },

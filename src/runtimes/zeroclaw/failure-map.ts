@@ -11,14 +11,6 @@ export function endsTurn(code: string | null): boolean {
   return code === null || !besideTheTurn.test(code);
 }
 
-/** What a turn showed before it failed. */
-export interface TurnEvidence {
-  /** It used a tool, or was about to. */
-  readonly hadTool: boolean;
-  /** The gateway shows every use of a tool before it happens (0.8 and later). */
-  readonly showsTools: boolean;
-}
-
 /** The turn was not begun: the same message may go elsewhere. */
 const notBegun: Readonly<Record<string, string>> = {
   NEEDS_ONBOARDING: noModelMessage(),
@@ -30,8 +22,11 @@ const notBegun: Readonly<Record<string, string>> = {
 /** Frames that ZeroClaw could not use; nothing was done. */
 const badFrames = ["INVALID_CWD", "INVALID_JSON", "EMPTY_CONTENT", "UNKNOWN_MESSAGE_TYPE"];
 
-/** What an error frame of the WebSocket chat means. The codes decide; the text is only passed on. */
-export function matchChatFailure(code: string | null, said: string, evidence: TurnEvidence): Failure {
+/**
+ * What an error frame of the WebSocket chat means. The codes decide; the text is only passed on. A turn that had begun may
+ * have had effects, whatever failed: nothing in ZeroClaw's protocol says that a tool is shown before it is used.
+ */
+export function matchChatFailure(code: string | null, said: string): Failure {
   const reason = notBegun[code ?? ""];
   if (reason !== undefined) return { class: "refused", message: reason };
   const message = `ZeroClaw ended with an error: ${said === "" ? (code ?? "no reason given") : said}`;
@@ -41,13 +36,10 @@ export function matchChatFailure(code: string | null, said: string, evidence: Tu
   if (code === "AGENT_INIT_FAILED") {
     return { class: "runtime_error", kind: "internal", message, nothing_done: true };
   }
-  const hadNoEffect =
-    evidence.showsTools && !evidence.hadTool && (code === "AUTH_ERROR" || code === "PROVIDER_ERROR");
   return {
     class: "runtime_error",
     kind: code === "AUTH_ERROR" ? "auth" : "internal",
     message: code === "AUTH_ERROR" ? "the model provider refused ZeroClaw's key" : message,
-    ...(hadNoEffect ? { nothing_done: true } : {}),
   };
 }
 
