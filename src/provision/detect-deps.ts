@@ -65,9 +65,13 @@ const userFolders = [".local/bin", ".cargo/bin", ".bun/bin", ".npm-global/bin"];
 /** Which of the programs are on PATH or in the usual folders of a user, each with its file. Starts none. */
 export function findPrograms(
   names: readonly string[],
-  { env, home, clock }: Pick<DetectDeps, "env" | "home" | "clock">,
+  deps: Pick<DetectDeps, "env" | "home" | "clock">,
 ): Promise<ReadonlyMap<string, string>> {
+  return findOnPath(names, { env: withUserFolders(deps), clock: deps.clock });
+}
+
+/** The environment with those folders at the end of PATH. */
+export function withUserFolders({ env, home }: Pick<DetectDeps, "env" | "home">): DetectDeps["env"] {
   const folders = [env.PATH ?? "", ...userFolders.map((folder) => join(home, folder))];
-  const path = folders.filter((folder) => folder !== "").join(delimiter);
-  return findOnPath(names, { env: { ...env, PATH: path }, clock });
+  return { ...env, PATH: folders.filter((folder) => folder !== "").join(delimiter) };
 }

@@ -1,10 +1,18 @@
+import { waitAtMost } from "../platform/bounded-wait.ts";
 import { silentLog } from "../platform/log.ts";
 import { isOpenclawGateway } from "../runtimes/gateway-probe.ts";
 import { defaultOpenclawEndpoint } from "../runtimes/index.ts";
 import { createOpenclawRuntime, discoverOpenclaw } from "../runtimes/openclaw/index.ts";
 import type { RuntimeProbe } from "../runtimes/runtime.ts";
-import { type DetectDeps, findPrograms, readSmallFile } from "./detect-deps.ts";
+import {
+  type DetectDeps,
+  detectLimitMs,
+  findPrograms,
+  readSmallFile,
+  withUserFolders,
+} from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
+import { findInstalled } from "./installed-programs.ts";
 import { readProgramVersion } from "./program-version.ts";
 
 /**
@@ -23,18 +31,14 @@ export async function findOpenclawPlace({ env, home, gatewayPorts, gatewayToken 
 
 /** OpenClaw on this machine: its program, its configuration, its gateway; null when there is none of them. */
 export async function detectOpenclaw(deps: DetectDeps): Promise<DetectedRuntime | null> {
-  const [place, programs] = await Promise.all([findOpenclawPlace(deps), findPrograms(["openclaw"], deps)]);
-  const program = programs.get("openclaw") ?? null;
-  const [probe, ownVersion] = await Promise.all([
-    askGateway(place, deps),
-    program === null || deps.asksVersions === false ? null : readProgramVersion([program], deps),
-  ]);
+  const place = await findOpenclawPlace(deps);
+  const [probe, { program, version }] = await Promise.all([askGateway(place, deps), findProgram(deps)]);
   if (probe === null && program === null && !place.hasConfig) return null;
   const { url: endpoint, token } = place;
   return {
     kind: "openclaw",
     product: "OpenClaw",
-    version: probe?.status.version ?? ownVersion,
+    version: probe?.status.version ?? version,
     program,
     endpoint: probe === null && !place.hasConfig ? null : endpoint,
     token,
@@ -42,6 +46,22 @@ export async function detectOpenclaw(deps: DetectDeps): Promise<DetectedRuntime 
     ...judge({ probe, place, hasProgram: program !== null }),
     foundBy: explainFind({ place, program }),
   };
+}
+
+/** The program, with its version where that is asked for. One that needs a newer Node.js than PATH has tells none itself. */
+async function findProgram(
+  deps: DetectDeps,
+): Promise<{ readonly program: string | null; readonly version: string | null }> {
+  const program = (await findPrograms(["openclaw"], deps)).get("openclaw") ?? null;
+  if (program === null || deps.asksVersions === false) return { program, version: null };
+  const version = await readProgramVersion([program], deps);
+  if (version !== null) return { program, version };
+  const installed = await waitAtMost(findInstalled("openclaw", { ...deps, env: withUserFolders(deps) }), {
+    clock: deps.clock,
+    limitMs: detectLimitMs,
+    otherwise: null,
+  });
+  return { program, version: installed?.version ?? null };
 }
 
 type Place = Awaited<ReturnType<typeof findOpenclawPlace>>;

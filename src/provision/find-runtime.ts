@@ -87,7 +87,9 @@ async function findAny(wish: AnyRuntime, world: DetectDeps): Promise<FoundRuntim
   if (endpoint === null) {
     if (!wish.autoDiscover) throw noneFound("No AI runtime was found on this machine.", null);
     const choice = chooseDetected(await detectRuntimes({ ...world, gatewayToken: token }), null);
-    if (choice.chosen === null) throw noneFound("No AI runtime was found on this machine.", choice);
+    if (choice.chosen === null) {
+      throw noneFound("No AI runtime was found on this machine.", choice, anyHint);
+    }
     return toFound(choice.chosen, { choice, token, model, approvals });
   }
   const kind = await probeGatewayKind(endpoint, token, world);
@@ -132,7 +134,7 @@ async function findServer(wish: NamedRuntime & { kind: "openai" }, world: Detect
   const choice = chooseDetected(await detectOpenaiServers(world), "openai");
   const { chosen } = choice;
   if (chosen === null || chosen.endpoint === null) {
-    throw noneFound("No OpenAI-compatible server was found on this machine.", choice);
+    throw noneFound("No OpenAI-compatible server was found on this machine.", choice, serverHint);
   }
   const settings = { ...wish, endpoint: chosen.endpoint, token: wish.token ?? chosen.token };
   return { settings, tokenProblem: null, choice: describeChoice(choice) };
@@ -142,7 +144,7 @@ async function findAgent(wish: NamedRuntime & { kind: "acp" }, world: DetectDeps
   const choice = chooseDetected(await detectRuntimes(world), "acp");
   const { chosen } = choice;
   if (chosen === null || chosen.command === null) {
-    throw noneFound("No agent that speaks ACP was found on this machine.", choice);
+    throw noneFound("No agent that speaks ACP was found on this machine.", choice, agentHint);
   }
   return {
     settings: { ...wish, command: chosen.command },
@@ -164,15 +166,16 @@ async function findOpenclaw(wish: SettingsOf<"openclaw">, world: DetectDeps): Pr
   };
 }
 
+const anyHint =
+  "See claw-mesh runtime list; name one with --runtime, or have one installed with --auto-install.";
+const serverHint = "Start one, or give its address with --gateway-endpoint, such as 127.0.0.1:11434.";
+const agentHint = 'Install one, or give its command with --runtime-command, such as "openclaw acp".';
+
 /** The hint is the remedy of what was passed over, where there is one of the kind. */
-function noneFound(message: string, choice: DetectedChoice | null): MeshError {
+function noneFound(message: string, choice: DetectedChoice | null, otherwise?: string): MeshError {
   const problem = choice?.passedOver.find(({ because }) => because !== "other_kind")?.runtime;
   if (problem?.problem == null) {
-    const hint =
-      choice === null
-        ? undefined
-        : "See claw-mesh runtime list; name one with --runtime, or have one installed with --auto-install.";
-    return new MeshError("RUNTIME_NOT_FOUND", message, hint === undefined ? {} : { hint });
+    return new MeshError("RUNTIME_NOT_FOUND", message, otherwise === undefined ? {} : { hint: otherwise });
   }
   const {
     product,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { readdir } from "node:fs/promises";
+import { chmod, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type DetectDeps, type DetectedRuntime, detectRuntimes } from "../../src/provision/index.ts";
 import { createFakeMachine, type FakeMachine } from "../support/fake-machine.ts";
@@ -197,6 +197,18 @@ describe("OpenClaw", () => {
     });
   });
 
+  test("has the version of its package where its program does not run with the Node.js of PATH", async () => {
+    const folder = ".local/lib/node_modules/openclaw";
+    const about = { name: "openclaw", version: "2026.9.6", bin: { openclaw: "openclaw.mjs" } };
+    await machine.addFile(`${folder}/package.json`, JSON.stringify(about));
+    await machine.addFile(`${folder}/openclaw.mjs`, "#!/bin/sh\nexit 1\n");
+    await chmod(join(machine.home, folder, "openclaw.mjs"), 0o755);
+    await machine.addFile(".local/bin/keep", "");
+    await symlink(`../lib/node_modules/openclaw/openclaw.mjs`, join(machine.home, ".local/bin/openclaw"));
+    await machine.addProgram("node", "echo v24.16.0");
+    expect((await detect())[0]).toMatchObject({ kind: "openclaw", version: "2026.9.6", state: "stopped" });
+  });
+
   test("whose gateway is not running is stopped, with how to start it", async () => {
     await machine.addProgram("openclaw", "echo 2026.9.6");
     await machine.addFile(".openclaw/openclaw.json", "{ gateway: { port: 1, auth: { token: 'mine' } } }");
@@ -334,7 +346,7 @@ describe("ACP agents", () => {
 
   test("are found in the folders of a user's own programs, too", async () => {
     await machine.addFile(".local/bin/gemini", "#!/bin/sh\necho 1.2.3\n");
-    await Bun.spawn(["chmod", "755", join(machine.home, ".local/bin/gemini")]).exited;
+    await chmod(join(machine.home, ".local/bin/gemini"), 0o755);
     expect((await detect()).map(brief)).toEqual(["acp Gemini CLI (ACP) ready"]);
   });
 });

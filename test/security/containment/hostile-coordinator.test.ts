@@ -380,6 +380,7 @@ describe("keys of the runtime", () => {
           endpoint,
           apiKey: null,
           model: null,
+          sessions: "history",
           fetch: createFetch({ env: {} }),
           clock: systemClock,
         });
