@@ -140,10 +140,11 @@ describe("a message on its own", () => {
     }
   });
 
-  test("fails as one that may go elsewhere when the model refused its key before any tool was used", async () => {
+  test("does not claim that nothing was done when the model refused its key", async () => {
     await using rig = await startRig();
     const outcome = await say(rig.createRuntime(), "status 401 invalid_api_key: no").outcome;
-    expect(outcome).toMatchObject({ kind: "failed", failure: { kind: "auth", nothing_done: true } });
+    expect(outcome).toMatchObject({ kind: "failed", failure: { kind: "auth" } });
+    expect(outcome).not.toHaveProperty("failure.nothing_done");
   });
 });
 
