@@ -16,6 +16,7 @@ import {
 } from "../support/mesh-process.ts";
 import { type FakeProvider, startFakeProvider } from "../support/openclaw/fake-provider.ts";
 import { type ReleaseServer, startReleaseServer } from "../support/release-server.ts";
+import { until } from "../support/until.ts";
 import { createZeroclawArchive, zeroclawAsset } from "../support/zeroclaw/archive.ts";
 
 setDefaultTimeout(e2eTimeoutMs);
@@ -138,6 +139,65 @@ describe("join --auto-install on an empty machine without npm", () => {
     expect(releases.downloads.slice(seen)).toMatchObject([{ range: `bytes=${kept}-` }]);
     expect(await readdir(downloads)).toEqual([]);
     await second.stop("SIGTERM");
+  });
+
+  test("goes on wherever a kill -9 ended it", async () => {
+    releases.publish(tag, zeroclawAsset(), { bytes: archive });
+    releases.fail({ pauseMs: 2 });
+    const machine = await createBareMachine("often-killed");
+    const env = withoutNpm(machine);
+    for (const afterMs of [80, 150, 200, 250, 300, 400, 500]) {
+      const killed = machine.start(joinArgs("often-killed"), { env });
+      await Bun.sleep(afterMs);
+      await killed.stop("SIGKILL");
+    }
+    const last = machine.start(joinArgs("often-killed"), { env });
+    await last.waitForLine(/^Joined /, 30_000);
+    const sent = await coordinator.cli(["send", "--node", "often-killed", "--json", "after all that"]);
+    expect(JSON.parse(sent.stdout).response).toBe("answer to: after all that");
+    expect(await readdir(join(machine.home, ".local", "bin"))).toEqual(["zeroclaw"]);
+    await last.stop("SIGTERM");
+  });
+
+  test("is done once when two do it at the same time", async () => {
+    releases.publish(tag, zeroclawAsset(), { bytes: archive });
+    releases.fail({ pauseMs: 20 });
+    const machine = await createBareMachine("twice");
+    const seen = releases.downloads.length;
+    const args = ["runtime", "install", "zeroclaw", ...providerFlags()];
+    const both = await Promise.all([1, 2].map(() => machine.cli(args, { env: withoutNpm(machine) })));
+    expect(both.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+    expect(both.map(({ stderr }) => /is installing here; waiting/.test(stderr)).sort()).toEqual([
+      false,
+      true,
+    ]);
+    expect(releases.downloads).toHaveLength(seen + 1);
+  });
+
+  test("keeps the gateway alive with --supervise", async () => {
+    releases.publish(tag, zeroclawAsset(), { bytes: archive });
+    const machine = await createBareMachine("supervised");
+    const node = machine.start(joinArgs("supervised", "--supervise"), { env: withoutNpm(machine) });
+    await node.waitForLine(/^Joined .* runtime zeroclaw \S* ?ready/, 30_000);
+    const record = join(machine.home, ".claw-mesh", "runtimes", "zeroclaw", "gateway.json");
+    const { pid } = await Bun.file(record).json();
+    process.kill(pid, "SIGKILL");
+    await until("another gateway", async () => {
+      const text = await readFile(record, "utf8").catch(() => "{}");
+      return (JSON.parse(text).pid ?? pid) !== pid;
+    });
+    const sent = await until("an answer", async () => {
+      const { exitCode, stdout } = await coordinator.cli([
+        "send",
+        "--node",
+        "supervised",
+        "--json",
+        "still there",
+      ]);
+      return exitCode === 0 ? JSON.parse(stdout) : null;
+    });
+    expect(sent.response).toBe("answer to: still there");
+    await node.stop("SIGTERM");
   });
 
   test("prints every step and changes nothing with --dry-run", async () => {
