@@ -57,7 +57,7 @@ export function createOfferIntake(deps: OfferIntakeDeps): OfferIntake {
     if (isDraining) return no("draining", "the node is draining");
     const slots = watch.slots();
     if (deps.inFlight() + pending >= slots) return no("full", `all ${slots} slots are taken`);
-    const picked = watch.pick(offer.runtime ?? null, offer.session !== undefined);
+    const picked = watch.pick(offer);
     if (picked.kind === "refused") return no(picked.reason, picked.message);
     if (!journal.hasRoom(Buffer.byteLength(offer.content))) {
       return no("journal_full", "too many outcomes wait for their acknowledgement");

@@ -53,12 +53,8 @@ async function watchOf(
   return { watch, clock };
 }
 
-const picked = (
-  watch: ReturnType<typeof createRuntimeWatch>,
-  kind: RuntimeKind | null = null,
-  isTurn = false,
-) => {
-  const pick = watch.pick(kind, isTurn);
+const picked = (watch: ReturnType<typeof createRuntimeWatch>, runtime?: RuntimeKind, more: object = {}) => {
+  const pick = watch.pick({ ...(runtime === undefined ? {} : { runtime }), ...more });
   return pick.kind === "picked" ? pick.runtime.kind : pick.reason;
 };
 
@@ -119,7 +115,7 @@ describe("which runtime takes an attempt", () => {
   test("is none that is not ready", async () => {
     const { watch } = await watchOf([openai({ ready: false }), echo()]);
     expect(picked(watch)).toBe("echo");
-    expect(watch.pick("openai", false)).toEqual({
+    expect(watch.pick({ runtime: "openai" })).toEqual({
       kind: "refused",
       reason: "not_ready",
       message: "openai: it is away",
@@ -128,18 +124,27 @@ describe("which runtime takes an attempt", () => {
 
   test("is the first that is ready for a turn of a conversation, which waits for it", async () => {
     const first = openai({ slots: 1 });
+    const turn = { session: { key: "lake" } };
     const { watch } = await watchOf([first, echo()]);
     const leave = occupyNext(watch);
-    expect([picked(watch, null, true), picked(watch, "echo", true)]).toEqual(["full", "echo"]);
+    expect([picked(watch, undefined, turn), picked(watch, "echo", turn)]).toEqual(["full", "echo"]);
     leave();
-    expect(picked(watch, null, true)).toBe("openai");
+    expect(picked(watch, undefined, turn)).toBe("openai");
     first.answer({ ready: false });
     await watch.probe();
-    expect(picked(watch, null, true)).toBe("echo");
+    expect(picked(watch, undefined, turn)).toBe("echo");
+  });
+
+  test("is the one that the coordinator counts it for, where that has room", async () => {
+    const { watch } = await watchOf([openai({ slots: 1 }), echo({ slots: 1 })]);
+    expect(picked(watch, undefined, { prefers: "echo" })).toBe("echo");
+    expect(picked(watch, undefined, { prefers: "acp" })).toBe("openai");
+    occupyNext(watch);
+    expect(picked(watch, undefined, { prefers: "openai" })).toBe("echo");
   });
 
   const occupyNext = (watch: ReturnType<typeof createRuntimeWatch>) => {
-    const pick = watch.pick(null, false);
+    const pick = watch.pick({});
     if (pick.kind !== "picked") throw new Error(pick.message);
     return watch.occupy(pick.runtime);
   };

@@ -1,6 +1,7 @@
 import { waitAtMost } from "../platform/bounded-wait.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { RuntimeKind } from "../protocol/capability.ts";
+import type { OfferFrame } from "../protocol/link/v1/frames.ts";
 import type { RuntimeStatus } from "../protocol/node.ts";
 import type { SupervisedGateway } from "../provision/supervised-gateway.ts";
 import type { Runtime, RuntimeProbe } from "../runtimes/runtime.ts";
@@ -24,16 +25,21 @@ export interface RuntimeWatch {
   /** Of the whole node: those of its runtimes together, at most what the operator set. */
   readonly slots: () => number;
   /**
-   * The first that is ready and has a free slot, of this kind or of any. A turn of a conversation goes to the first that is ready,
-   * or to none: its turns belong to one runtime.
+   * The first that is ready and has a free slot, of the kind that is needed or of any. A turn of a conversation goes to the first
+   * that is ready, or to none: its turns belong to one runtime.
    */
-  readonly pick: (kind: RuntimeKind | null, isTurn: boolean) => PickedRuntime;
+  readonly pick: (wish: PickWish) => PickedRuntime;
   /** Ready or not; null: there is none of that kind. */
   readonly find: (kind: RuntimeKind | null) => Runtime | null;
   /** It works on one attempt more. @returns how to give the slot back; may be called again */
   readonly occupy: (runtime: Runtime) => () => void;
   /** Ends the care for changes. */
   readonly stop: () => void;
+}
+
+/** What an offer says of the runtime that is to take it. */
+interface PickWish extends Pick<OfferFrame, "runtime" | "prefers"> {
+  readonly session?: unknown;
 }
 
 export interface RuntimeWatchDeps {
@@ -117,10 +123,12 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
     },
     statuses: () => runtimes.map(statusOf),
     slots: countSlots,
-    pick: (kind, isTurn) => {
+    pick: ({ runtime: kind = null, prefers, session }) => {
       const fitting = candidates(kind);
+      const isTurn = session !== undefined;
       const ready = fitting.filter((runtime) => said(runtime).ready).slice(0, isTurn ? 1 : undefined);
-      const runtime = ready.find(hasRoom);
+      const free = ready.filter(hasRoom);
+      const runtime = free.find((one) => one.kind === prefers) ?? free[0];
       if (runtime !== undefined) return { kind: "picked", runtime };
       if (ready[0] !== undefined) {
         const names = ready.map((full) => `${full.kind} ${slotsOf(full)}`).join(", ");

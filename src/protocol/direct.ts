@@ -51,6 +51,8 @@ export const DirectOffer = z.object({
   untrusted: z.literal(true).optional(),
   /** The one that it has to be given to. */
   runtime: RuntimeKind.optional(),
+  /** The one that it is counted for, where it may be given to any. */
+  prefers: RuntimeKind.optional(),
 });
 export type DirectOffer = z.infer<typeof DirectOffer>;
 

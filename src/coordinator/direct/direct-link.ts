@@ -188,12 +188,14 @@ export function toDirectMessage(key: AttemptKey, offer: OfferFrame, nowMs: numbe
   };
 }
 
-function toDirectOffer({ timeout_ms, effects, session, untrusted, runtime }: OfferFrame): DirectOffer {
+function toDirectOffer(offer: OfferFrame): DirectOffer {
+  const { timeout_ms, effects, session, untrusted, runtime, prefers } = offer;
   return {
     timeout_ms,
     effects,
     ...(session === undefined ? {} : { session }),
     ...(untrusted === undefined ? {} : { untrusted }),
     ...(runtime === undefined ? {} : { runtime }),
+    ...(prefers === undefined ? {} : { prefers }),
   };
 }

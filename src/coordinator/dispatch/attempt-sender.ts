@@ -37,8 +37,20 @@ function toOffer(live: LiveTask, attempt: number, nowMs: number): OfferFrame {
       : { session: { key: sessionKey(conversationOwner(message), message.session), name: message.session } }),
     ...(Object.keys(message.labels).length === 0 ? {} : { labels: message.labels }),
     ...(message.isUntrusted ? { untrusted: true as const } : {}),
-    ...(live.wantedRuntime === null ? {} : { runtime: live.wantedRuntime }),
+    ...runtimeOf(live),
   };
+}
+
+/** Both ends give it to the same one, or a runtime would count as free here that is full there. */
+function runtimeOf({
+  wantedRuntime,
+  runtime,
+  node,
+  task,
+}: LiveTask): Pick<OfferFrame, "runtime" | "prefers"> {
+  if (wantedRuntime !== null) return { runtime: wantedRuntime };
+  const isCounted = (node?.freeRuntimes ?? null) !== null && task.message.session === null;
+  return isCounted && runtime !== null ? { prefers: runtime } : {};
 }
 
 /** Differs between the owners of equal session names, and tells a node neither. */

@@ -93,7 +93,7 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
   let isDraining = false;
 
   function pick(offer: DirectOffer | null): PickedRuntime {
-    return watch.pick(offer?.runtime ?? null, offer?.session !== undefined);
+    return watch.pick(offer ?? {});
   }
 
   function take(message: DirectMessage, offer: DirectOffer | null, signal: AbortSignal): Promise<AttemptEnd> {

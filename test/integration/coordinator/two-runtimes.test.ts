@@ -1,8 +1,9 @@
 /** A real coordinator and the real agent of a node with two runtimes, of one slot each unless a test says otherwise. */
 import { afterEach, describe, expect, test } from "bun:test";
 import type { NodeAgentOptions } from "../../../src/node/agent-options.ts";
-import { systemClock } from "../../../src/platform/clock.ts";
+import { delay, systemClock } from "../../../src/platform/clock.ts";
 import { createFetch } from "../../../src/platform/http-fetch.ts";
+import { createSeededRandom } from "../../../src/platform/random.ts";
 import type { RuntimeKind } from "../../../src/protocol/capability.ts";
 import { Secret } from "../../../src/protocol/secret.ts";
 import { createEchoRuntime } from "../../../src/runtimes/echo/index.ts";
@@ -200,5 +201,37 @@ describe("a node with two runtimes", () => {
     expect(await finish(zeroclaw)).toBe("night work");
     expect((await answer).status).toBe(200);
     expect(openclaw.runs).toHaveLength(0);
+  });
+
+  test("refuses nothing that the coordinator sends, however mixed, and has all of it done", async () => {
+    const kinds = ["openclaw", "zeroclaw"] as const;
+    const random = createSeededRandom(7);
+    const runtimes = kinds.map((kind) => {
+      const run: Runtime["run"] = async () => {
+        await delay(systemClock, random.next() * 4);
+        return { kind: "succeeded", text: "done" };
+      };
+      return counted({ ...createScriptedRuntime({ kind }), run });
+    });
+    const mesh = await setUp(
+      runtimes.map(({ runtime }) => runtime),
+      { slotsOf: new Map([["openclaw", 2]]).set("zeroclaw", 3) as ReadonlyMap<RuntimeKind, number> },
+    );
+    const messages = Array.from({ length: 300 }, (_, index) => {
+      const draw = random.next();
+      const needed = draw < 0.3 ? kinds[0] : draw < 0.6 ? kinds[1] : null;
+      return { content: `${index}`, needed };
+    });
+    const answers = await Promise.all(
+      messages.map(({ content, needed }) => mesh.send(content, needed === null ? {} : needs(needed))),
+    );
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    expect(runtimes.map(({ most }) => most())).toEqual([2, 3]);
+    expect(runtimes.reduce((sum, { order }) => sum + order.length, 0)).toBe(messages.length);
+    for (const [index, { needed }] of messages.entries()) {
+      const { attempts } = await taskOf(mesh, answers[index]?.body.message_id);
+      expect(attempts).toHaveLength(1);
+      if (needed !== null) expect(attempts[0].runtime).toBe(needed);
+    }
   });
 });

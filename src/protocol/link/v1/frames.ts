@@ -206,6 +206,8 @@ export const OfferFrame = z.object({
   timeout_ms: z.int().min(1).max(maxTimeoutMs),
   /** Set when the message requires a kind of runtime. */
   runtime: RuntimeKind.optional(),
+  /** The one that the coordinator counts it for, without `runtime`: another one will do when this one has no room. */
+  prefers: RuntimeKind.optional(),
   /** The text is another owner's: data, whatever it says. */
   untrusted: z.literal(true).optional(),
 });
