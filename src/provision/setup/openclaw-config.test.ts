@@ -115,6 +115,11 @@ describe("an existing configuration of OpenClaw", () => {
       { gateway: { auth: { mode: "token", token: "a-token-of-the-gateway" } } },
     ],
     [
+      "the token that its mode asks for",
+      { ...whole, gateway: { mode: "local", bind: "lan", auth: { mode: "token" } } },
+      { gateway: { auth: { mode: "token", token: "a-token-of-the-gateway" } } },
+    ],
+    [
       "a model",
       { gateway: whole.gateway },
       { agents: { defaults: { model: { primary: "anthropic/claude-opus-5" } } } },

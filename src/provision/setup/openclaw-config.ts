@@ -46,7 +46,9 @@ function planGateway(existing: Fields, { port, token }: OpenclawWishes): Fields 
   const gateway = toFields(existing.gateway);
   if ("$include" in gateway) return {};
   const auth = toFields(gateway.auth);
-  const hasAuth = ["mode", "token", "password", "$include"].some((name) => auth[name] !== undefined);
+  // Another mode than a token is somebody's choice.
+  const isOther = auth.mode !== undefined && auth.mode !== "token";
+  const hasAuth = isOther || ["token", "password", "$include"].some((name) => auth[name] !== undefined);
   return {
     ...(gateway.mode === undefined ? { mode: "local" } : {}),
     ...(port === null || gateway.port !== undefined ? {} : { port }),

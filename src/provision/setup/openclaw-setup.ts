@@ -71,9 +71,9 @@ async function planConfig(
   const asked = Number(nonEmpty(deps.env.OPENCLAW_GATEWAY_PORT) ?? usualOpenclawPort);
   const port = text !== null ? null : await findFreePort(asked);
   const envText = (await readConfigFile(places.envPath)) ?? "";
-  const hasToken =
-    nonEmpty(deps.env.OPENCLAW_GATEWAY_TOKEN) !== undefined ||
-    ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"].some((name) => hasVariable(envText, name));
+  const hasToken = ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"].some(
+    (name) => nonEmpty(deps.env[name]) !== undefined || hasVariable(envText, name),
+  );
   const token = hasToken ? null : new Secret(createSecret() + createSecret());
   const plan = planOpenclawConfig(existing, { port, token, provider });
   if (plan.keyVariable === null || findPrimaryModel(existing) === null) return plan;
