@@ -13,7 +13,7 @@ import type { FailingMessage, RuntimeSubject } from "./runtime-subject.ts";
 const providerKey = "sk-acp-51c0ffee77";
 const program = join(import.meta.dir, "../support/acp-process.ts");
 
-function createSubject(traits: string): RuntimeSubject {
+function createSubject(): RuntimeSubject {
   let dataDir = "";
   const create = (command: readonly string[] = [process.execPath, program]) =>
     createAcpRuntime({
@@ -21,7 +21,7 @@ function createSubject(traits: string): RuntimeSubject {
         kind: "acp",
         command,
         cwd: null,
-        env: { PROVIDER_API_KEY: new Secret(providerKey), FAKE_ACP: new Secret(traits) },
+        env: { PROVIDER_API_KEY: new Secret(providerKey) },
         approvals: "deny",
       },
       clock: systemClock,
@@ -69,5 +69,4 @@ const failingMessages: readonly FailingMessage[] = [
   fails("the agent answers that a login is needed", "error -32000", "auth"),
 ];
 
-runtimeContract("acp, an agent that resumes", createSubject(""));
-runtimeContract("acp, an agent that keeps and closes nothing", createSubject("no-resume no-close"));
+runtimeContract("acp", createSubject());

@@ -84,7 +84,7 @@ describe.skipIf(!isOpenclawWanted)("the real openclaw acp", () => {
   }, rigTimeoutMs);
   afterAll(async () => {
     await runtime.close();
-    await rm(bridge.dataDir, { recursive: true, force: true });
+    await rm(bridge.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   });
 
   const session = (digit: string) => ({ key: digit.repeat(32), name: "lake" });

@@ -2,7 +2,7 @@
  * An agent as the `acp` runtime starts one, built with the agent side of the SDK. It has conversations that outlive it in a
  * file of the folder it works in, and does what the first word of a message says.
  *
- * `FAKE_ACP` in the environment makes it an agent of another kind, word by word: `no-resume`, `load`, `no-close`,
+ * `FAKE_ACP` in the environment makes it an agent of another kind, word by word: `no-resume`, `load`,
  * `wants-login` (until a file `logged-in` is in its folder), `version-2`, `slow-start`.
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -158,7 +158,7 @@ const app = agent({ name: "fake" })
       loadSession: traits.has("load"),
       sessionCapabilities: {
         ...(traits.has("no-resume") ? {} : { resume: {} }),
-        ...(traits.has("no-close") ? {} : { close: {} }),
+        close: {},
       },
     },
   }))

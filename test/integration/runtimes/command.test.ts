@@ -148,7 +148,7 @@ describe("JSON lines", () => {
   });
 
   test("that say nothing are stopped when they do not end", async () => {
-    const outcome = await runOnce(sh(`yes '{"type":"ping"}'`, { settings }));
+    const outcome = await runOnce(sh(`yes '{"type":"ping","pad":"${"x".repeat(10_000)}"}'`, { settings }));
     expect(outcome).toMatchObject({ kind: "failed", failure: { class: "too_large" } });
   });
 });
