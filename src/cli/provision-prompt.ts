@@ -1,7 +1,13 @@
 import { Secret } from "../protocol/secret.ts";
 import type { ProviderSettings } from "../provision/index.ts";
 import type { CliContext } from "./context.ts";
-import { mayLackKey, type ProviderDraft, parseBase, requireProvider } from "./provision-provider.ts";
+import {
+  mayLackKey,
+  type ProviderDraft,
+  parseBase,
+  requireProvider,
+  toProvider,
+} from "./provision-provider.ts";
 
 type ProviderName = ProviderSettings["provider"];
 
@@ -11,6 +17,8 @@ type ProviderName = ProviderSettings["provider"];
  */
 export async function completeProvider(context: CliContext, draft: ProviderDraft): Promise<ProviderSettings> {
   const { stdin, stdout, globals } = context;
+  const given = toProvider(context, draft);
+  if (given !== null) return given;
   if (!stdin.isTerminal || !stdout.isTerminal || globals.json) return requireProvider(context, draft);
   return requireProvider(context, await askFor(context, draft));
 }
