@@ -19,8 +19,6 @@ export { startGateway } from "./gateway/start-gateway.ts";
 export { readGatewayState, stopGateway } from "./gateway/stop-gateway.ts";
 export type { GatewayProgram } from "./gateway-program.ts";
 export type { PlannedStep } from "./install/install-plan.ts";
-export type { InstalledProgram } from "./installed-program.ts";
-export { type MachineProbeDeps, probeMachine } from "./machine-probe.ts";
 export { type ProbedRuntime, probeAddress, probeDetected } from "./probe-runtime.ts";
 export { decideInstallation } from "./provide-decision.ts";
 export { type ProvidePlan, planInstallation, planProvision } from "./provide-plan.ts";
