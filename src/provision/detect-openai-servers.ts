@@ -1,12 +1,6 @@
 import { parseGatewayAddress } from "../runtimes/gateway-address.ts";
-import {
-  fetchModels,
-  identifyServer,
-  type ModelList,
-  matchChatModel,
-  type ServerAccess,
-  type ServerProduct,
-} from "../runtimes/openai/index.ts";
+import { fetchModels, type ModelList, matchChatModel, type ServerAccess } from "../runtimes/openai/models.ts";
+import { identifyServer, type ServerProduct } from "../runtimes/openai/server-product.ts";
 import { type DetectDeps, detectLimitMs } from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
 import { findServerPlaces, type ServerPlace } from "./server-places.ts";

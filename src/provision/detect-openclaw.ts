@@ -2,7 +2,7 @@ import { waitAtMost } from "../platform/bounded-wait.ts";
 import { silentLog } from "../platform/log.ts";
 import { isOpenclawGateway } from "../runtimes/gateway-probe.ts";
 import { defaultOpenclawEndpoint } from "../runtimes/index.ts";
-import { createOpenclawRuntime, discoverOpenclaw } from "../runtimes/openclaw/index.ts";
+import { discoverOpenclaw } from "../runtimes/openclaw/discover.ts";
 import type { RuntimeProbe } from "../runtimes/runtime.ts";
 import {
   type DetectDeps,
@@ -12,7 +12,6 @@ import {
   withUserFolders,
 } from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
-import { findInstalled } from "./installed-programs.ts";
 import { readProgramVersion } from "./program-version.ts";
 
 /**
@@ -56,6 +55,7 @@ async function findProgram(
   if (program === null || deps.asksVersions === false) return { program, version: null };
   const version = await readProgramVersion([program], deps);
   if (version !== null) return { program, version };
+  const { findInstalled } = await import("./installed-programs.ts");
   const installed = await waitAtMost(findInstalled("openclaw", { ...deps, env: withUserFolders(deps) }), {
     clock: deps.clock,
     limitMs: detectLimitMs,
@@ -70,6 +70,8 @@ type Place = Awaited<ReturnType<typeof findOpenclawPlace>>;
 async function askGateway(place: Place, deps: DetectDeps): Promise<RuntimeProbe | null> {
   if (!(await isOpenclawGateway(place.url, deps))) return null;
   const { clock, random } = deps;
+  // The client of its protocol is large, and most machines that are looked at need it not.
+  const { createOpenclawRuntime } = await import("../runtimes/openclaw/index.ts");
   const runtime = createOpenclawRuntime({
     url: place.url,
     token: place.token,

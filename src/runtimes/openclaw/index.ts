@@ -1,2 +1,1 @@
-export { discoverOpenclaw } from "./discover.ts";
 export { createOpenclawRuntime, type OpenclawOptions } from "./openclaw-runtime.ts";
