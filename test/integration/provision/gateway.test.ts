@@ -22,7 +22,7 @@ describe("a gateway in the background", () => {
     zeroclaw = await createZeroclawHome();
   });
   afterEach(async () => {
-    await stopGateway("zeroclaw", { ...zeroclaw.deps, stopLimitMs: 2_000 });
+    await stopGateway("zeroclaw", { ...zeroclaw.deps, stopLimitMs: 300 });
     await zeroclaw[Symbol.asyncDispose]();
   });
 
