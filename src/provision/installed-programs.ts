@@ -1,10 +1,10 @@
 import { dirname, join } from "node:path";
 import type { InstallableKind } from "../domain/provision/recommend-runtime.ts";
 import { findOnPath } from "../platform/path-lookup.ts";
+import { pathWithFirst } from "./install/install-environment.ts";
 import { userPrefix } from "./install/install-places.ts";
 import { loadInstallRecord } from "./install/install-record.ts";
 import { type AcceptedNode, findAcceptedNode } from "./install/node-for-openclaw.ts";
-import { pathWithFirst } from "./install/npm-command.ts";
 import { findOpenclawPackage, type OpenclawPackage } from "./install/openclaw-package.ts";
 import { isFile } from "./install/place-program.ts";
 import type { InstalledProgram } from "./installed-program.ts";

@@ -3,7 +3,7 @@
  * through the mesh. npm's cache is used as it is.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { openclawPin } from "../../src/provision/install/pins.ts";
@@ -97,22 +97,14 @@ describe.skipIf(!isOpenclawWanted)("join --auto-install with npm", () => {
   );
 
   test(
-    "takes what is there the next time, running or not",
+    "takes what is there the next time",
     async () => {
       const second = machine.start(join_());
       await second.waitForLine(/^Using OpenClaw \S+ at \S+: nothing was installed\./, startTimeoutMs);
       await second.waitForLine(/^Joined .* runtime openclaw \S+ ready/, 30_000);
       await answers(second);
-      const log = join(machine.home, ".claw-mesh", "runtimes", "openclaw", "install.log");
-      const installed = await readFile(log, "utf8");
-      expect((await machine.cli(["runtime", "stop", "openclaw"], { timeoutMs: 60_000 })).exitCode).toBe(0);
-      const third = machine.start(join_());
-      await third.waitForLine(/^Started OpenClaw \S+, which was installed already/, startTimeoutMs);
-      await third.waitForLine(/^Joined .* runtime openclaw \S+ ready/, 30_000);
-      await answers(third);
-      expect(await readFile(log, "utf8")).toBe(installed);
     },
-    2 * startTimeoutMs,
+    startTimeoutMs + 60_000,
   );
 });
 

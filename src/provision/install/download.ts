@@ -4,6 +4,7 @@ import { errorCodeOf, readTextIfExists, writeFileAtomic } from "../../platform/a
 import { type Clock, delay } from "../../platform/clock.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { parseJsonText } from "../../protocol/json-text.ts";
+import { readBoundedBody } from "../../runtimes/bounded-body.ts";
 import { withFileFailures } from "./file-failure.ts";
 import {
   type FetchFailure,
@@ -56,7 +57,13 @@ export async function downloadFile(
   let fruitless = 0;
   for (let tries = 1; ; tries += 1) {
     const before = await sizeOf(part);
-    const outcome = await withFileFailures(part, () => fetchRest(request, part, deps));
+    const outcome = await withFileFailures(part, () => fetchRest(request, part, deps)).catch(
+      async (error: unknown) => {
+        if (error instanceof MeshError && error.details?.is_too_large === true)
+          await forgetDownload(request.file);
+        throw error;
+      },
+    );
     if (outcome.state === "whole") break;
     const { failure } = outcome;
     const after = await sizeOf(part);
@@ -197,6 +204,7 @@ function checkSize(bytes: number | null, { url, maxBytes }: DownloadRequest): vo
   if (bytes === null || bytes <= maxBytes) return;
   throw new MeshError("DOWNLOAD_FAILED", `${new URL(url).pathname} has more than ${maxBytes} bytes`, {
     hint: "Nothing of that size was expected; check CLAW_MESH_ZEROCLAW_RELEASES.",
+    details: { is_too_large: true },
   });
 }
 
@@ -268,7 +276,7 @@ function toCount(text: string | null): number | null {
  * @throws MeshError DOWNLOAD_FAILED; the reason of `signal`
  */
 export async function fetchReleaseText(
-  request: { readonly url: string; readonly maxChars: number; readonly signal: AbortSignal },
+  request: { readonly url: string; readonly maxBytes: number; readonly signal: AbortSignal },
   deps: DownloadDeps,
 ): Promise<string> {
   for (let tries = 1; ; tries += 1) {
@@ -280,9 +288,9 @@ export async function fetchReleaseText(
         deps,
       );
       if (failure === null) {
-        const text = await response.text();
-        if (text.length > request.maxChars) throw broken("the list of checksums is too long").error;
-        return text;
+        const text = await readBoundedBody(response, request.maxBytes);
+        if (text !== null) return text;
+        throw broken(`the list of checksums has more than ${request.maxBytes} bytes`).error;
       }
       if (failure.kind !== "passing" || tries >= maxFruitlessTries) throw failure.error;
     } catch (error) {

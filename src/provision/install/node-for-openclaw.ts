@@ -2,8 +2,8 @@ import { join } from "node:path";
 import type { BuildMachine } from "../../domain/provision/runtime-builds.ts";
 import { matchNodePackage } from "../../domain/provision/runtime-builds.ts";
 import { findOnPath } from "../../platform/path-lookup.ts";
-import { readProgramVersion } from "../program-version.ts";
 import type { ProvisionDeps } from "../provision-deps.ts";
+import { readFirstVersion } from "./install-environment.ts";
 import { privateNodeDir } from "./install-places.ts";
 import { nodePins, openclawNodeRange, type PackagePin } from "./pins.ts";
 
@@ -28,7 +28,7 @@ export async function findAcceptedNode(
 }
 
 async function isAccepted(program: string, deps: Pick<ProvisionDeps, "env" | "clock">): Promise<boolean> {
-  const version = await readProgramVersion([program], deps);
+  const version = await readFirstVersion(program, deps);
   return version !== null && Bun.semver.satisfies(version, openclawNodeRange);
 }
 

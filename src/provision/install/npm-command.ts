@@ -1,5 +1,5 @@
 import { mkdir, open } from "node:fs/promises";
-import { delimiter, dirname } from "node:path";
+import { dirname } from "node:path";
 import { z } from "zod";
 import type { Clock } from "../../platform/clock.ts";
 import type { Environment } from "../../platform/environment.ts";
@@ -8,6 +8,7 @@ import { MeshError } from "../../protocol/errors.ts";
 import { parseJsonText } from "../../protocol/json-text.ts";
 import { tidyLine } from "../../runtimes/tidy-line.ts";
 import { withFileFailures } from "./file-failure.ts";
+import { installEnvironment } from "./install-environment.ts";
 import { toNpmError } from "./npm-failure.ts";
 
 /** Of npm's output: kept in the log, and of that, kept to tell the last lines of. */
@@ -60,7 +61,7 @@ export async function runNpm(command: NpmCommand, deps: NpmDeps): Promise<string
     const child = processes.start({
       command: [deps.npm, ...command.args, "--json", "--no-audit", "--no-fund", "--loglevel=error"],
       cwd: deps.cwd,
-      env: npmEnvironment(deps.env, deps.nodeDir),
+      env: installEnvironment(deps.env, deps.nodeDir),
       stdin: "ignore",
     });
     const ended = endOnAbort(child, AbortSignal.any([deps.signal, limit.signal]), deps.clock);
@@ -83,23 +84,6 @@ export async function runNpm(command: NpmCommand, deps: NpmDeps): Promise<string
     processes.stop();
     await log.close();
   }
-}
-
-/**
- * The environment with its proxy, certificates and settings of npm; without the keys that packages have no business with. The
- * Node.js of `nodeDir` comes first.
- */
-export function npmEnvironment(env: Environment, nodeDir: string | null): Readonly<Record<string, string>> {
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || /^CLAW_MESH_|^(?:ANTHROPIC|OPENAI)_API_KEY$/i.test(name)) continue;
-    kept[name] = value;
-  }
-  return nodeDir === null ? kept : { ...kept, PATH: pathWithFirst(nodeDir, env) };
-}
-
-export function pathWithFirst(folder: string, { PATH }: Environment): string {
-  return PATH === undefined || PATH === "" ? folder : `${folder}${delimiter}${PATH}`;
 }
 
 interface NpmLog {

@@ -6,9 +6,9 @@ import { findOnPath } from "../../platform/path-lookup.ts";
 import { readCommandOutput } from "../../platform/quick-command.ts";
 import { parseJsonText } from "../../protocol/json-text.ts";
 import type { ProvisionDeps } from "../provision-deps.ts";
+import { installEnvironment } from "./install-environment.ts";
 import { userPrefix } from "./install-places.ts";
 import { loadInstallRecord } from "./install-record.ts";
-import { npmEnvironment } from "./npm-command.ts";
 
 /** OpenClaw as npm installed it. */
 export interface OpenclawPackage {
@@ -51,7 +51,7 @@ export async function readNpmPrefix(
   npm: string,
   { env, clock }: Pick<ProvisionDeps, "env" | "clock">,
 ): Promise<string | null> {
-  const options = { limitMs: npmPrefixLimitMs, env: npmEnvironment(env, null), clock };
+  const options = { limitMs: npmPrefixLimitMs, env: installEnvironment(env, null), clock };
   const prefix = (await readCommandOutput([npm, "prefix", "-g"], options))?.trim() ?? "";
   return prefix === "" ? null : prefix;
 }

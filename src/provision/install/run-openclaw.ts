@@ -3,9 +3,9 @@ import { dirname } from "node:path";
 import { MeshError } from "../../protocol/errors.ts";
 import type { InstalledProgram } from "../installed-program.ts";
 import { toOpenclawProgram } from "../installed-programs.ts";
-import { readProgramVersion } from "../program-version.ts";
 import type { ProvisionDeps } from "../provision-deps.ts";
 import { withFileFailures } from "./file-failure.ts";
+import { readFirstVersion } from "./install-environment.ts";
 import { installLogFile, privateNodeDir, runtimeDir } from "./install-places.ts";
 import type { OpenclawPlan } from "./install-plan.ts";
 import { saveInstallRecord } from "./install-record.ts";
@@ -61,7 +61,7 @@ async function installNode(pin: PackagePin, npmDeps: NpmDeps, deps: ProvisionDep
   requireIntegrity(spec, pin.integrity, (await viewPackage(spec, byHand, npmDeps)).integrity);
   await runNpm({ args, task: `install ${spec}`, byHand, prefix: folder }, npmDeps);
   const program = privateNodeProgram(deps.dataDir, pin);
-  if ((await readProgramVersion([program], deps)) === null) throw incomplete("Node.js", program);
+  if ((await readFirstVersion(program, deps)) === null) throw incomplete("Node.js", program);
 }
 
 interface OpenclawOrder {

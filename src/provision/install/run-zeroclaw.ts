@@ -4,10 +4,10 @@ import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MeshError } from "../../protocol/errors.ts";
 import type { InstalledProgram } from "../installed-program.ts";
-import { readProgramVersion } from "../program-version.ts";
 import type { ProvisionDeps } from "../provision-deps.ts";
 import { downloadFile, fetchReleaseText, forgetDownload } from "./download.ts";
 import { withFileFailures } from "./file-failure.ts";
+import { readFirstVersion } from "./install-environment.ts";
 import type { ZeroclawPlan } from "./install-plan.ts";
 import { saveInstallRecord } from "./install-record.ts";
 import { draftProgram, isFile, placeProgram, preparePlace } from "./place-program.ts";
@@ -17,7 +17,7 @@ import { findChecksum } from "./zeroclaw-release.ts";
 
 /** An archive has about 26 MB. */
 const maxArchiveBytes = 256 * 1024 * 1024;
-const maxChecksumChars = 256 * 1024;
+const maxChecksumBytes = 256 * 1024;
 
 type RunDeps = ProvisionDeps & { readonly signal: AbortSignal };
 
@@ -59,7 +59,7 @@ export async function runZeroclawPlan(
 async function fetchChecksum({ release }: ZeroclawPlan, deps: RunDeps): Promise<string> {
   const { checksumsUrl, asset, tag } = release;
   const text = await fetchReleaseText(
-    { url: checksumsUrl, maxChars: maxChecksumChars, signal: deps.signal },
+    { url: checksumsUrl, maxBytes: maxChecksumBytes, signal: deps.signal },
     deps,
   ).catch((error: unknown) => {
     if (!(error instanceof MeshError) || error.details?.status !== 404) throw error;
@@ -130,7 +130,7 @@ async function hashFile(path: string, signal: AbortSignal): Promise<string> {
 
 /** A program that cannot run here must not take the place of one that can. */
 async function requireVersion(draft: string, { release }: ZeroclawPlan, deps: RunDeps): Promise<string> {
-  const version = await readProgramVersion([draft], deps);
+  const version = await readFirstVersion(draft, deps);
   if (version !== null) return version;
   await rm(draft, { force: true });
   throw new MeshError(

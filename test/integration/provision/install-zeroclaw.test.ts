@@ -343,6 +343,19 @@ describe("what cannot be installed is said, and leaves nothing that could be sta
     });
   });
 
+  test.each([
+    ["checksums", (path: string) => path.endsWith("SHA256SUMS")],
+    ["an archive", (path: string) => !path.endsWith("SHA256SUMS")],
+  ])("%s without an end", async (_, isEndless) => {
+    await using endless = startEndlessServer(isEndless);
+    const error = await problem(install({ env: { CLAW_MESH_ZEROCLAW_RELEASES: endless.url } }));
+    expect(error).toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringMatching(/ more than \d+ bytes$/),
+    });
+    expect(await readdir(join(home.path, ".claw-mesh", "runtimes", "downloads"))).toEqual([]);
+  });
+
   test("a redirect to plain HTTP on a network", async () => {
     server.publish(tag, asset, { bytes: archive() });
     server.fail({ redirect: "http://releases.example/zeroclaw.tar.gz" });
@@ -450,6 +463,20 @@ async function serveInstead(bytes: Uint8Array, sums: string) {
     fetch: ({ url }) => new Response(url.endsWith("SHA256SUMS") ? sums : bytes),
   });
   return { url: `http://127.0.0.1:${other.port}/r`, [Symbol.asyncDispose]: () => other.stop(true) };
+}
+
+/** Checksums with a line for the archive, or files that never end. */
+function startEndlessServer(isEndless: (path: string) => boolean) {
+  const piece = new Uint8Array(4 * 1024 * 1024);
+  const endless = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: ({ url }) => {
+      if (!isEndless(new URL(url).pathname)) return new Response(`${"0".repeat(64)}  ${asset}\n`);
+      return new Response(new ReadableStream({ pull: (controller) => controller.enqueue(piece) }));
+    },
+  });
+  return { url: `http://127.0.0.1:${endless.port}/r`, [Symbol.asyncDispose]: () => endless.stop(true) };
 }
 
 function startRefusingProxy(status: number) {
