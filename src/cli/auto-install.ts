@@ -61,18 +61,24 @@ export async function runProvision(
   // What is wrong with a flag is told before anything is looked for.
   const draft = await readProviderDraft(context, flags);
   const view = createProvisionView(context);
+  let isProviderUsed = false;
   const request: ProvideRequest = {
     asked: wish.asked,
     version: flags.runtimeVersion ?? null,
     startsGateway: wish.startsGateway,
-    findProvider: () => completeProvider(context, draft),
+    findProvider: () => {
+      isProviderUsed = true;
+      return completeProvider(context, draft);
+    },
     onProgress: view.onProgress,
     onWait: (pid) => view.note(context.texts.provision.wait(pid)),
     signal: context.interrupt,
   };
   try {
     const run = wish.wanted === "node" ? provideRuntime : installRuntime;
-    return await run(request, provisionDeps(context, config));
+    const outcome = await run(request, provisionDeps(context, config));
+    if (!isProviderUsed && namesProvider(flags)) view.note(context.texts.provision.done.ownProvider);
+    return outcome;
   } finally {
     view.clear();
   }
@@ -157,6 +163,10 @@ function withSettings(wish: RuntimeWish, settings: ProvidedSettings): RuntimeWis
   if (wish.kind === "openclaw" || wish.kind === "zeroclaw")
     return { ...wish, endpoint: settings.endpoint, token: wish.token ?? settings.token };
   return wish;
+}
+
+function namesProvider({ apiProvider, apiKey, apiKeyFile, apiBase, apiModel }: ProvisionFlags): boolean {
+  return [apiProvider, apiKey, apiKeyFile, apiBase, apiModel].some((flag) => flag !== undefined);
 }
 
 function provisionDeps(context: CliContext, config: LoadedConfig) {

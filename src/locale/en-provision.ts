@@ -81,6 +81,7 @@ export const provisionTexts = {
   },
   done: {
     used: (runtime: string) => `Using ${runtime}: nothing was installed.`,
+    ownProvider: "It keeps the model provider that it has; --api-provider and the like were not needed.",
     notReady: (problem: string, remedy: string) => `It does not take messages yet: ${problem}; ${remedy}.`,
     started: (runtime: string, endpoint: string) =>
       `Started ${runtime}, which was installed already; it takes messages at ${endpoint}.`,

@@ -103,6 +103,7 @@ describe("join --auto-install on an empty machine without npm", () => {
     const downloads = releases.downloads.length;
     const again = machine.start(joinArgs("bare"), { env });
     await again.waitForLine(/^Using ZeroClaw 0\.8\.4 at \S+: nothing was installed\./, 30_000);
+    await again.waitForLine(/^It keeps the model provider that it has/);
     await again.waitForLine(/^Joined /);
     const second = await coordinator.cli(["send", "--node", "bare", "--json", "once more"]);
     expect(JSON.parse(second.stdout).response).toBe("answer to: once more");
