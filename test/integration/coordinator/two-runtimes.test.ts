@@ -192,6 +192,26 @@ describe("a node with two runtimes", () => {
     expect(await finish(zeroclaw)).toBe("two");
   });
 
+  test("is counted in the same way by a coordinator that was restarted meanwhile", async () => {
+    const [openclaw, zeroclaw] = two();
+    const mesh = await setUp([openclaw, zeroclaw]);
+    const first = await queue(mesh, "one");
+    const second = await queue(mesh, "two");
+    const runs = [await openclaw.nextRun(), await zeroclaw.nextRun()];
+    await mesh.restart({ port: mesh.port() });
+    await until("the node is back", async () => (await mesh.call("GET", "/api/v1/nodes")).body[0]?.ready);
+    const third = await queue(mesh, "three", { requires: { runtime: "zeroclaw" } });
+    await waitingFor(mesh, [third]);
+    runs[0]?.succeed("done");
+    await until("the first is over", async () => (await taskOf(mesh, first)).state === "succeeded");
+    await waitingFor(mesh, [third]);
+    runs[1]?.succeed("done");
+    expect(await finish(zeroclaw)).toBe("three");
+    await until("all is over", async () => (await taskOf(mesh, third)).state === "succeeded");
+    expect(await attemptsOf(mesh, second)).toEqual([["finished", "zeroclaw"]]);
+    expect(await attemptsOf(mesh, third)).toEqual([["finished", "zeroclaw"]]);
+  });
+
   test("is led to a runtime by a rule, too", async () => {
     const [openclaw, zeroclaw] = two();
     const mesh = await setUp([openclaw, zeroclaw]);
