@@ -85,6 +85,18 @@ describe("the list of the configuration", () => {
     expect(await nodeNamed("listed")).toMatchObject({ slots: 2, runtimes: [{ kind: "openai", slots: 2 }] });
   });
 
+  test("is what the node of the coordinator's own machine has, too", async () => {
+    await using other = await startOpenaiServer();
+    const machine = await mesh.createMachine("alone");
+    const runtimes = `[{ kind: openai, endpoint: "${other.url}" }, echo]`;
+    await Bun.write(join(machine.cwd, "claw-mesh.yaml"), `node: { runtimes: ${runtimes} }\n`);
+    const alone = await mesh.startCoordinator({ machine, args: [] });
+    await alone.program().waitForLine(/registered as node node_/);
+    const [node] = (await alone.cli(["nodes", "--json"])).json();
+    expect(node.runtimes.map(({ kind }: { kind: string }) => kind)).toEqual(["openai", "echo"]);
+    await alone.kill("SIGTERM");
+  });
+
   test("is refused with its place when a kind is there twice", async () => {
     const machine = await mesh.createMachine("twice");
     await Bun.write(join(machine.cwd, "claw-mesh.yaml"), "node:\n  runtimes: [echo, openai, echo]\n");
