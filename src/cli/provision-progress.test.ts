@@ -71,6 +71,7 @@ describe("the progress of an installation", () => {
       version: "0.8.4",
       endpoint: null,
       ready: false,
+      needs_restart: false,
       reasons: [{ kind: "asked" }],
     });
   });

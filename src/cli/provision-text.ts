@@ -82,9 +82,9 @@ export function outcomeText(texts: Texts, outcome: ProvideOutcome): string {
   const name = runtimeText(kind, version);
   if (outcome.did === "started") return done.started(name, outcome.endpoint ?? "-");
   const why = reasonsText(texts, outcome.recommendation);
-  return outcome.endpoint === null
-    ? done.installedOnly(name, why)
-    : done.installed(name, why, outcome.endpoint);
+  if (outcome.endpoint === null) return done.installedOnly(name, why);
+  const installed = done.installed(name, why, outcome.endpoint);
+  return outcome.needsRestart ? `${installed} ${done.needsRestart(kind)}` : installed;
 }
 
 export function outcomeJson(outcome: ProvideOutcome) {
@@ -92,7 +92,7 @@ export function outcomeJson(outcome: ProvideOutcome) {
     const { kind, version, endpoint, state } = outcome.runtime;
     return { did: outcome.did, runtime: kind, version, endpoint, ready: state === "ready" };
   }
-  const { program, endpoint } = outcome;
+  const { program, endpoint, needsRestart } = outcome;
   const reasons = outcome.did === "installed" ? outcome.recommendation.reasons : [];
   return {
     did: outcome.did,
@@ -100,6 +100,7 @@ export function outcomeJson(outcome: ProvideOutcome) {
     version: program.version,
     endpoint,
     ready: endpoint !== null,
+    needs_restart: needsRestart,
     reasons,
   };
 }

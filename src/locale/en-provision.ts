@@ -87,6 +87,8 @@ export const provisionTexts = {
       `Started ${runtime}, which was installed already; it takes messages at ${endpoint}.`,
     installed: (runtime: string, why: string, endpoint: string) =>
       `${runtime} is installed, because ${why}; it takes messages at ${endpoint}.`,
+    needsRestart: (kind: string) =>
+      `The gateway that runs is still the one from before: claw-mesh runtime stop ${kind}, then start.`,
     installedOnly: (runtime: string, why: string) =>
       `${runtime} is installed and set up, because ${why}; it was not started.`,
   },

@@ -1,3 +1,4 @@
+import type { MachineFacts } from "../domain/provision/machine-facts.ts";
 import type { InstallableKind, Recommendation } from "../domain/provision/recommend-runtime.ts";
 import { MeshError } from "../protocol/errors.ts";
 import type { RuntimeSettings } from "../runtimes/runtime-settings.ts";
@@ -39,6 +40,8 @@ export interface Provided {
   readonly endpoint: string | null;
   /** For the node; null: it was not to be started. */
   readonly settings: ProvidedSettings | null;
+  /** Another version was installed than the gateway has that runs. */
+  readonly needsRestart: boolean;
 }
 
 /**
@@ -68,17 +71,13 @@ async function carryOut(
   const provider = (await needsProvider(kind, deps)) ? await request.findProvider() : null;
   const lock = await lockInstallations(request, deps);
   try {
-    const program =
+    const { program, isNew } =
       decision.do === "start"
-        ? decision.program
-        : await runInstall(
-            await planInstall(kind, { version: request.version, facts: decision.facts }, deps),
-            request,
-            deps,
-          );
+        ? { program: decision.program, isNew: false }
+        : await installNow({ kind, facts: decision.facts }, request, deps);
     request.signal.throwIfAborted();
     const gateway = await setUpRuntime(program, provider, { ...deps, onProgress: request.onProgress });
-    const provided = await startProvided({ program, gateway }, request, deps);
+    const provided = await startProvided({ program, isNew, gateway }, request, deps);
     return decision.do === "start"
       ? { did: "started", ...provided }
       : { did: "installed", recommendation: decision.recommendation, ...provided };
@@ -115,17 +114,37 @@ export async function needsProvider(kind: InstallableKind, deps: DetectDeps): Pr
   }
 }
 
+interface Installed {
+  readonly program: InstalledProgram;
+  /** Something was installed just now. */
+  readonly isNew: boolean;
+}
+
+async function installNow(
+  { kind, facts }: { readonly kind: InstallableKind; readonly facts: MachineFacts },
+  request: ProvideRequest,
+  deps: DetectDeps,
+): Promise<Installed> {
+  const plan = await planInstall(kind, { version: request.version, facts }, deps);
+  return { program: await runInstall(plan, request, deps), isNew: plan.installed === null };
+}
+
 async function startProvided(
-  { program, gateway }: { readonly program: InstalledProgram; readonly gateway: GatewayProgram },
+  { program, isNew, gateway }: Installed & { readonly gateway: GatewayProgram },
   request: ProvideRequest,
   deps: DetectDeps,
 ): Promise<Provided> {
-  if (!request.startsGateway) return { program, endpoint: null, settings: null };
+  if (!request.startsGateway) return { program, endpoint: null, settings: null, needsRestart: false };
   const step = { do: "wait_ready", url: gateway.endpoint, limitMs: gateway.readyLimitMs } as const;
   request.onProgress({ step, state: "started" });
   const started = await startGateway(gateway, { ...deps, signal: request.signal });
   request.onProgress({ step, state: "done" });
-  return { program, endpoint: started.endpoint, settings: toSettings(gateway) };
+  return {
+    program,
+    endpoint: started.endpoint,
+    settings: toSettings(gateway),
+    needsRestart: isNew && started.how === "already_running",
+  };
 }
 
 /** Settings of the runtimes that are installed from here. */

@@ -27,6 +27,7 @@ let coordinator: CoordinatorProcess;
 let provider: FakeProvider;
 let releases: ReleaseServer;
 let archive: Uint8Array;
+let newerArchive: Uint8Array;
 /** Machines whose gateway may still run. */
 const machines: Machine[] = [];
 
@@ -37,6 +38,7 @@ beforeAll(async () => {
   releases = await startReleaseServer();
   const folder = await mkdtemp(join(tmpdir(), "claw-mesh-archive-"));
   archive = await readFile((await createZeroclawArchive(folder, { paddingBytes: 400_000 })).path);
+  newerArchive = await readFile((await createZeroclawArchive(folder, { version: "0.8.5" })).path);
   await rm(folder, { recursive: true });
 });
 afterEach(async () => {
@@ -173,6 +175,27 @@ describe("join --auto-install on an empty machine without npm", () => {
       true,
     ]);
     expect(releases.downloads).toHaveLength(seen + 1);
+  });
+
+  test("brings a newer version, keeps the old program, and says that the old gateway still runs", async () => {
+    releases.publish(tag, zeroclawAsset(), { bytes: archive });
+    const machine = await createBareMachine("upgraded");
+    const env = withoutNpm(machine);
+    const install = (...more: readonly string[]) =>
+      machine.cli(["runtime", "install", "zeroclaw", ...providerFlags(), ...more], { env });
+    expect((await install()).exitCode).toBe(0);
+    releases.publish("v0.8.5", zeroclawAsset(), { bytes: newerArchive });
+    const { stdout } = await install("--runtime-version", "0.8.5");
+    expect(stdout).toMatch(
+      /^ZeroClaw 0\.8\.5 is installed.*still the one from before: claw-mesh runtime stop zeroclaw/,
+    );
+    const bin = join(machine.home, ".local", "bin");
+    const versions = ["zeroclaw", "zeroclaw.previous"].map((name) =>
+      Bun.spawnSync([join(bin, name), "--version"])
+        .stdout.toString()
+        .trim(),
+    );
+    expect(versions).toEqual(["zeroclaw 0.8.5", "zeroclaw 0.8.4"]);
   });
 
   test("keeps the gateway alive with --supervise", async () => {
