@@ -82,13 +82,6 @@ export interface RuntimeCredentials {
   readonly save: (name: string, token: Secret) => Promise<void>;
 }
 
-/** One runtime of a node, with the attempts that it is given at once. */
-export interface NodeRuntimeSettings {
-  readonly settings: RuntimeSettings;
-  /** null: what the runtime tells, else 4. */
-  readonly slots: number | null;
-}
-
 /** Kinds that a node can have, in the order in which it prefers them when a message names none. */
 export const runtimePreference = [
   "openclaw",
