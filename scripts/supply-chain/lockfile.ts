@@ -30,6 +30,8 @@ export interface Lockfile {
   readonly asked: Pick<Manifest, "dependencies" | "devDependencies">;
   /** Fields of the whole file. */
   readonly fields: readonly string[];
+  /** Packages whose install scripts may run. */
+  readonly trusted: readonly string[];
 }
 
 const Names = z.record(z.string(), z.string()).default({});
@@ -43,6 +45,7 @@ const Row = z.tuple([z.string(), z.string().default(""), Facts.default(Facts.par
 const File = z.looseObject({
   workspaces: z.record(z.string(), z.looseObject({ dependencies: Names, devDependencies: Names })),
   packages: z.record(z.string(), z.array(z.unknown())),
+  trustedDependencies: z.array(z.string()).default([]),
 });
 
 const integrityPattern = /^sha512-[A-Za-z0-9+/]{86}==$/;
@@ -53,6 +56,7 @@ export function parseLockfile(text: string): Lockfile {
   return {
     asked: { dependencies: asked.dependencies, devDependencies: asked.devDependencies },
     fields: Object.keys(file),
+    trusted: file.trustedDependencies,
     packages: Object.entries(file.packages).map(([key, row]) => toLocked(key, row)),
   };
 }

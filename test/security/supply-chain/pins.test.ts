@@ -43,8 +43,10 @@ describe("bun.lock", () => {
       "configVersion",
       "lockfileVersion",
       "packages",
+      "trustedDependencies",
       "workspaces",
     ]);
+    expect(lockfile.trusted).toEqual([]);
   });
 
   test.each(lockfile.packages.map((locked) => [locked.key, locked] as const))(
