@@ -429,17 +429,25 @@ describe("a node starts no program for a coordinator", () => {
       .filter((path) => path.endsWith(".ts") && !path.endsWith(".test.ts"))
       .map((path) => `${folder}/${path}`),
   );
-  /** Fixed commands: two look for graphics cards, one lets OpenClaw check a seed that the operator asked for. */
+  /**
+   * Fixed commands: two look for graphics cards, one lets OpenClaw check a seed that the operator asked for. The adapters of
+   * `acp` and `command` start what the operator of the node named, never what a message says.
+   */
   const allowed: readonly string[] = [
     "node/capabilities.ts",
     "node/gpu/find-gpus.ts",
     "node/seed/take-config.ts",
+    "runtimes/acp/adapter.ts",
+    "runtimes/acp/agent-process.ts",
+    "runtimes/acp/message-stream.ts",
+    "runtimes/command/command-run.ts",
+    "runtimes/command/command-runtime.ts",
   ];
 
   test.each(modules.map((path) => [path]))("in %s", (path) => {
     const code = readFileSync(join(sourceRoot, path), "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
     const starts =
-      /\bBun\.(?:spawn|spawnSync|\$)|child_process|quick-command|child-processes|\beval\(|new Function\(/.test(
+      /\bBun\.(?:spawn|spawnSync|\$)|child_process|quick-command|child-processes|piped-process|background-process|\beval\(|new Function\(/.test(
         code,
       );
     expect(starts).toBe(allowed.includes(path));
