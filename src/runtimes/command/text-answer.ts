@@ -5,17 +5,19 @@ import type { AnswerReader, AnswerReaderOptions } from "./answer-reader.ts";
 export function createTextAnswer({ onChunk, onTooLarge }: AnswerReaderOptions): AnswerReader {
   const decoder = new TextDecoder();
   let text = "";
-  /** Line ends that belong to the answer only when something follows them. */
-  let held = "";
+  /** Line ends that belong to the answer only when something follows them; joined once, then. */
+  let held: string[] = [];
   let bytes = 0;
   let isOver = false;
   const add = (piece: string) => {
-    const all = held + piece;
-    const body = all.replace(/[\r\n]+$/, "");
-    held = all.slice(body.length);
-    if (body === "") return;
-    onChunk({ offset: text.length, text: body });
-    text += body;
+    const bodyLength = lengthWithoutLineEnds(piece);
+    if (bodyLength > 0) {
+      const body = held.join("") + piece.slice(0, bodyLength);
+      held = [];
+      onChunk({ offset: text.length, text: body });
+      text += body;
+    }
+    if (bodyLength < piece.length) held.push(piece.slice(bodyLength));
   };
   return {
     push: (piece) => {
@@ -30,4 +32,11 @@ export function createTextAnswer({ onChunk, onTooLarge }: AnswerReaderOptions): 
     },
     result: () => (text.trim() === "" ? { kind: "none", detail: "" } : { kind: "text", text }),
   };
+}
+
+/** Looks from the end, once: an expression that ends with `$` begins anew at each line end, which takes quadratic time. */
+function lengthWithoutLineEnds(piece: string): number {
+  let length = piece.length;
+  while (length > 0 && (piece[length - 1] === "\n" || piece[length - 1] === "\r")) length -= 1;
+  return length;
 }
