@@ -3,7 +3,8 @@ import type { Secret } from "../protocol/secret.ts";
 
 /**
  * What an adapter does when its runtime asks whether it may use a tool. `deny`: it says no, and the agent goes on without.
- * `fail`: it says no and ends the run as a failure that names the tool. `allow`: it says yes, once, to every question.
+ * `fail`: it says no and ends the run as a failure that names the tool. `allow`: it says yes, once, to every question, except
+ * that a text of another owner is treated as under `deny`.
  */
 export type ApprovalPolicy = "deny" | "fail" | "allow";
 

@@ -1,5 +1,6 @@
 import { methods } from "@agentclientprotocol/sdk";
 import { waitAtMost } from "../../platform/bounded-wait.ts";
+import { choosePolicy } from "../approval-policy.ts";
 import { toStoppedOutcome } from "../bounded-attempts.ts";
 import type { RunControl, RunOutcome, RuntimeAttempt } from "../runtime.ts";
 import type { AcpAdapter } from "./adapter.ts";
@@ -135,11 +136,6 @@ async function cancelTurn(adapter: AcpAdapter, { link, id, answer }: CancelParts
   if (end !== null) return end.kind === "answered" || matchRequestError(end.error, "") !== null;
   await adapter.keeper.kill(link, `did not stop its turn within ${cancelLimitMs / 1000} s`);
   return false;
-}
-
-/** A text of another owner gets no tool that somebody would have to be asked about. */
-function choosePolicy<Policy extends string>(policy: Policy, isUntrusted: boolean): Policy | "deny" {
-  return isUntrusted && policy === "allow" ? "deny" : policy;
 }
 
 /** The message was given to the agent, and no stop reason came back. */

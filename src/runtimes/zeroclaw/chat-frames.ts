@@ -7,6 +7,8 @@ const nullish = z.string().nullish().catch(null);
 const ServerFrame = z.discriminatedUnion("type", [
   z.object({ type: z.literal("session_start"), session_id: z.string() }),
   z.object({ type: z.literal("chunk"), content: z.string() }),
+  /** Signs of a turn that has begun, of which nothing else is needed. */
+  z.object({ type: z.enum(["thinking", "tool_call", "tool_result", "plan"]) }),
   z.object({
     type: z.literal("approval_request"),
     request_id: z.string(),

@@ -100,12 +100,13 @@ async function judgeEnd(run: ChatRun, { turn, session, end }: EndedTurn): Promis
         message: "the run was stopped in ZeroClaw",
       });
     case "error":
-      return fail(matchChatFailure(end.code, end.message));
+      return fail(matchChatFailure(end));
     case "too_large": {
       await endTurn(run, turn, session);
       const message = `the answer is longer than ${run.options.maxAnswerBytes} bytes`;
       return fail({ class: "too_large", message });
     }
+    case "foreign":
     case "lost": {
       const fenced = await isOver(run, session);
       const reason = `the connection to ${httpUrl} was lost before the answer was complete`;
@@ -119,10 +120,12 @@ async function judgeEnd(run: ChatRun, { turn, session, end }: EndedTurn): Promis
 /** The gateway closed, or said something else, before it greeted; the message was not sent. */
 function toRefusedChat(run: ChatRun, end: TurnEnd): RunOutcome {
   if (end.kind === "error") {
-    const failure = matchChatFailure(end.code, end.message);
+    const failure = matchChatFailure(end);
     return fail(failure.class === "refused" ? failure : { ...failure, nothing_done: true });
   }
   const { agent, address } = run.options;
+  if (end.kind === "foreign")
+    return refuse(`${address.httpUrl} opened another session than the one asked for`);
   const isAboutAgent = stopsTurns(run.reach.version);
   const what = isAboutAgent ? `; is there an enabled [agents.${agent}] in its config.toml?` : "";
   return refuse(`${address.httpUrl} did not open its WebSocket chat${what}`);
@@ -147,7 +150,7 @@ async function endTurn(run: ChatRun, turn: ChatTurn, session: SessionAccess): Pr
   turn.mute();
   if ((await abortTurn(session)) === "aborted") {
     const end = await waitAtMost(turn.end, { clock, limitMs: abortedLimitMs, otherwise: null });
-    if (end !== null && end.kind !== "lost" && end.kind !== "too_large") return true;
+    if (end !== null && ["done", "aborted", "error"].includes(end.kind)) return true;
   }
   turn.close();
   return await isOver(run, session);

@@ -7,12 +7,19 @@ import type { ServerFrame } from "./chat-frames.ts";
 import { type ChatAddress, openChatSocket } from "./chat-socket.ts";
 import { endsTurn } from "./failure-map.ts";
 
-/** How a turn came to its end; `lost`: the socket was closed before. */
+/** How a turn came to its end; `lost`: the socket was closed before; `foreign`: the gateway has opened another session. */
 export type TurnEnd =
   | { readonly kind: "done"; readonly text: string }
   | { readonly kind: "aborted" }
-  | { readonly kind: "error"; readonly code: string | null; readonly message: string }
+  /** `hasBegun`: the turn had shown something before, so that tools may have been used. */
+  | {
+      readonly kind: "error";
+      readonly code: string | null;
+      readonly message: string;
+      readonly hasBegun: boolean;
+    }
   | { readonly kind: "too_large" }
+  | { readonly kind: "foreign" }
   | { readonly kind: "lost" };
 
 /** One message on a socket of its own: a second one on it would join the running turn instead of beginning another. */
@@ -49,6 +56,7 @@ export function openChatTurn(options: TurnOptions): ChatTurn {
   let shownBytes = 0;
   let isMuted = false;
   let isSent = false;
+  let hasBegun = false;
 
   const settle = (how: TurnEnd) => {
     if (how.kind === "done") tell(matchText(shown, how.text));
@@ -64,13 +72,23 @@ export function openChatTurn(options: TurnOptions): ChatTurn {
   const onFrame = (frame: ServerFrame) => {
     switch (frame.type) {
       case "session_start":
-        return greeted.resolve("greeted");
+        return isSession(frame.session_id, options.address.sessionId)
+          ? greeted.resolve("greeted")
+          : settle({ kind: "foreign" });
+      case "thinking":
+      case "tool_call":
+      case "tool_result":
+      case "plan":
+        hasBegun = true;
+        return;
       case "chunk":
+        hasBegun = true;
         if (frame.content === "") return;
         shownBytes += Buffer.byteLength(frame.content);
         if (shownBytes > options.maxAnswerBytes) return settle({ kind: "too_large" });
         return tell({ offset: shown.length, text: frame.content });
       case "approval_request":
+        hasBegun = true;
         socket.send(toDecision(frame.request_id, options.approvals));
         if (options.approvals === "fail") refused.resolve(frame.tool);
         return;
@@ -81,7 +99,7 @@ export function openChatTurn(options: TurnOptions): ChatTurn {
         return settle({ kind: "aborted" });
       case "error": {
         const { code = null, message } = frame;
-        if (endsTurn(code)) settle({ kind: "error", code, message: message ?? "" });
+        if (endsTurn(code)) settle({ kind: "error", code, message: message ?? "", hasBegun });
         return;
       }
       case "too_long":
@@ -113,6 +131,11 @@ export function openChatTurn(options: TurnOptions): ChatTurn {
     },
     close: socket.close,
   };
+}
+
+/** ZeroClaw's store puts `gw_` before the name of a session, and its calls take both. */
+function isSession(told: string, asked: string): boolean {
+  return told === asked || told === `gw_${asked}`;
 }
 
 /** Each question is answered for itself; ZeroClaw's own list of allowed tools stays as it is. */

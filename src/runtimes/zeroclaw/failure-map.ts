@@ -1,7 +1,9 @@
+import { z } from "zod";
 import type { Failure } from "../../protocol/failure.ts";
 import type { Secret } from "../../protocol/secret.ts";
 import type { RunOutcome } from "../runtime.ts";
 import { tidyLine } from "../tidy-line.ts";
+import type { GatewayReply } from "./gateway-api.ts";
 
 /** Codes of error frames that tell of a frame of ours or of a procedure, not of the turn. */
 const besideTheTurn = /^(?:STEERING_|SOP_|INVALID_APPROVAL_RESPONSE$)/;
@@ -22,11 +24,28 @@ const notBegun: Readonly<Record<string, string>> = {
 /** Frames that ZeroClaw could not use; nothing was done. */
 const badFrames = ["INVALID_CWD", "INVALID_JSON", "EMPTY_CONTENT", "UNKNOWN_MESSAGE_TYPE"];
 
+interface ChatError {
+  readonly code: string | null;
+  readonly message: string;
+  /** The turn had shown something before. */
+  readonly hasBegun: boolean;
+}
+
 /**
  * What an error frame of the WebSocket chat means. The codes decide; the text is only passed on. A turn that had begun may
- * have had effects, whatever failed: nothing in ZeroClaw's protocol says that a tool is shown before it is used.
+ * have had effects, whatever failed and whatever the code says: nothing in ZeroClaw's protocol says that a tool is shown before
+ * it is used.
  */
-export function matchChatFailure(code: string | null, said: string): Failure {
+export function matchChatFailure({ code, message: said, hasBegun }: ChatError): Failure {
+  const failure = matchCode(code, said);
+  if (!hasBegun) return failure;
+  const { nothing_done: _isNotBegun, ...begun } = failure;
+  if (begun.class !== "refused") return begun;
+  const message = `ZeroClaw ended in the middle of the turn: ${begun.message}`;
+  return { class: "runtime_error", kind: "internal", message };
+}
+
+function matchCode(code: string | null, said: string): Failure {
   const reason = notBegun[code ?? ""];
   if (reason !== undefined) return { class: "refused", message: reason };
   const message = `ZeroClaw ended with an error: ${said === "" ? (code ?? "no reason given") : said}`;
@@ -56,8 +75,10 @@ export function toApprovalFailure(tool: string): Failure {
   };
 }
 
+const NoModel = z.object({ error: z.literal("needs_quickstart") });
+
 /** What an answer of the webhook other than 200 means. */
-export function matchWebhookFailure(status: number, location: string): Failure {
+export function matchWebhookFailure({ status, body }: GatewayReply, location: string): Failure {
   const nothingDone = { class: "runtime_error", nothing_done: true } as const;
   switch (status) {
     case 400:
@@ -75,14 +96,20 @@ export function matchWebhookFailure(status: number, location: string): Failure {
     case 429:
       return { class: "refused", message: `${location} takes no more messages this minute` };
     case 503:
-      return { class: "refused", message: noModelMessage() };
+      if (NoModel.safeParse(body).success) return { class: "refused", message: noModelMessage() };
+      return toStatusFailure(status, location);
     default:
-      return {
-        class: "runtime_error",
-        kind: "internal",
-        message: `${location} answered HTTP ${status}; its log tells why`,
-      };
+      return toStatusFailure(status, location);
   }
+}
+
+/** Also what stands before ZeroClaw may have answered, long after the message went on. */
+function toStatusFailure(status: number, location: string): Failure {
+  return {
+    class: "runtime_error",
+    kind: "internal",
+    message: `${location} answered HTTP ${status}; its log tells why`,
+  };
 }
 
 /** Bytes of a request that ZeroClaw takes by HTTP; fixed there. */

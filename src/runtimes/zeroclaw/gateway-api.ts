@@ -93,7 +93,9 @@ export type StatusFinding =
   | { readonly kind: "told"; readonly version: string; readonly model: string | null }
   | { readonly kind: "unauthorized" }
   /** It has no such call, as before 0.1.7 and in forks. */
-  | { readonly kind: "none" };
+  | { readonly kind: "none" }
+  /** It has the call, or may have it, and did not answer it now. */
+  | { readonly kind: "unclear"; readonly status: number };
 
 /** Rejects when the gateway cannot be reached. */
 export async function fetchStatus(
@@ -103,8 +105,12 @@ export async function fetchStatus(
 ): Promise<StatusFinding> {
   const reply = await callGateway(access, { path: "/api/status", token, signal });
   if (reply.status === 401 || reply.status === 403) return { kind: "unauthorized" };
+  const hasNoCall = reply.status === 404 || reply.status === 405;
+  // ZeroClaw answers unknown paths with its page and status 200.
+  const isPage = reply.status === 200 && reply.body === undefined && !reply.isTooLong;
+  if (hasNoCall || isPage) return { kind: "none" };
   const status = Status.safeParse(reply.body);
-  if (reply.status !== 200 || !status.success) return { kind: "none" };
+  if (reply.status !== 200 || !status.success) return { kind: "unclear", status: reply.status };
   const { version, model = null } = status.data;
   return { kind: "told", version, model: model === "" ? null : model };
 }

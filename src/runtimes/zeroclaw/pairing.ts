@@ -61,7 +61,11 @@ export function createTokenSource(options: PairingOptions): TokenSource {
   const pairAnew = async (signal: AbortSignal): Promise<TokenResult> => {
     if (pause !== null && clock.monotonicMs() < pause.untilMs)
       return { kind: "none", message: pause.message };
-    const result = await pair(options, signal);
+    // It waited too long for its turn; nothing was asked.
+    signal.throwIfAborted();
+    const result = await pairInTime(options, signal, (message) => {
+      pause = { message, untilMs: clock.monotonicMs() + pauseMs };
+    });
     if (result.kind === "failed") {
       pause = { message: result.message, untilMs: clock.monotonicMs() + result.pauseMs };
       return { kind: "none", message: result.message };
@@ -109,6 +113,20 @@ type Pairing =
 const Code = z.object({ pairing_code: z.string().min(1).max(64) });
 const Paired = z.object({ token: z.string().min(8).max(1024) });
 const Retry = z.object({ retry_after: z.number().min(0).max(86_400) });
+
+/** A pairing that was cut off may count in ZeroClaw all the same, so that it is not begun again at once. */
+async function pairInTime(
+  options: PairingOptions,
+  signal: AbortSignal,
+  onCutOff: (message: string) => void,
+): Promise<Pairing> {
+  try {
+    return await pair(options, signal);
+  } catch (error) {
+    if (signal.aborted) onCutOff(`${new URL(options.address.httpUrl).host} did not finish a pairing in time`);
+    throw error;
+  }
+}
 
 /** A fresh code, which only this machine is told, for a token. Tokens of others stay good. */
 async function pair(options: PairingOptions, signal: AbortSignal): Promise<Pairing> {

@@ -10,6 +10,8 @@ export interface ReachOptions extends GatewayAccess {
   readonly tokens: TokenSource;
   readonly clock: Clock;
   readonly via: "auto" | "socket" | "webhook";
+  /** What the gateway told last. */
+  readonly known: { version: ZeroclawVersion | null };
 }
 
 /** What stands at the address, and whether it takes a message now. */
@@ -58,7 +60,13 @@ async function look(options: ReachOptions, signal: AbortSignal): Promise<Reach> 
   const access = await gainAccess(options, health.needsToken, signal);
   if (access.kind === "refused") return { ...unready(access.message), cause: "auth" };
   const { token, status } = access;
+  if (status.kind === "unclear") {
+    // Nothing is concluded from it: without the version a conversation would go to the webhook, which keeps none.
+    const message = `${httpUrl} did not answer /api/status (HTTP ${status.status})`;
+    return { ...unready(message), version: options.known.version };
+  }
   const version = status.kind === "told" ? matchVersion(status.version) : null;
+  options.known.version = version;
   if (status.kind === "told" && status.model === null) return { ...unready(noModelMessage()), version };
   const speaks = options.via === "webhook" || !keepsSessions(version) ? "webhook" : "chat";
   if (options.via === "socket" && speaks === "webhook") {
@@ -84,7 +92,9 @@ async function gainAccess(
   const first = needsToken === false ? null : await tokens.current();
   const status = await fetchStatus(options, first, signal);
   const isEnough =
-    status.kind === "told" || (status.kind === "none" && (first !== null || needsToken !== true));
+    status.kind === "told" ||
+    status.kind === "unclear" ||
+    (status.kind === "none" && (first !== null || needsToken !== true));
   if (isEnough) return { kind: "granted", token: first, status };
   const renewed = await tokens.renew(first, signal);
   if (renewed.kind === "none") return { kind: "refused", message: renewed.message };

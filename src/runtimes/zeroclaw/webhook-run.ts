@@ -28,26 +28,24 @@ const Answer = z.object({ response: z.string() });
 const Duplicate = z.object({ status: z.literal("duplicate") });
 
 /**
- * One synchronous request; never a second one, as a repeated key is answered without the answer. A request that is dropped ends
- * its turn in the gateway.
+ * One synchronous request; never a second one, as a repeated key is answered without the answer. A request that is dropped should
+ * end its turn in the gateway, which nothing confirms.
  */
 export async function runWebhook(run: WebhookRun): Promise<RunOutcome> {
   const { options, attempt, stop, reach } = run;
   const { httpUrl } = options.address;
-  if (attempt.session !== null && !keepsSessions(reach.version)) {
-    const which = reach.version === null ? "this version of it" : `version ${reach.version.text}`;
-    return refuse(`ZeroClaw keeps no conversations in ${which}; update to 0.5 or later`);
-  }
+  if (attempt.session !== null) return refuse(describeNoSessions(reach));
   const body = JSON.stringify({ message: attempt.content });
   if (exceedsBytes(body, maxWebhookBytes)) {
     const message = tooLongMessage(httpUrl);
     return fail({ class: "runtime_error", kind: "bad_request", message, nothing_done: true });
   }
-  if (stop.cause() !== null) return toStopped(stop, false);
+  const cause = stop.cause();
+  if (cause !== null) return cause === "closed" ? closedOutcome : toStopOutcome(cause);
   try {
     return await submit(run, body);
   } catch (error) {
-    if (stop.cause() !== null) return toStopped(stop, true);
+    if (stop.cause() !== null) return toDroppedOutcome(stop, httpUrl);
     return matchConnectionOutcome(errorCodeOf(error), httpUrl);
   }
 }
@@ -65,7 +63,7 @@ async function submit({ options, attempt, stop, reach }: WebhookRun, body: strin
     // In JSON a character takes up to six bytes.
     maxBytes: options.maxAnswerBytes * 6,
   });
-  if (reply.status !== 200) return fail(matchWebhookFailure(reply.status, httpUrl));
+  if (reply.status !== 200) return fail(matchWebhookFailure(reply, httpUrl));
   const answer = Answer.safeParse(reply.body);
   if (reply.isTooLong || (answer.success && exceedsBytes(answer.data.response, options.maxAnswerBytes))) {
     return fail({ class: "too_large", message: `the answer is longer than ${options.maxAnswerBytes} bytes` });
@@ -82,10 +80,20 @@ async function submit({ options, attempt, stop, reach }: WebhookRun, body: strin
   return fail({ class: "runtime_error", kind: "bad_request", message });
 }
 
-function toStopped(stop: StopSignal, isSubmitted: boolean): RunOutcome {
+/** Its session scopes the memory of the agent; no turn of it knows the ones before. */
+function describeNoSessions({ version }: WebhookRun["reach"]): string {
+  if (keepsSessions(version)) return "ZeroClaw's webhook keeps no conversations; set `via` to `socket`";
+  const which = version === null ? "this version of it" : `version ${version.text}`;
+  return `ZeroClaw keeps no conversations in ${which}; update to 0.5 or later, and set \`via\` to \`socket\``;
+}
+
+/** The request was dropped after it had gone out. Nothing tells whether ZeroClaw has dropped its turn. */
+function toDroppedOutcome(stop: StopSignal, location: string): RunOutcome {
   const cause = stop.cause();
-  if (cause !== "closed") return toStopOutcome(cause);
-  return isSubmitted ? { ...closedOutcome, started: true, fenced: false } : closedOutcome;
+  if (cause === "timeout") return toStopOutcome(cause);
+  if (cause === "closed") return { ...closedOutcome, started: true, fenced: false };
+  const reason = `the request to ${location} was dropped; its webhook does not confirm that the run was stopped`;
+  return { kind: "lost", started: true, fenced: false, reason };
 }
 
 const fail = (failure: Failure): RunOutcome => ({ kind: "failed", failure });

@@ -4,6 +4,7 @@ import type { HttpFetch } from "../../platform/http-fetch.ts";
 import type { Log } from "../../platform/log.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import { maxAnswerBytes } from "../../protocol/task.ts";
+import { choosePolicy } from "../approval-policy.ts";
 import { parseGatewayAddress } from "../gateway-address.ts";
 import { createKeyTurns } from "../key-turns.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
@@ -77,6 +78,7 @@ export function createZeroclawRuntime(options: ZeroclawOptions): Runtime {
     tokens,
     settings,
     via: settings.via,
+    known: { version: null },
     agent: settings.agent ?? defaultAgent,
     maxAnswerBytes: options.maxAnswerBytes ?? maxAnswerBytes,
     afterwards: (work) => {
@@ -133,7 +135,8 @@ export function createZeroclawRuntime(options: ZeroclawOptions): Runtime {
       const session = await openSession(adapter, attempt);
       if (session === null) return false;
       if (attempt.session === null) return await stopUntilIdle(session, settleLimitMs);
-      // A turn of a conversation may be that of another message by now: it is not touched.
+      // A turn of a conversation may be that of another message by now: it is not touched. A session that ZeroClaw does not
+      // know proves nothing: its turn may wait, or its history be gone while it runs.
       return isSettled(await waitUntilIdle(session, settleLimitMs));
     },
     close: async () => {
@@ -165,7 +168,8 @@ async function runAttempt(
   if (reach.kind === "unready") return toUnreadyOutcome(reach);
   adapter.warnWebhook(reach);
   if (reach.speaks === "webhook") return await runWebhook({ options: adapter, attempt, stop, reach });
-  const options = { ...adapter, approvals: adapter.settings.approvals };
+  const approvals = choosePolicy(adapter.settings.approvals, attempt.isUntrusted);
+  const options = { ...adapter, approvals };
   return await runChat({ options, attempt, control, stop, reach });
 }
 
@@ -208,7 +212,7 @@ async function openSession(adapter: Adapter, attempt: RuntimeAttempt): Promise<S
 }
 
 function isSettled(state: string): boolean {
-  return state === "idle" || state === "error" || state === "missing";
+  return state === "idle" || state === "error";
 }
 
 function toStatus(reach: Reach, { tokens }: Adapter): RuntimeStatus {
