@@ -39,6 +39,8 @@ function createSubject(
     plainMessage: (word) => word,
     slowMessage: (word) => `slow: ${word}`,
     streamsSlowly: true,
+    // The API has no word for it; OpenClaw's own endpoint is known to stop the run.
+    confirmsStop: false,
     recallMessage: "recall",
     tooLongMessage: "long",
     failingMessages,

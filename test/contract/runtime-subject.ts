@@ -51,6 +51,11 @@ export interface RuntimeSubject {
   readonly slowMessage: (word: string) => string;
   /** Whether a slow answer shows its first text within 5 s. */
   readonly streamsSlowly: boolean;
+  /**
+   * Whether the runtime tells that a run was stopped once it was asked to; default true. false: a message that is cancelled
+   * after its start is lost, with an outcome that nobody knows.
+   */
+  readonly confirmsStop?: boolean;
   /** A message whose answer repeats the earlier messages of its session; null when sessions are not kept. */
   readonly recallMessage: string | null;
   /** A message whose answer is longer than 8 MiB; null when the subject cannot make one. */

@@ -15,7 +15,10 @@ const wrongToken = "zc_wrong77aa01";
 interface SubjectParts {
   readonly rig?: RigOptions;
   readonly settings?: AdapterParts;
-  readonly subject: Pick<RuntimeSubject, "streamsSlowly" | "recallMessage" | "failingMessages">;
+  readonly subject: Pick<
+    RuntimeSubject,
+    "streamsSlowly" | "confirmsStop" | "recallMessage" | "failingMessages"
+  >;
 }
 
 function createSubject({ rig: options = {}, settings = {}, subject }: SubjectParts): RuntimeSubject {
@@ -81,6 +84,7 @@ runtimeContract(
     settings: { via: "webhook" },
     subject: {
       streamsSlowly: false,
+      confirmsStop: false,
       recallMessage: null,
       failingMessages: [status("401 invalid_api_key", "internal"), status("500 server_error", "internal")],
     },
@@ -93,6 +97,7 @@ runtimeContract(
     rig: { knobs: { profile: "0.1" } },
     subject: {
       streamsSlowly: false,
+      confirmsStop: false,
       recallMessage: null,
       failingMessages: [status("500 server_error", "internal")],
     },

@@ -148,7 +148,10 @@ export function runtimeContract(name: string, subject: RuntimeSubject): void {
         await Promise.race([run.firstChunk, Bun.sleep(subject.streamsSlowly ? patienceMs : 300)]);
         if (subject.streamsSlowly) expect(run.chunks.length).toBeGreaterThan(0);
         run.stop("cancelled");
-        expect(await within(stopLimitMs, run.outcome)).toEqual({ kind: "cancelled" });
+        const outcome = await within(stopLimitMs, run.outcome);
+        if (subject.confirmsStop ?? true) expect(outcome).toEqual({ kind: "cancelled" });
+        else expect(outcome).toMatchObject({ kind: "lost", started: true, fenced: false });
+        holdsNoSecret(outcome);
       });
 
       it("goes on answering others while one run is cancelled", async () => {
