@@ -15,7 +15,7 @@ const pathFlags = new Set([
 const secretFlags = new Set(["--token", "--gateway-token", "--api-key"]);
 
 /** Those that the service command itself takes and hands on. */
-const takenFlags = new Set(["--token-file", "--config", "--ca", "--json"]);
+const takenFlags = new Set(["--token-file", "--config", "--ca", "--json", "--dry-run"]);
 
 export interface ServiceWords {
   /** As they are handed on, with absolute paths and without {@link dataDir}. */
@@ -47,7 +47,7 @@ export function readServiceWords(
     const equals = word.startsWith("--") ? word.indexOf("=") : -1;
     const flag = equals < 0 ? word : word.slice(0, equals);
     check(flag);
-    const isPath = pathFlags.has(flag);
+    const isPath = pathFlags.has(flag) || flag === "--runtime-command";
     if (!isPath && flag !== "--name") {
       args.push(word);
       continue;
@@ -56,6 +56,7 @@ export function readServiceWords(
     if (equals < 0) at += 1;
     if (value === undefined || value === "") throw new MeshError("USAGE", `${flag} needs a value`);
     if (flag === "--data-dir") dataDir = options.toPath(value);
+    else if (flag === "--runtime-command") args.push(flag, toWholeCommand(value, options.toPath));
     else if (isPath) args.push(flag, options.toPath(value));
     else {
       name = value;
@@ -75,4 +76,12 @@ function check(flag: string): void {
     });
   }
   if (takenFlags.has(flag)) throw new MeshError("USAGE", `${flag} belongs before the --`);
+}
+
+/** A program of the folder this is called from, by a path that holds from everywhere; others are looked for on PATH. */
+function toWholeCommand(command: string, toPath: (path: string) => string): string {
+  const [program = ""] = command.split(/\s/, 1);
+  const isHere = program.includes("/") && !/^[/"'~]/.test(program);
+  const whole = isHere ? toPath(program) : program;
+  return (/\s/.test(whole) ? `"${whole}"` : whole) + command.slice(program.length);
 }

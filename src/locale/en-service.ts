@@ -75,7 +75,8 @@ export const serviceTexts = {
   rootHint: "It runs as root, and so does what its AI runtime does. For another user: --run-as <user>",
   uninstalled: (name: string, file: string) => `Service ${name} stopped and removed: ${file}`,
   dataStays: (folder: string) => `Data stays in ${folder}`,
-  notRunning: (name: string, state: string) => `${name} was started and is ${state}`,
+  notRunning: (name: string, state: string) => `${name} was started and does not stay up: ${state}`,
+  seeLogs: (words: string) => `See why with: claw-mesh service logs ${words}`,
   noLog: (file: string) => `nothing was written to ${file} so far`,
   noJournal: "journalctl could not be run",
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmod, link, open, readFile, rename, rm } from "node:fs/promises";
+import { link, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 interface WriteOptions {
@@ -7,6 +7,8 @@ interface WriteOptions {
   readonly mode: number;
   /** true: replace a file that exists; false: fail with EEXIST. */
   readonly overwrite: boolean;
+  /** Whom the file shall belong to, given by root; default: whoever writes it. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 /**
@@ -15,22 +17,29 @@ interface WriteOptions {
  * @throws the file system's error, with its `code`
  */
 export async function writeFileAtomic(path: string, text: string, options: WriteOptions): Promise<void> {
-  const draft = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  const draft = randomDraftPath(path);
   try {
     const file = await open(draft, "wx", options.mode);
     try {
       await file.writeFile(text, "utf8");
+      // By the open file: in a folder of somebody else its name may lead elsewhere by now.
+      await file.chmod(options.mode);
+      if (options.owner !== undefined) await file.chown(options.owner.uid, options.owner.gid);
       await file.sync();
     } finally {
       await file.close();
     }
-    await chmod(draft, options.mode);
     if (options.overwrite) await rename(draft, path);
     else await link(draft, path);
   } finally {
     await rm(draft, { force: true });
   }
   await syncDirectory(dirname(path));
+}
+
+/** A name beside a file that no other writer has. */
+export function randomDraftPath(path: string): string {
+  return `${path}.${randomBytes(6).toString("hex")}.tmp`;
 }
 
 /** The text of a file, or null when there is none. */

@@ -15,6 +15,8 @@ export interface FakeSystemd {
   readonly setCondition: (word: string) => Promise<void>;
   /** The next calls with this word fail and say this. */
   readonly failOn: (word: string, message: string) => Promise<void>;
+  /** What `show` says from the second time on. */
+  readonly showThen: (lines: string) => Promise<void>;
 }
 
 export async function createFakeSystemd(directory: string): Promise<FakeSystemd> {
@@ -31,6 +33,8 @@ case $1 in
   start|restart) echo running > state ;;
   stop|disable) echo dead > state ;;
   show)
+    if [ -s then ] && [ -e shown ]; then cat then; exit; fi
+    touch shown
     if [ "$(cat state)" = running ]; then echo ActiveState=active; echo SubState=running; echo MainPID=812
     else echo ActiveState=inactive; echo SubState=dead; echo MainPID=0; fi
     echo UnitFileState=enabled; echo NRestarts=0 ;;
@@ -52,6 +56,7 @@ esac
       return lines;
     },
     setCondition: (word) => writeFile(file("condition"), `${word}\n`),
+    showThen: (lines) => writeFile(file("then"), `${lines}\n`),
     failOn: (word, message) => writeFile(file("fail"), `${word}\n${message}\n`),
   };
 }

@@ -1,9 +1,21 @@
-import { delimiter, isAbsolute, join } from "node:path";
+import { createHash } from "node:crypto";
+import { basename, delimiter, isAbsolute, join } from "node:path";
 import type { LoadedConfig } from "../../config/load-config.ts";
 import { readTextIfExists } from "../../platform/atomic-file.ts";
+import { delay } from "../../platform/clock.ts";
 import { expandPath } from "../../platform/paths.ts";
-import { commandEnvironment, createRunCommand } from "../../platform/services/service-command.ts";
-import { createServiceControl, type Installed } from "../../platform/services/service-control.ts";
+import { readPrivateText } from "../../platform/private-files.ts";
+import { type OwnedFolder, openOwnedFolder } from "../../platform/services/owned-folder.ts";
+import {
+  commandEnvironment,
+  createRunCommand,
+  type RunCommand,
+} from "../../platform/services/service-command.ts";
+import {
+  createServiceControl,
+  type Installed,
+  type ServiceControl,
+} from "../../platform/services/service-control.ts";
 import { type ServiceId, serviceName } from "../../platform/services/service-id.ts";
 import {
   checkServiceProgram,
@@ -17,9 +29,9 @@ import {
 import type { ServiceManager } from "../../platform/services/service-manager.ts";
 import type { ServiceSpec } from "../../platform/services/service-spec.ts";
 import {
-  prepareServiceFolders,
   type ServicePaths,
   saveCredential,
+  saveServiceText,
   servicePaths,
 } from "../../platform/services/service-token.ts";
 import { MeshError } from "../../protocol/errors.ts";
@@ -35,6 +47,9 @@ export interface ServiceInstallFlags extends ServiceChoice {
   readonly runAs?: string;
   readonly dryRun?: boolean;
 }
+
+/** Time in which a program that cannot work has ended. */
+const settleMs = 2_000;
 
 /** All that is decided before anything is written. */
 interface ServicePlan {
@@ -54,19 +69,54 @@ export async function installService(
   const scope = readScope(this, flags, machine);
   const manager = chooseServiceManager(machine, scope);
   checkServiceProgram(this.programFile);
-  const plan = await planService(this, { flags, words, machine, scope });
+  const run = createRunCommand(commandEnvironment(this.env, machine.uid), this.clock);
+  const plan = await planService(this, { flags, words, machine, scope, run });
   if (flags.dryRun === true) return printDryRun(this, manager, plan);
 
-  const control = createServiceControl({
-    manager,
-    run: createRunCommand(commandEnvironment(this.env, machine.uid), this.clock),
-  });
+  const control = createServiceControl({ manager, run, clock: this.clock });
   await control.checkAvailable();
-  await prepareServiceFolders(plan.paths, plan.owner);
-  const isNewCredential =
-    plan.credential !== null && (await saveCredential(plan.paths.grantFile, plan.credential, plan.owner));
-  const installed = await control.install(plan.spec, isNewCredential);
-  await tellInstalled(this, { plan, installed, machine });
+  await using folder = await openOwnedFolder(plan.paths.folder, plan.owner);
+  const installed = await putIntoEffect({ plan, manager, control, folder });
+  const settled = await settle(this, control, { id: plan.spec.id, installed });
+  await tellInstalled(this, { plan, installed: settled, machine });
+}
+
+interface Effect {
+  readonly plan: ServicePlan;
+  readonly manager: ServiceManager;
+  readonly control: ServiceControl;
+  readonly folder: OwnedFolder;
+}
+
+/** Remembers what was put into effect only when it was: after a failure on the way, the next installation does all again. */
+async function putIntoEffect({ plan, manager, control, folder }: Effect): Promise<Installed> {
+  const { spec, owner, credential, paths } = plan;
+  const digest = `${createHash("sha256").update(manager.render(spec)).digest("hex")}\n`;
+  const applied = folder.file(basename(paths.applied));
+  let isApplied = (await readPrivateText(applied)) === digest;
+  if (credential !== null && (await saveCredential(folder, spec.id, { secret: credential, owner }))) {
+    isApplied = false;
+    await saveServiceText(applied, "", owner);
+  }
+  const installed = await control.install(spec, !isApplied);
+  await saveServiceText(applied, digest, owner);
+  return installed;
+}
+
+/** What became of a service that was started: one that ends at once looks well at first. */
+async function settle(
+  { clock }: CliContext,
+  control: ServiceControl,
+  { id, installed }: { readonly id: ServiceId; readonly installed: Installed },
+): Promise<Installed & { readonly isSteady: boolean }> {
+  if (installed.change === "unchanged")
+    return { ...installed, isSteady: installed.state.condition !== "failed" };
+  await delay(clock, settleMs);
+  const state = await control.state(id);
+  const { pid, restarts, condition } = state;
+  const isSame = installed.state.pid === null || installed.state.pid === pid;
+  const isSteady = condition === "running" && isSame && (restarts ?? 0) <= (installed.state.restarts ?? 0);
+  return { ...installed, state, isSteady };
 }
 
 interface PlanInput {
@@ -74,11 +124,12 @@ interface PlanInput {
   readonly words: readonly string[];
   readonly machine: ServiceMachine;
   readonly scope: ServiceSpec["scope"];
+  readonly run: RunCommand;
 }
 
 async function planService(
   context: CliContext,
-  { flags, words, machine, scope }: PlanInput,
+  { flags, words, machine, scope, run }: PlanInput,
 ): Promise<ServicePlan> {
   const { texts, globals } = context;
   const [word, ...others] = words;
@@ -87,15 +138,16 @@ async function planService(
   const toPath = (path: string) => expandPath(path, context);
   const given = readServiceWords(others, { takesUrl: role === "node", toPath });
   const id: ServiceId = { role, node: readName(context, role, flags, given) };
-  const owner = await findOwner(context, { flags, machine, scope });
+  const owner = await findOwner(context, { flags, machine, scope, run });
   const config = await loadCliConfig(
     context,
     given.dataDir === null
       ? []
       : [{ path: "coordinator.data_dir", flag: "--data-dir", value: given.dataDir }],
   );
-  const dataDir = given.dataDir ?? (owner === null ? config.dataDir : join(owner.home, ".claw-mesh"));
-  const paths = servicePaths(dataDir, id);
+  const isChosen = config.originOf("coordinator.data_dir").kind !== "default";
+  const dataDir = owner === null || isChosen ? config.dataDir : join(owner.home, ".claw-mesh");
+  const paths = servicePaths(dataDir, id, scope);
   const credential = givenCredential(config);
   const hasFile = credential !== null || (await readTextIfExists(paths.grantFile).catch(() => null)) !== null;
   const args = [
@@ -144,7 +196,7 @@ function readName(
 /** Whom a service of the system runs as: who was named, else who called sudo; null: whoever installs it. */
 async function findOwner(
   { texts, env }: CliContext,
-  { flags, machine, scope }: Pick<PlanInput, "flags" | "machine" | "scope">,
+  { flags, machine, scope, run }: Omit<PlanInput, "words">,
 ): Promise<ServiceUser | null> {
   if (scope === "user") {
     if (flags.runAs !== undefined) throw new MeshError("USAGE", texts.service.runAsUser);
@@ -152,7 +204,9 @@ async function findOwner(
   }
   const bySudo = machine.uid === 0 && (env.SUDO_USER ?? "") !== "" ? env.SUDO_USER : undefined;
   const name = flags.runAs ?? bySudo;
-  return name === undefined || name === "root" ? null : findServiceUser(name, machine.platform);
+  return name === undefined || name === "root"
+    ? null
+    : findServiceUser(name, { platform: machine.platform, run });
 }
 
 /** What was given on the command line or in the environment; what is in the configuration the service finds itself. */
@@ -188,14 +242,14 @@ function printDryRun(
 
 interface Told {
   readonly plan: ServicePlan;
-  readonly installed: Installed;
+  readonly installed: Installed & { readonly isSteady: boolean };
   readonly machine: ServiceMachine;
 }
 
 async function tellInstalled(context: CliContext, { plan, installed, machine }: Told): Promise<void> {
   const { service } = context.texts;
   const { spec, paths, owner, credential } = plan;
-  const { file, change, state } = installed;
+  const { file, change, state, isSteady } = installed;
   const name = serviceName(spec.id);
   const result = { ...serviceJson(spec.id, { scope: spec.scope, file, state }), change };
   printResult(context, result, () =>
@@ -209,6 +263,11 @@ async function tellInstalled(context: CliContext, { plan, installed, machine }: 
   if (isRoot) printNote(context, service.rootHint);
   if (spec.scope === "user" && (await hasLinger(machine)) === false)
     printNote(context, service.lingerHint(machine.userName));
-  if (state.condition === "failed")
-    throw new MeshError("SERVICE_FAILED", service.notRunning(name, state.detail));
+  if (!isSteady) {
+    const { role, node } = spec.id;
+    const words = [role, ...(node === null ? [] : ["--name", node]), `--${spec.scope}`].join(" ");
+    throw new MeshError("SERVICE_FAILED", service.notRunning(name, state.detail), {
+      hint: service.seeLogs(words),
+    });
+  }
 }

@@ -1,9 +1,10 @@
 /** The whole way of the service commands, with stand-ins for systemctl and journalctl: no systemd runs where tests do. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type CliBench, createCliBench } from "../../../test/support/cli-run.ts";
 import { createFakeSystemd, type FakeSystemd } from "../../../test/support/fake-systemd.ts";
+import { type Clock, systemClock } from "../../platform/clock.ts";
 
 let bench: CliBench;
 let systemd: FakeSystemd;
@@ -21,7 +22,13 @@ const run = (...args: readonly string[]) => {
   const behind = at < 0 ? [] : words.slice(at);
   return bench.run(["service", verb, ...before, "--user", ...behind], {
     env: { PATH: `${systemd.folder}:/usr/bin:/bin`, HOME: bench.directory },
+    clock,
   });
+};
+/** Twenty times as fast as the system's: a service is looked at again after a while. */
+const clock: Clock = {
+  ...systemClock,
+  after: (delayMs, call, options) => systemClock.after(delayMs / 20, call, options),
 };
 const unitFile = (name: string) => join(bench.directory, ".config", "systemd", "user", `${name}.service`);
 const dataDir = () => join(bench.directory, ".claw-mesh");
@@ -53,6 +60,7 @@ describe.skipIf(process.platform !== "linux")("claw-mesh service", () => {
       "systemctl --user enable claw-mesh-node-gpu-box.service",
       "systemctl --user reset-failed claw-mesh-node-gpu-box.service",
       "systemctl --user restart claw-mesh-node-gpu-box.service",
+      expect.stringContaining("systemctl --user show claw-mesh-node-gpu-box.service"),
       expect.stringContaining("systemctl --user show claw-mesh-node-gpu-box.service"),
     ]);
     const unit = await readFile(unitFile("claw-mesh-node-gpu-box"), "utf8");
@@ -158,28 +166,89 @@ describe.skipIf(process.platform !== "linux")("claw-mesh service", () => {
     expect(await Bun.file(unitFile("claw-mesh-node")).exists()).toBe(false);
   });
 
-  test("of the system runs as who is named, in his home", async () => {
-    const { exitCode, stdout, stderr } = await bench.run(
-      [
-        "service",
-        "install",
-        "node",
-        "http://vps:9180",
-        "--system",
-        "--run-as",
-        "daemon",
-        "--dry-run",
-        "--json",
-      ],
-      { env: { PATH: "/usr/bin:relative" } },
+  test("does all again after a failure on the way", async () => {
+    await systemd.failOn("restart", "Job failed");
+    expect((await run("install", "coordinator")).exitCode).toBe(1);
+    await systemd.failOn("", "");
+    await systemd.calls();
+    expect((await run("install", "coordinator")).stdout).toContain("changed and started again");
+    expect(await systemd.calls()).toEqual(
+      expect.arrayContaining([
+        "systemctl --user daemon-reload",
+        "systemctl --user restart claw-mesh-coordinator.service",
+      ]),
     );
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-    const home = (await readFile("/etc/passwd", "utf8")).match(/^daemon:.*:(\/[^:]*):[^:]*$/m)?.[1];
-    const { file, unit } = JSON.parse(stdout);
-    expect(file).toBe("/etc/systemd/system/claw-mesh-node.service");
-    expect(unit).toContain("\nUser=daemon\n");
-    expect(unit).toContain(`\nWorkingDirectory=${home}/.claw-mesh\n`);
-    expect(unit).toContain(`\nEnvironment=PATH=/usr/bin:${home}/.local/bin\n`);
+    expect((await run("install", "coordinator")).stdout).toContain("nothing has changed");
+  });
+
+  test.each([
+    ["another process", "ActiveState=active\nSubState=running\nMainPID=813\nNRestarts=0"],
+    [
+      "a pause before the next start",
+      "ActiveState=activating\nSubState=auto-restart\nMainPID=0\nNRestarts=1",
+    ],
+  ])("tells of one that ends at once and is found as %s", async (_, shown) => {
+    await systemd.showThen(shown);
+    const { exitCode, stderr } = await run("install", "node", "http://vps:9180", "--name", "gpu-box");
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("does not stay up");
+    expect(stderr).toContain("claw-mesh service logs node --name gpu-box --user");
+  });
+
+  describe("of the system", () => {
+    const install = (passwd: string, ...words: readonly string[]) =>
+      writeFile(join(systemd.folder, "getent"), `#!/bin/sh\necho '${passwd}'\n`, { mode: 0o755 }).then(() =>
+        bench.run(["service", "install", ...words, "--system", "--run-as", "ann", "--dry-run", "--json"], {
+          env: { PATH: `${systemd.folder}:/usr/bin:/bin:relative` },
+        }),
+      );
+    const home = () => join(bench.directory, "ann");
+    const me = () => `ann:x:${process.getuid?.()}:${process.getgid?.()}:Ann:${home()}:/bin/sh`;
+    beforeEach(() => mkdir(home()));
+
+    test("runs as who is named, in his home, with variables that only root may write", async () => {
+      const { exitCode, stdout, stderr } = await install(me(), "node", "http://vps:9180");
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+      const { file, unit } = JSON.parse(stdout);
+      expect(file).toBe("/etc/systemd/system/claw-mesh-node.service");
+      expect(unit).toContain("\nUser=ann\n");
+      expect(unit).toContain(`\nWorkingDirectory=${home()}/.claw-mesh\n`);
+      expect(unit).toContain(`\nEnvironment=PATH=${systemd.folder}:/usr/bin:/bin:${home()}/.local/bin\n`);
+      expect(unit).toContain("\nEnvironmentFile=-/etc/claw-mesh/claw-mesh-node.env\n");
+    });
+
+    test("keeps the data directory of the configuration", async () => {
+      const config = join(bench.directory, "mesh.yaml");
+      await writeFile(config, "coordinator:\n  data_dir: /srv/mesh\n", { mode: 0o600 });
+      const { stdout } = await install(me(), "coordinator", "--config", config);
+      expect(JSON.parse(stdout).unit).toContain("\nWorkingDirectory=/srv/mesh\n");
+    });
+
+    test("does not run as somebody whose home is another's", async () => {
+      const { exitCode, stderr } = await install(me().replace(/x:\d+/, "x:54321"), "coordinator");
+      expect({ exitCode, stderr }).toEqual({
+        exitCode: 2,
+        stderr: expect.stringContaining("does not belong to that user"),
+      });
+    });
+  });
+
+  test("keeps the program of a runtime by a path that holds from everywhere", async () => {
+    await run("install", "node", "http://vps:9180", "--", "--runtime-command", "./agent --fast");
+    const unit = await readFile(unitFile("claw-mesh-node"), "utf8");
+    expect(unit).toMatch(/--runtime-command "\/[^"]+\/agent --fast"/);
+  });
+
+  test("says where the data of the service is, not that of the caller", async () => {
+    await run("install", "coordinator", "--", "--data-dir", join(bench.directory, "other"));
+    const { stderr } = await run("uninstall", "coordinator");
+    expect(stderr).toContain(`Data stays in ${join(bench.directory, "other")}\n`);
+  });
+
+  test("of another name is not taken for the one that is named", async () => {
+    await run("install", "node", "http://vps:9180", "--name", "one");
+    const { exitCode, stderr } = await run("stop", "node", "--name", "two");
+    expect({ exitCode, stderr }).toEqual({ exitCode: 5, stderr: expect.stringContaining("not installed") });
   });
 
   test("passes on what systemctl says when it fails", async () => {
@@ -193,13 +262,16 @@ describe.skipIf(process.platform !== "linux")("claw-mesh service", () => {
     await run("install", "coordinator");
     await writeFile(unitFile("claw-mesh-coordinator"), "[Service]\nExecStart=/bin/true\n");
     for (const words of [
-      ["install", "coordinator"],
-      ["uninstall", "coordinator"],
+      [1, "was not written by claw-mesh", "install", "coordinator"],
+      // It is not in the list of ours.
+      [5, "is not installed", "uninstall", "coordinator"],
     ] as const) {
-      const { exitCode, stderr } = await run(...words);
-      expect(exitCode).toBe(1);
-      expect(stderr).toContain("was not written by claw-mesh");
+      const [code, message, ...command] = words;
+      const { exitCode, stderr } = await run(...command);
+      expect({ exitCode, stderr }).toEqual({ exitCode: code, stderr: expect.stringContaining(message) });
     }
+    expect((await run("status")).stdout).toContain("No user services");
+    expect(await readFile(unitFile("claw-mesh-coordinator"), "utf8")).toContain("/bin/true");
   });
 
   test.each([
@@ -207,6 +279,7 @@ describe.skipIf(process.platform !== "linux")("claw-mesh service", () => {
     [["install", "mesh"], 2, "no kind of service"],
     [["install", "node"], 2, "which mesh"],
     [["install", "node", "http://vps:9180", "--", "--token", "abc"], 2, "readable by every user"],
+    [["install", "node", "http://vps:9180", "--", "--dry-run"], 2, "belongs before the --"],
     [["install", "coordinator", "--name", "x"], 2, "no --name"],
     [["install", "coordinator", "--run-as", "ann"], 2, "services of the system"],
     [["install", "node", "http://vps:9180", "--name", "a b"], 2, "cannot be named after"],

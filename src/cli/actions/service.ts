@@ -43,7 +43,11 @@ function openServices(context: CliContext, choice: ServiceChoice): Services {
   return {
     manager,
     env,
-    control: createServiceControl({ manager, run: createRunCommand(env, context.clock) }),
+    control: createServiceControl({
+      manager,
+      run: createRunCommand(env, context.clock),
+      clock: context.clock,
+    }),
   };
 }
 
@@ -114,7 +118,7 @@ export async function showServiceLogs(
   const lines = Math.min(flags.lines ?? defaultLines, maxLines);
   const show = (text: string) => this.stdout.write(toPrintable(text, false));
   const command = services.manager.showLogs(id, { lines, follow: flags.follow === true });
-  if (command === null) return show(await readLogFile(this, id, lines));
+  if (command === null) return show(await readLogFile(this, services, { id, lines }));
   const exitCode = await streamCommand(command, {
     env: services.env,
     signal: this.interrupt,
@@ -124,8 +128,13 @@ export async function showServiceLogs(
   if (exitCode !== 0) throw new MeshError("SERVICE_FAILED", `${command.join(" ")} ended with ${exitCode}`);
 }
 
-async function readLogFile(context: CliContext, id: ServiceId, lines: number): Promise<string> {
-  const { log } = servicePaths((await loadCliConfig(context)).dataDir, id);
+async function readLogFile(
+  context: CliContext,
+  { control, manager }: Services,
+  { id, lines }: { readonly id: ServiceId; readonly lines: number },
+): Promise<string> {
+  const dataDir = await dataDirOf(context, control, id);
+  const { log } = servicePaths(dataDir, id, manager.scope);
   try {
     const text = await readFileTail(log, maxTailBytes);
     return `${text.trimEnd().split("\n").slice(-lines).join("\n")}\n`;
@@ -142,10 +151,15 @@ export async function uninstallService(
 ): Promise<void> {
   const services = openServices(this, choice);
   const id = await findChosen(this, services, { word, choice });
+  const dataDir = await dataDirOf(this, services.control, id);
   const { file } = await services.control.uninstall(id);
-  const { dataDir } = await loadCliConfig(this);
   printResult(this, { service: serviceName(id), file, removed: true }, () =>
     this.texts.service.uninstalled(serviceName(id), file),
   );
   printNote(this, this.texts.service.dataStays(dataDir));
+}
+
+/** The service's own: whoever asks may have another. */
+async function dataDirOf(context: CliContext, control: ServiceControl, id: ServiceId): Promise<string> {
+  return (await control.dataDirOf(id)) ?? (await loadCliConfig(context)).dataDir;
 }

@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { launchdLabel, plistMark, renderLaunchdPlist } from "./launchd-plist.ts";
+import { readPlistText } from "./property-list.ts";
 import type { CommandOutcome } from "./service-command.ts";
 import { parseServiceName, type ServiceId, type ServiceScope } from "./service-id.ts";
-import { may, must, type ServiceManager, type ServiceState } from "./service-manager.ts";
+import { may, must, type ServiceManager, type ServiceState, type ServiceStep } from "./service-manager.ts";
+import { longestStopS } from "./service-spec.ts";
 
 const ending = ".plist";
 const daemonFolder = "/Library/LaunchDaemons";
@@ -27,7 +29,11 @@ export function createLaunchdManager({ scope, home, uid }: LaunchdOptions): Serv
     may("launchctl", "bootstrap", domain, fileOf(id)),
     must("launchctl", "kickstart", target(id)),
   ];
-  const unload = (id: ServiceId) => may("launchctl", "bootout", target(id));
+  const unload = (id: ServiceId): readonly ServiceStep[] => [
+    may("launchctl", "bootout", target(id)),
+    // It returns before the process has ended, and until then nothing of that name can be loaded.
+    { command: ["launchctl", "print", target(id)], mayFail: true, untilFailsS: longestStopS },
+  ];
   return {
     kind: "launchd",
     scope,
@@ -43,12 +49,13 @@ export function createLaunchdManager({ scope, home, uid }: LaunchdOptions): Serv
       return id !== null && launchdLabel(id) === label ? id : null;
     },
     render: renderLaunchdPlist,
+    dataDirOf: (text) => readPlistText(text, "WorkingDirectory"),
     askAvailable: ["launchctl", "managername"],
     isAvailable: ({ exitCode }) => exitCode === 0,
-    planInstalled: (id, hasChanged) => [...(hasChanged ? [unload(id)] : []), ...load(id)],
+    planInstalled: (id, hasChanged) => [...(hasChanged ? unload(id) : []), ...load(id)],
     planStart: load,
-    planStop: (id) => [unload(id)],
-    planRemove: (id) => ({ before: [unload(id)], after: [] }),
+    planStop: unload,
+    planRemove: (id) => ({ before: unload(id), after: [] }),
     askState: (id) => ["launchctl", "print", target(id)],
     readState: readLaunchdState,
     showLogs: () => null,

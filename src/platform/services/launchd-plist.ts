@@ -32,7 +32,8 @@ export function renderLaunchdPlist(spec: ServiceSpec): string {
     ...(runAs === null ? {} : { UserName: runAs.name }),
     ...(Object.keys(environment).length === 0 ? {} : { EnvironmentVariables: environment }),
     RunAtLoad: true,
-    KeepAlive: true,
+    // It knows no exit codes that are final; what ends in order was asked to.
+    KeepAlive: { SuccessfulExit: false },
     ThrottleInterval: restartS,
     ExitTimeOut: stopLimitS(spec),
     Umask: privateUmask,

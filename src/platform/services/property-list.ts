@@ -48,3 +48,16 @@ function isList(value: PlistValue): value is readonly PlistValue[] {
 function escapeText(text: string): string {
   return checkUnitText(text, "a value of the service").replace(/[&<>]/g, (sign) => entities[sign] ?? sign);
 }
+
+/** The text of a key at the top of a list that was rendered here; null: it has none. */
+export function readPlistText(list: string, key: string): string | null {
+  const start = `  <key>${key}</key>\n  <string>`;
+  const at = list.indexOf(`\n${start}`);
+  if (at < 0) return null;
+  const rest = list.slice(at + 1 + start.length);
+  return rest
+    .slice(0, rest.indexOf("</string>"))
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
+    .replaceAll("&amp;", "&");
+}

@@ -1,11 +1,16 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { MeshError } from "../../protocol/errors.ts";
 import { errorCodeOf, readTextIfExists, writeFileAtomic } from "../atomic-file.ts";
+import { type Clock, delay } from "../clock.ts";
 import type { CommandOutcome, RunCommand } from "./service-command.ts";
 import type { ServiceId } from "./service-id.ts";
 import { serviceName } from "./service-id.ts";
 import type { ServiceManager, ServiceState, ServiceStep } from "./service-manager.ts";
 import type { ServiceSpec } from "./service-spec.ts";
+
+/** How often something that is on its way out is asked for. */
+const pollMs = 500;
 
 /** Units hold no secret, and service managers want to read them. */
 const unitMode = 0o644;
@@ -13,6 +18,7 @@ const unitMode = 0o644;
 export interface ServiceControlDeps {
   readonly manager: ServiceManager;
   readonly run: RunCommand;
+  readonly clock: Clock;
 }
 
 export interface Installed {
@@ -25,21 +31,27 @@ export interface Installed {
 /** Carries out what a service manager's plans say. Every method but `list` throws SERVICE_UNAVAILABLE, SERVICE_FAILED. */
 export interface ServiceControl {
   readonly checkAvailable: () => Promise<void>;
-  /** @param isRestartWanted something that the unit names has changed, such as the token in a file */
+  /** @param isRestartWanted this unit, or the token in a file that it names, is not what was put into effect last */
   readonly install: (spec: ServiceSpec, isRestartWanted: boolean) => Promise<Installed>;
   /** @throws MeshError SERVICE_NOT_INSTALLED, as the following ones do */
   readonly start: (id: ServiceId) => Promise<ServiceState>;
   readonly stop: (id: ServiceId) => Promise<ServiceState>;
   readonly uninstall: (id: ServiceId) => Promise<{ readonly file: string }>;
+  /** The data directory that its unit names. @throws MeshError SERVICE_NOT_INSTALLED */
+  readonly dataDirOf: (id: ServiceId) => Promise<string | null>;
   readonly state: (id: ServiceId) => Promise<ServiceState>;
   /** Services of this scope that were installed by this program, whatever became of them. */
   readonly list: () => Promise<readonly ServiceId[]>;
 }
 
-export function createServiceControl({ manager, run }: ServiceControlDeps): ServiceControl {
+export function createServiceControl({ manager, run, clock }: ServiceControlDeps): ServiceControl {
   const carryOut = async (steps: readonly ServiceStep[]) => {
-    for (const { command, mayFail } of steps) {
-      const outcome = await run(command);
+    for (const { command, mayFail, untilFailsS = 0 } of steps) {
+      let outcome = await run(command);
+      for (let left = untilFailsS * 1_000; left > 0 && outcome.exitCode === 0; left -= pollMs) {
+        await delay(clock, pollMs);
+        outcome = await run(command);
+      }
       if (outcome.exitCode !== 0 && !mayFail) throw commandFailed(command, outcome);
     }
   };
@@ -65,7 +77,12 @@ export function createServiceControl({ manager, run }: ServiceControlDeps): Serv
 
   const checkInstalled = async (id: ServiceId) => {
     await checkAvailable();
-    if ((await readUnit(id)) !== null) return;
+    await readInstalled(id);
+  };
+
+  const readInstalled = async (id: ServiceId): Promise<string> => {
+    const text = await readUnit(id);
+    if (text !== null) return text;
     throw new MeshError(
       "SERVICE_NOT_INSTALLED",
       `${serviceName(id)} is not installed as a ${manager.scope} service`,
@@ -106,15 +123,20 @@ export function createServiceControl({ manager, run }: ServiceControlDeps): Serv
       await carryOut(after);
       return { file: manager.fileOf(id) };
     },
+    dataDirOf: async (id) => manager.dataDirOf(await readInstalled(id)),
     list: async () => {
       const names = await readdir(manager.folder).catch((error: unknown) => {
         if (errorCodeOf(error) === "ENOENT") return [];
         throw fileFailed("read", manager.folder, error);
       });
-      return names
-        .sort()
-        .map(manager.idOf)
-        .filter((id) => id !== null);
+      const ids: ServiceId[] = [];
+      for (const name of names.sort()) {
+        const id = manager.idOf(name);
+        // Somebody else's unit may have such a name.
+        const text = id === null ? null : await readTextIfExists(join(manager.folder, name));
+        if (id !== null && text?.includes(manager.mark) === true) ids.push(id);
+      }
+      return ids;
     },
   };
 }

@@ -4,6 +4,7 @@ import { basename, join, sep } from "node:path";
 import { MeshError } from "../../protocol/errors.ts";
 import { readTextIfExists } from "../atomic-file.ts";
 import { createLaunchdManager } from "./launchd-manager.ts";
+import type { RunCommand } from "./service-command.ts";
 import type { ServiceScope } from "./service-id.ts";
 import type { ServiceManager } from "./service-manager.ts";
 import { createSystemdManager } from "./systemd-manager.ts";
@@ -84,28 +85,61 @@ export interface ServiceUser {
   readonly gid: number;
 }
 
-/** @throws MeshError USAGE when there is no such user */
-export async function findServiceUser(name: string, platform: NodeJS.Platform): Promise<ServiceUser> {
-  const home =
-    platform === "darwin" ? macHome(name) : homeInPasswd(await readFile("/etc/passwd", "utf8"), name);
-  const owner = home === null ? null : await stat(home).catch(() => null);
-  if (home === null || owner === null)
+/**
+ * @param run asks the programs of the system, as users need not be in a file
+ * @throws MeshError USAGE when there is no such user, or his home is another's
+ */
+export async function findServiceUser(
+  name: string,
+  { platform, run }: { readonly platform: NodeJS.Platform; readonly run: RunCommand },
+): Promise<ServiceUser> {
+  const user = platform === "darwin" ? await askMac(name, run) : await askPasswd(name, run);
+  const stats = user === null ? null : await stat(user.home).catch(() => null);
+  if (user === null || stats === null)
     throw new MeshError("USAGE", `there is no user "${name}" with a home here`);
-  return { name, home, uid: owner.uid, gid: owner.gid };
+  if (stats.uid !== user.uid) {
+    throw new MeshError("USAGE", `${user.home}, the home of ${name}, does not belong to that user`, {
+      hint: "A service keeps its data in the home of its user; choose another user.",
+    });
+  }
+  return user;
 }
 
-function macHome(name: string): string | null {
-  if (!/^[\w.-]+$/.test(name)) return null;
-  return name === "root" ? "/var/root" : `/Users/${name}`;
+async function askPasswd(name: string, run: RunCommand): Promise<ServiceUser | null> {
+  if (/^-|[:\s]/.test(name)) return null;
+  const { exitCode, stdout } = await run(["getent", "passwd", name]);
+  // Systems without that program have the file, and nothing else.
+  return readPasswd(exitCode === null ? await readFile("/etc/passwd", "utf8") : stdout, name);
 }
 
-export function homeInPasswd(users: string, name: string): string | null {
-  const fields = users
-    .split("\n")
-    .map((line) => line.split(":"))
-    .find(([user]) => user === name);
-  const home = fields?.[5] ?? "";
-  return home.startsWith("/") ? home : null;
+async function askMac(name: string, run: RunCommand): Promise<ServiceUser | null> {
+  if (!/^\w[\w.-]*$/.test(name)) return null;
+  const [uid, gid] = await Promise.all(
+    ["-u", "-g"].map(async (flag) => (await run(["id", flag, name])).stdout.trim()),
+  );
+  const home = name === "root" ? "/var/root" : `/Users/${name}`;
+  return toUser({ name, uid, gid, home });
+}
+
+/** The user of that name in lines as of /etc/passwd. */
+export function readPasswd(users: string, name: string): ServiceUser | null {
+  const [, , uid, gid, , home] =
+    users
+      .split("\n")
+      .map((line) => line.split(":"))
+      .find(([user]) => user === name) ?? [];
+  return toUser({ name, uid, gid, home });
+}
+
+function toUser(found: {
+  readonly name: string;
+  readonly uid: string | undefined;
+  readonly gid: string | undefined;
+  readonly home: string | undefined;
+}): ServiceUser | null {
+  const { name, uid = "", gid = "", home = "" } = found;
+  if (!/^\d+$/.test(uid) || !/^\d+$/.test(gid) || !home.startsWith("/")) return null;
+  return { name, home, uid: Number(uid), gid: Number(gid) };
 }
 
 /** Whether services of this user start with the machine; null: not known. Lingering is a file with the user's name. */

@@ -7,6 +7,8 @@ export interface ServiceStep {
   readonly command: CommandLine;
   /** Its failure is no failure of the whole: there was nothing to do. */
   readonly mayFail: boolean;
+  /** Repeated until it fails, for so long at most: it asks for something that is on its way out. */
+  readonly untilFailsS?: number;
 }
 
 export type ServiceCondition = "running" | "starting" | "stopping" | "stopped" | "failed" | "unknown";
@@ -37,6 +39,8 @@ export interface ServiceManager {
   /** The service that a file of the folder belongs to; null: none of ours. */
   readonly idOf: (fileName: string) => ServiceId | null;
   readonly render: (spec: ServiceSpec) => string;
+  /** The data directory that a unit of ours names; null: it names none. */
+  readonly dataDirOf: (unit: string) => string | null;
   /** Ends well, and says something that {@link isAvailable} takes, where services can be managed. */
   readonly askAvailable: CommandLine;
   readonly isAvailable: (outcome: CommandOutcome) => boolean;

@@ -25,9 +25,12 @@ export interface ServiceSpec {
   readonly isSealed: boolean;
 }
 
+/** The longest {@link stopLimitS}. */
+export const longestStopS = 90;
+
 /** How long the service manager waits for a graceful end: longer than the agent gives its own runs, and what follows. */
 export function stopLimitS({ id, isSealed }: Pick<ServiceSpec, "id" | "isSealed">): number {
-  return id.role === "coordinator" && isSealed ? 30 : 90;
+  return id.role === "coordinator" && isSealed ? 30 : longestStopS;
 }
 
 /** Pause before the next start; with it, {@link startLimit} is reached within two and a half minutes of failing at once. */

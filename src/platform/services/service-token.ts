@@ -1,9 +1,12 @@
-import { chown, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Secret } from "../../protocol/secret.ts";
-import { readTextIfExists, writeFileAtomic } from "../atomic-file.ts";
-import { privateDirMode, privateFileMode } from "../private-files.ts";
-import { type ServiceId, serviceName } from "./service-id.ts";
+import { writeFileAtomic } from "../atomic-file.ts";
+import { privateFileMode, readPrivateText } from "../private-files.ts";
+import type { FileOwner, OwnedFolder } from "./owned-folder.ts";
+import { type ServiceId, type ServiceScope, serviceName } from "./service-id.ts";
+
+/** Read by the service manager as root, so nobody else may write there. */
+const systemEnvironmentFolder = "/etc/claw-mesh";
 
 export interface ServicePaths {
   readonly dataDir: string;
@@ -13,40 +16,43 @@ export interface ServicePaths {
   /** Variables of the service, written by hand. */
   readonly environment: string;
   readonly log: string;
+  /** Which unit was put into effect last: its digest. */
+  readonly applied: string;
 }
 
-/** Who owns them, where root installs for somebody else; null: whoever calls. */
-export type FileOwner = { readonly uid: number; readonly gid: number } | null;
-
-/** Files of a service beside its unit, all in one folder of the data directory. */
-export function servicePaths(dataDir: string, id: ServiceId): ServicePaths {
+/** Files of a service beside its unit: all but the variables of a service of the system in one folder of the data directory. */
+export function servicePaths(dataDir: string, id: ServiceId, scope: ServiceScope): ServicePaths {
   const folder = join(dataDir, "services");
   const name = serviceName(id);
   return {
     dataDir,
     folder,
     grantFile: join(folder, `${name}.token`),
-    environment: join(folder, `${name}.env`),
+    environment: join(scope === "system" ? systemEnvironmentFolder : folder, `${name}.env`),
     log: join(folder, `${name}.log`),
+    applied: join(folder, `${name}.applied`),
   };
 }
 
-/** Makes the folders that the unit names, closed to others; what is there keeps its mode and owner. */
-export async function prepareServiceFolders(
-  { dataDir, folder }: ServicePaths,
-  owner: FileOwner,
-): Promise<void> {
-  for (const path of [dataDir, folder]) {
-    const first = await mkdir(path, { recursive: true, mode: privateDirMode });
-    if (first !== undefined && owner !== null) await chown(path, owner.uid, owner.gid);
-  }
+/**
+ * Writes what the service shows the coordinator, for its user alone; false when it was there already.
+ * @throws MeshError FILE_UNSAFE when there is something else than an ordinary file
+ */
+export async function saveCredential(
+  folder: OwnedFolder,
+  id: ServiceId,
+  { secret, owner }: { readonly secret: Secret; readonly owner: FileOwner },
+): Promise<boolean> {
+  return saveServiceText(folder.file(`${serviceName(id)}.token`), `${secret.reveal()}\n`, owner);
 }
 
-/** Writes what the service shows the coordinator, for its user alone; false when it was there already. */
-export async function saveCredential(path: string, secret: Secret, owner: FileOwner): Promise<boolean> {
-  const text = `${secret.reveal()}\n`;
-  if ((await readTextIfExists(path)) === text) return false;
-  await writeFileAtomic(path, text, { mode: privateFileMode, overwrite: true });
-  if (owner !== null) await chown(path, owner.uid, owner.gid);
+/** The folder's file with that text, for its user alone; false when it was there already. */
+export async function saveServiceText(path: string, text: string, owner: FileOwner): Promise<boolean> {
+  if ((await readPrivateText(path)) === text) return false;
+  await writeFileAtomic(path, text, {
+    mode: privateFileMode,
+    overwrite: true,
+    ...(owner === null ? {} : { owner }),
+  });
   return true;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { oddService } from "../../../test/support/service-spec.ts";
+import { errorCatalogue } from "../../protocol/errors.ts";
 import { launchdLabel, renderLaunchdPlist } from "./launchd-plist.ts";
 import { parseServiceName, serviceName } from "./service-id.ts";
 import { renderSystemdUnit } from "./systemd-unit.ts";
@@ -25,8 +26,34 @@ describe("a systemd unit", () => {
     expect(lineOf(unit, "KillMode")).toEqual(["mixed"]);
     // 30 s for runs, 11 s to settle, 3 s for acknowledgements, 5 s for runtimes.
     expect(Number(lineOf(unit, "TimeoutStopSec")[0])).toBeGreaterThan(30 + 11 + 3 + 5);
-    expect(lineOf(unit, "Restart")).toEqual(["always"]);
+    // What a runtime starts may be killed for its size; the agent goes on.
+    expect(lineOf(unit, "OOMPolicy")).toEqual(["continue"]);
     expect(lineOf(unit, "UMask")).toEqual(["0077"]);
+  });
+
+  test("brings back what failed, and not what was drained, removed, or refused", () => {
+    const unit = renderSystemdUnit(oddService());
+    // A drain ends with 0.
+    expect(lineOf(unit, "Restart")).toEqual(["on-failure"]);
+    const final = (lineOf(unit, "RestartPreventExitStatus")[0] ?? "").split(" ").map(Number);
+    for (const code of ["USAGE", "TOKEN_INVALID", "INVITE_INVALID", "NODE_NOT_FOUND"] as const) {
+      expect(final).toContain(errorCatalogue[code].exit);
+    }
+    for (const code of ["COORDINATOR_UNREACHABLE", "INTERNAL"] as const) {
+      expect(final).not.toContain(errorCatalogue[code].exit);
+    }
+  });
+
+  test("names the file of variables and no pattern of others", () => {
+    const unit = renderSystemdUnit(oddService({ environmentFile: "/srv/a*[b]?/100%/x.env" }));
+    expect(lineOf(unit, "EnvironmentFile")).toEqual([String.raw`-/srv/a\*\[b\]\?/100%%/x.env`]);
+  });
+
+  test("leaves a data directory in a temporary folder in sight", () => {
+    const id = { role: "coordinator", node: null } as const;
+    const sealed = { scope: "system", id, isSealed: true } as const;
+    expect(renderSystemdUnit(oddService({ ...sealed, dataDir: "/tmp/mesh" }))).not.toContain("PrivateTmp");
+    expect(renderSystemdUnit(oddService({ ...sealed, dataDir: "/tmpfiles/mesh" }))).toContain("PrivateTmp");
   });
 
   test("of a user waits for no target that his manager does not have", () => {
@@ -41,8 +68,7 @@ describe("a systemd unit", () => {
     expect(node).not.toMatch(/^(Protect|Private|Restrict|NoNew)/m);
     const id = { role: "coordinator", node: null } as const;
     const mixed = renderSystemdUnit(oddService({ scope: "system", id }));
-    expect(lineOf(mixed, "ProtectSystem")).toEqual(["full"]);
-    expect(mixed).not.toContain("ProtectHome");
+    expect(mixed).not.toMatch(/^(Protect|Private|Restrict|NoNew)/m);
     const sealed = renderSystemdUnit(oddService({ scope: "system", id, isSealed: true }));
     expect(lineOf(sealed, "ProtectSystem")).toEqual(["strict"]);
     expect(lineOf(sealed, "ReadWritePaths")).toEqual(['"/home/ann/my mesh"']);
@@ -94,7 +120,10 @@ describe("a property list of launchd", () => {
   <key>RunAtLoad</key>
   <true/>
   <key>KeepAlive</key>
-  <true/>
+  <dict>
+    <key>SuccessfulExit</key>
+    <false/>
+  </dict>
   <key>ThrottleInterval</key>
   <integer>5</integer>
   <key>ExitTimeOut</key>

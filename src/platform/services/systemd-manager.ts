@@ -52,6 +52,7 @@ export function createSystemdManager(options: SystemdOptions): ServiceManager {
     idOf: (fileName) =>
       fileName.endsWith(ending) ? parseServiceName(fileName.slice(0, -ending.length)) : null,
     render: renderSystemdUnit,
+    dataDirOf: (text) => /^WorkingDirectory=(.+)$/m.exec(text)?.[1]?.replaceAll("%%", "%") ?? null,
     askAvailable: [...systemctl, "is-system-running"],
     isAvailable: ({ stdout }) => inCharge.has(stdout.trim()),
     planInstalled: (id, hasChanged) => [

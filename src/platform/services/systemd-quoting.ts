@@ -28,3 +28,8 @@ export function wholePath(path: string): string {
   if (/[\\\s]$/.test(path)) throw new MeshError("USAGE", `the path ${path} ends with a blank or a backslash`);
   return checkUnitText(path, "a path of the service").replaceAll("%", "%%");
 }
+
+/** As {@link wholePath}, of a setting that takes a pattern for names of files: a path that means itself. */
+export function globPath(path: string): string {
+  return wholePath(path).replace(/[\\*?[\]]/g, (character) => `\\${character}`);
+}

@@ -6,10 +6,16 @@ import {
   startLimit,
   stopLimitS,
 } from "./service-spec.ts";
-import { quoteArgument, quoteProgram, quoteWord, wholePath } from "./systemd-quoting.ts";
+import { globPath, quoteArgument, quoteProgram, quoteWord, wholePath } from "./systemd-quoting.ts";
 
 /** The first line of every unit of ours: a file without it is somebody else's, and left alone. */
 export const unitMark = "# Written by: claw-mesh service install";
+
+/** Wrong arguments (2), a credential that is refused (4) and a node that was removed (5) stay so until a person acts. */
+const finalExitCodes = [2, 4, 5];
+
+/** Of which a private one would hide the data directory in it. */
+const temporaryFolders = ["/tmp", "/var/tmp"];
 
 type Setting = readonly [key: string, value: string];
 
@@ -60,11 +66,13 @@ function processSettings(spec: ServiceSpec): readonly Setting[] {
       ? []
       : ([["Environment", quoteWord(`PATH=${checkUnitText(searchPath, "PATH")}`)]] as const)),
     // The dash: it may be missing.
-    ["EnvironmentFile", `-${wholePath(spec.environmentFile)}`],
-    ["Restart", "always"],
+    ["EnvironmentFile", `-${globPath(spec.environmentFile)}`],
+    // Whoever ends in order was asked to: by its user, or by the coordinator, as in a drain.
+    ["Restart", "on-failure"],
     ["RestartSec", String(restartS)],
-    // Wrong arguments stay wrong.
-    ["RestartPreventExitStatus", "2"],
+    ["RestartPreventExitStatus", finalExitCodes.join(" ")],
+    // What an AI runtime starts may be too large; the agent then reports it, and goes on.
+    ["OOMPolicy", "continue"],
     // The agent alone is asked to end, so that it stops its gateways in order; what is left afterwards is killed.
     ["KillMode", "mixed"],
     ["TimeoutStopSec", String(stopLimitS(spec))],
@@ -74,20 +82,21 @@ function processSettings(spec: ServiceSpec): readonly Setting[] {
 }
 
 /**
- * What a service is kept from. A node runs AI runtimes and what they run, which need the home, the devices and at times
- * sudo: there is nothing to take from it. The user's manager cannot set up most of these without privileges.
+ * What a service is kept from. A node, also one in a coordinator, runs AI runtimes and what they run, which need the home,
+ * the devices and at times sudo: there is nothing to take from it. The user's manager cannot set up most of these without
+ * privileges.
  */
-function hardening({ id, scope, dataDir, isSealed }: ServiceSpec): readonly Setting[] {
-  if (id.role === "node") return [];
+function hardening({ scope, dataDir, isSealed }: ServiceSpec): readonly Setting[] {
+  if (!isSealed) return [];
   const light: readonly Setting[] = [["NoNewPrivileges", "yes"]];
   if (scope === "user") return light;
-  if (!isSealed) return [...light, ["ProtectSystem", "full"]];
+  const isTemporary = temporaryFolders.some((folder) => `${dataDir}/`.startsWith(`${folder}/`));
   return [
     ...light,
     ["ProtectSystem", "strict"],
     ["ProtectHome", "read-only"],
     ["ReadWritePaths", quoteWord(checkUnitText(dataDir, "the data directory"))],
-    ["PrivateTmp", "yes"],
+    ...(isTemporary ? [] : ([["PrivateTmp", "yes"]] as const)),
     ["PrivateDevices", "yes"],
     ["ProtectKernelTunables", "yes"],
     ["ProtectKernelModules", "yes"],
