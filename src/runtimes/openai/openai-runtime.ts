@@ -1,21 +1,27 @@
-import { errorCodeOf } from "../../platform/atomic-file.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { HttpFetch } from "../../platform/http-fetch.ts";
 import type { Failure } from "../../protocol/failure.ts";
 import type { Secret } from "../../protocol/secret.ts";
-import { readBoundedBody, readJson } from "../bounded-body.ts";
-import { matchConnectionOutcome } from "../connection-outcome.ts";
 import { parseGatewayAddress } from "../gateway-address.ts";
+import { createKeyTurns, type KeyTurns } from "../key-turns.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
 import type { OpenaiSessions } from "../runtime-settings.ts";
 import { closedOutcome, toStopOutcome } from "../stop-outcome.ts";
-import type { AnswerEnd } from "./answer-stream.ts";
 import { readChatAnswer } from "./chat-answer.ts";
 import { type ChatRequest, toChatRequest } from "./chat-request.ts";
-import { matchEmptyAnswer, matchStatusFailure, matchStreamFailure, tidyMessage } from "./failure-map.ts";
-import { fetchModels, matchChatModel, type ServerAccess, toRequestInit } from "./models.ts";
+import { matchStatusFailure } from "./failure-map.ts";
+import { fetchModels, isOpenclawModel, matchChatModel, type ServerAccess, toRequestInit } from "./models.ts";
 import { probeServer } from "./probe.ts";
 import { readResponsesAnswer } from "./responses-answer.ts";
+import {
+  closedReason,
+  type RunProgress,
+  readFailure,
+  tidyOutcome,
+  toLostOutcome,
+  toOutcome,
+  toStoppedOutcome,
+} from "./run-outcome.ts";
 import { readServerError } from "./server-error.ts";
 import { findConvention, type SessionConvention } from "./session-convention.ts";
 import {
@@ -38,12 +44,6 @@ export interface OpenaiOptions {
   readonly historyLimits?: HistoryLimits;
 }
 
-/** Bytes of an error body that are read. */
-const maxErrorBytes = 64 * 1024;
-
-/** Stops a run besides the attempt's own reasons. */
-const closedReason = "closed";
-
 /**
  * Any server with OpenAI's `POST /v1/chat/completions` or `/v1/responses`: Ollama, vLLM, LM Studio, llama.cpp, hosted
  * providers, agents such as Hermes and nanobot, and OpenClaw's own endpoint where it is enabled. The API has no way to ask
@@ -63,6 +63,7 @@ export function createOpenaiRuntime(options: OpenaiOptions): Runtime {
     location: access.address.httpUrl,
     secrets: options.apiKey === null ? [] : [options.apiKey],
     history: createSessionHistory(options.historyLimits ?? defaultHistoryLimits),
+    turns: createKeyTurns(),
     running: new Set(),
     model: options.model,
     convention: options.sessions === "auto" ? null : options.sessions,
@@ -92,18 +93,14 @@ interface Adapter {
   /** Texts that may appear in no message. */
   readonly secrets: readonly Secret[];
   readonly history: SessionHistory;
+  /** Messages of one session go one after another: the second has to know of the first. */
+  readonly turns: KeyTurns;
   readonly running: Set<AbortController>;
   /** null until the server's list has been asked. */
   model: string | null;
-  /** null until the server has been asked what it is. */
+  /** null until the server has said what it is. */
   convention: SessionConvention | null;
   isClosed: boolean;
-}
-
-interface Run {
-  readonly signal: AbortSignal;
-  /** `submitted`: the server may have the message; `answering`: it surely has it. */
-  phase: "preparing" | "submitted" | "answering";
 }
 
 /** Bounds the attempt in time, and turns every way in which its request can end into an outcome. */
@@ -115,15 +112,15 @@ async function runAttempt(
   if (adapter.isClosed) return closedOutcome;
   if (control.signal.aborted) return toStopOutcome(control.signal.reason);
   const stop = new AbortController();
-  const run: Run = { signal: stop.signal, phase: "preparing" };
+  const run: RunProgress = { signal: stop.signal, phase: "preparing", stopsWithRequest: false };
   const onAbort = () => stop.abort(control.signal.reason);
   const cancelDeadline = adapter.options.clock.after(attempt.timeoutMs, () => stop.abort("timeout"));
   control.signal.addEventListener("abort", onAbort, { once: true });
   adapter.running.add(stop);
   try {
-    return tidyOutcome(await answerAttempt(adapter, attempt, { control, run }), adapter.secrets);
+    return tidyOutcome(await answerInTurn(adapter, attempt, { control, run }), adapter.secrets);
   } catch (error) {
-    if (stop.signal.aborted) return toStoppedOutcome(stop.signal.reason, run.phase);
+    if (stop.signal.aborted) return toStoppedOutcome(run, adapter.location);
     return toLostOutcome(error, run.phase, adapter.location);
   } finally {
     adapter.running.delete(stop);
@@ -132,20 +129,41 @@ async function runAttempt(
   }
 }
 
+interface RunParts {
+  readonly control: RunControl;
+  readonly run: RunProgress;
+}
+
+/** Rejects when the connection is lost or the run was stopped. */
+async function answerInTurn(adapter: Adapter, attempt: RuntimeAttempt, parts: RunParts): Promise<RunOutcome> {
+  const { session } = attempt;
+  if (session === null) return await answerAttempt(adapter, attempt, parts);
+  const { run } = parts;
+  const endTurn = await adapter.turns.begin(session.key, run.signal);
+  if (endTurn === null) return toStoppedOutcome(run, adapter.location);
+  try {
+    return await answerAttempt(adapter, attempt, parts);
+  } finally {
+    endTurn();
+  }
+}
+
 /** Rejects when the connection is lost or the run was stopped. */
 async function answerAttempt(
   adapter: Adapter,
   attempt: RuntimeAttempt,
-  { control, run }: { readonly control: RunControl; readonly run: Run },
+  { control, run }: RunParts,
 ): Promise<RunOutcome> {
   const { access, history, location } = adapter;
   const choice = await chooseModel(adapter, run.signal);
   if (choice.kind === "none") return { kind: "failed", failure: choice.failure };
-  adapter.convention ??= await findConvention(access, choice.model, run.signal);
-  const sessions = adapter.convention;
+  const way = await chooseSessions(adapter, choice.model, run.signal);
+  if (way.kind === "none") return { kind: "failed", failure: way.failure };
+  const { sessions } = way;
   const sessionKey = sessions === "history" ? (attempt.session?.key ?? null) : null;
   const earlier = sessionKey === null ? [] : history.messagesOf(sessionKey);
   const request = toChatRequest(attempt, { model: choice.model, sessions, history: earlier });
+  run.stopsWithRequest = isOpenclawModel(choice.model);
   run.phase = "submitted";
   const response = await sendChat(access, request, run.signal);
   run.phase = "answering";
@@ -201,60 +219,23 @@ async function chooseModel(adapter: Adapter, signal: AbortSignal): Promise<Model
   return { kind: "chosen", model };
 }
 
-/** What a run settles with when its request failed for another reason than being stopped. */
-function toLostOutcome(error: unknown, phase: Run["phase"], location: string): RunOutcome {
-  const code = errorCodeOf(error);
-  const outcome = matchConnectionOutcome(phase === "answering" ? null : code, location);
-  if (phase !== "preparing" || outcome.kind !== "lost") return outcome;
-  return { kind: "failed", failure: { class: "refused", message: outcome.reason } };
-}
+type SessionsChoice =
+  | { readonly kind: "chosen"; readonly sessions: SessionConvention }
+  | { readonly kind: "none"; readonly failure: Failure };
 
-/** What a run settles with when it was stopped: by its attempt, its deadline or the end of the agent. */
-function toStoppedOutcome(reason: unknown, phase: Run["phase"]): RunOutcome {
-  if (reason !== closedReason) return toStopOutcome(reason);
-  return phase === "preparing" ? closedOutcome : { ...closedOutcome, started: true, fenced: false };
-}
-
-/** Other programs had a part in these texts: no key gets through, nor more than a line. */
-function tidyOutcome(outcome: RunOutcome, secrets: readonly Secret[]): RunOutcome {
-  if (outcome.kind !== "failed") return outcome;
-  const failure = { ...outcome.failure, message: tidyMessage(outcome.failure.message, secrets) };
-  return { kind: "failed", failure };
-}
-
-async function readFailure(
-  response: Response,
-  location: string,
-  path: ChatRequest["path"],
-): Promise<Failure> {
-  const body = readJson(await readBoundedBody(response, maxErrorBytes));
-  return matchStatusFailure(response.status, readServerError(body), { location, path });
-}
-
-function toOutcome(end: AnswerEnd, location: string): RunOutcome {
-  switch (end.kind) {
-    case "finished":
-      if (end.text === "") return { kind: "failed", failure: matchEmptyAnswer(end.finishReason, location) };
-      return { kind: "succeeded", text: end.text };
-    case "error":
-      return { kind: "failed", failure: matchStreamFailure(end.error, location) };
-    case "too_large":
-      return {
-        kind: "failed",
-        failure: { class: "too_large", message: `the answer of ${location} is longer than 8 MiB` },
-      };
-    case "cut":
-      return matchConnectionOutcome(null, location);
-    case "foreign":
-      return {
-        kind: "failed",
-        failure: {
-          class: "runtime_error",
-          kind: "bad_request",
-          message: `${location} is not an OpenAI-compatible server: it answered with ${end.contentType}`,
-        },
-      };
-    default:
-      return end satisfies never;
+/** What was found stays; what was not is asked for again by the next message. */
+async function chooseSessions(adapter: Adapter, model: string, signal: AbortSignal): Promise<SessionsChoice> {
+  if (adapter.convention !== null) return { kind: "chosen", sessions: adapter.convention };
+  const finding = await findConvention(adapter.access, model, signal);
+  if (finding.kind === "found") {
+    adapter.convention = finding.sessions;
+    return { kind: "chosen", sessions: finding.sessions };
   }
+  const { location } = adapter;
+  if (finding.status === 401 || finding.status === 403) {
+    const failure = matchStatusFailure(finding.status, readServerError(undefined), { location });
+    return { kind: "none", failure: { ...failure, nothing_done: true } };
+  }
+  const message = `${location} did not say how it keeps conversations; the next message asks again, unless \`sessions\` is set`;
+  return { kind: "none", failure: { class: "refused", message } };
 }

@@ -61,6 +61,16 @@ describe("an answer of /v1/responses", () => {
     expect((await read(stream(delta("Half")))).end).toEqual({ kind: "cut" });
   });
 
+  test.each(["in_progress", "queued", "something_new"])(
+    "that is %s is none, whatever it says",
+    async (status) => {
+      const half = { status, output: [message("half")] };
+      expect((await read(Response.json(half))).end).toEqual({ kind: "cut" });
+      const stray = { type: "response.completed", response: half };
+      expect((await read(stream(delta("half"), stray))).end).toEqual({ kind: "cut" });
+    },
+  );
+
   test("that stopped for a reason tells it", async () => {
     const incomplete = ending("incomplete", { incomplete_details: { reason: "content_filter" } });
     expect((await read(stream(incomplete))).end).toEqual({

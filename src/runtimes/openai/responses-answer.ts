@@ -97,6 +97,8 @@ function toEnd(response: ResponseObject, text: string): AnswerEnd {
     const message = `the response was ${response.status}`;
     return { kind: "error", error: { message, words: [], status: null } };
   }
+  // `queued` and `in_progress`: the server may work on, and what there is of the text is no answer.
+  if (response.status !== "completed" && response.status !== "incomplete") return { kind: "cut" };
   if (exceedsBytes(text, maxAnswerBytes)) return { kind: "too_large" };
   const reason = response.incomplete_details?.reason ?? response.status;
   return { kind: "finished", text, finishReason: reason };

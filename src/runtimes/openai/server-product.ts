@@ -70,9 +70,14 @@ export async function identifyServer(
   return version === undefined ? product("OpenAI-compatible server", null) : product("Ollama", version);
 }
 
+/** What a question to a server gave; `unknown`: asked again, it may be answered. */
+export type ServerAnswer = "yes" | "no" | "unknown";
+
 /** Asks without the key. */
-export async function isHermes(access: ServerAccess, signal: AbortSignal): Promise<boolean> {
-  return HermesHealth.safeParse(await createQuestion(access, signal)("/health")).success;
+export async function isHermes(access: ServerAccess, signal: AbortSignal): Promise<ServerAnswer> {
+  const reply = await createCall(access, signal)("/health");
+  if (reply === null || isPassing(reply.status)) return "unknown";
+  return reply.status === 200 && HermesHealth.safeParse(reply.body).success ? "yes" : "no";
 }
 
 const HermesCapabilities = z.object({
@@ -81,22 +86,46 @@ const HermesCapabilities = z.object({
 });
 
 /** Whether a Hermes of this version streams answers of `/v1/responses`. Asks with the key. */
-export async function hasResponses(access: ServerAccess, signal: AbortSignal): Promise<boolean> {
-  const ask = createQuestion(access, signal, toRequestInit(access, {}));
-  return HermesCapabilities.safeParse(await ask("/v1/capabilities")).success;
+export async function hasResponses(access: ServerAccess, signal: AbortSignal): Promise<ServerAnswer> {
+  const reply = await createCall(access, signal, toRequestInit(access, {}))("/v1/capabilities");
+  if (reply === null || isPassing(reply.status)) return "unknown";
+  // The key, which may be set right.
+  if (reply.status === 401 || reply.status === 403) return "unknown";
+  return reply.status === 200 && HermesCapabilities.safeParse(reply.body).success ? "yes" : "no";
 }
 
-function createQuestion({ fetch, address }: ServerAccess, signal: AbortSignal, init: RequestInit = {}) {
-  return async (path: string): Promise<unknown> => {
+/** Whether a status tells of the moment, and not of what the server has: it starts, is busy or broken. */
+export function isPassing(status: number): boolean {
+  return status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501);
+}
+
+interface CallReply {
+  readonly status: number;
+  /** undefined: not JSON. */
+  readonly body: unknown;
+}
+
+/** null: the connection failed. */
+function createCall({ fetch, address }: ServerAccess, signal: AbortSignal, init: RequestInit = {}) {
+  return async (path: string): Promise<CallReply | null> => {
     try {
       const response = await fetch(`${address.httpUrl}${path}`, { redirect: "manual", ...init, signal });
       const body = await readBoundedBody(response, maxAnswerBytes);
-      return response.status === 200 ? readJson(body) : undefined;
+      return { status: response.status, body: readJson(body) };
     } catch (error) {
       if (signal.aborted) throw error;
-      // A server that drops the connection on a path that it does not know is none that has the path.
-      return undefined;
+      // The caller knows what that means for its question.
+      return null;
     }
+  };
+}
+
+/** A server that drops the connection on a path that it does not know is none that has the path. */
+function createQuestion(access: ServerAccess, signal: AbortSignal) {
+  const call = createCall(access, signal);
+  return async (path: string): Promise<unknown> => {
+    const reply = await call(path);
+    return reply?.status === 200 ? reply.body : undefined;
   };
 }
 
