@@ -3,7 +3,7 @@ import { systemClock } from "../../src/platform/clock.ts";
 import { createFetch } from "../../src/platform/http-fetch.ts";
 import { createOpenaiRuntime, type OpenaiOptions } from "../../src/runtimes/openai/index.ts";
 import type { RuntimeAttempt } from "../../src/runtimes/runtime.ts";
-import { createAttempt, observeRun } from "../contract/runtime-subject.ts";
+import { createAttempt, observeRun, within } from "../contract/runtime-subject.ts";
 import { type OpenaiServer, startOpenaiServer } from "../support/openai-server.ts";
 
 const createRuntime = (endpoint: string, parts: Partial<OpenaiOptions> = {}) =>
@@ -153,7 +153,7 @@ describe("the OpenAI adapter and servers that keep conversations", () => {
     const run = observeRun(createRuntime(server.url), createAttempt("slow: work"));
     await run.firstChunk;
     run.stop("cancelled");
-    expect(await run.outcome).toEqual({ kind: "cancelled" });
+    expect(await run.outcome).toMatchObject({ kind: "lost", started: true, fenced: false });
     await server.firstAbort;
   });
 });
@@ -174,13 +174,63 @@ describe("the OpenAI adapter and endings", () => {
     expect(outcome).toEqual({ kind: "succeeded", text: "all of it" });
   });
 
-  test("closes the request, which stops the run on the server, when it is cancelled", async () => {
-    await using server = await startOpenaiServer();
+  test.each(["cancelled", "superseded"] as const)(
+    "closes the request at once when it is %s, and does not claim that the server stopped",
+    async (reason) => {
+      await using server = await startOpenaiServer();
+      const run = observeRun(createRuntime(server.url), createAttempt("slow: work"));
+      await run.firstChunk;
+      const text = run.text();
+      run.stop(reason);
+      expect(await within(1_000, run.outcome)).toMatchObject({ kind: "lost", started: true, fenced: false });
+      await server.firstAbort;
+      expect(run.text()).toBe(text);
+    },
+  );
+
+  test("is cancelled for certain by OpenClaw's own endpoint, which stops a run with its request", async () => {
+    await using server = await startOpenaiServer({ models: ["openclaw"] });
     const run = observeRun(createRuntime(server.url), createAttempt("slow: work"));
     await run.firstChunk;
     run.stop("cancelled");
     expect(await run.outcome).toEqual({ kind: "cancelled" });
     await server.firstAbort;
+  });
+
+  test("tells no text after it was stopped", async () => {
+    const begun = Promise.withResolvers<void>();
+    const more = Promise.withResolvers<void>();
+    const encoder = new TextEncoder();
+    const event = (content: string) =>
+      encoder.encode(`data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`);
+    // Has no part in the stop, as a server whose bytes were on their way already.
+    const fetch: OpenaiOptions["fetch"] = async () => {
+      const body = new ReadableStream({
+        start: async (controller) => {
+          controller.enqueue(event("before"));
+          await more.promise;
+          controller.enqueue(event(" after"));
+          controller.close();
+        },
+      });
+      return new Response(body, { headers: { "content-type": "text/event-stream" } });
+    };
+    const runtime = createRuntime("127.0.0.1:1", { fetch, model: "bird", sessions: "history" });
+    const told: string[] = [];
+    const controller = new AbortController();
+    const outcome = runtime.run(createAttempt("hello"), {
+      onChunk: ({ text }) => {
+        told.push(text);
+        begun.resolve();
+      },
+      onRecovering: () => {},
+      signal: controller.signal,
+    });
+    await begun.promise;
+    controller.abort("cancelled");
+    more.resolve();
+    await outcome;
+    expect(told).toEqual(["before"]);
   });
 
   test("sends a message once, on a new connection, when the server hangs up on it", async () => {
