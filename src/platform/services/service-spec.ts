@@ -25,8 +25,14 @@ export interface ServiceSpec {
   readonly isSealed: boolean;
 }
 
+/** What an agent gives its runs. */
+const drainS = 30;
+
+/** What it gives a gateway that it keeps alive, whose own limit is 330 s, and what follows. */
+const gatewayEndS = 345;
+
 /** The longest {@link stopLimitS}. */
-export const longestStopS = 90;
+export const longestStopS = drainS + gatewayEndS;
 
 /** How long the service manager waits for a graceful end: longer than the agent gives its own runs, and what follows. */
 export function stopLimitS({ id, isSealed }: Pick<ServiceSpec, "id" | "isSealed">): number {
