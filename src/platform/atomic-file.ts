@@ -58,6 +58,12 @@ export function errorCodeOf(error: unknown): string | null {
   return typeof error.code === "string" ? error.code : null;
 }
 
+/** Whether there was no room, or none left for this user. */
+export function isFullDisk(error: unknown): boolean {
+  const code = errorCodeOf(error);
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
 /** Makes new names in a directory survive a power cut, where the system can do that. */
 export async function syncDirectory(path: string): Promise<void> {
   try {

@@ -13,7 +13,7 @@ interface BackgroundOptions {
 }
 
 export interface BackgroundProcess {
-  /** null: it ended before one could ask when it was started. */
+  /** null: it ended before one could ask when it was started, or was killed as that cannot be told. */
   readonly identity: ProcessIdentity | null;
   /** Only while this process runs. */
   readonly exited: Promise<ChildExit>;
@@ -22,7 +22,8 @@ export interface BackgroundProcess {
 /**
  * Starts a program in a session of its own: it outlives this process, hears nothing of its terminal, and does not keep it
  * alive.
- * @throws the system's error when the program cannot be started, or the log not be opened
+ * @throws the system's error when the program cannot be started, or the log not be opened, or nothing be learned of its
+ *   process, which is killed then
  */
 export function startInBackground(options: BackgroundOptions): BackgroundProcess {
   const log = openSync(options.logFile, "a", 0o600);
@@ -36,7 +37,7 @@ export function startInBackground(options: BackgroundOptions): BackgroundProcess
       detached: true,
     });
     child.unref();
-    const startedAt = readProcessStart(child.pid);
+    const startedAt = readStart(child);
     const exited = child.exited.then(() => ({
       code: child.exitCode,
       signal: typeof child.signalCode === "string" ? child.signalCode : null,
@@ -44,5 +45,17 @@ export function startInBackground(options: BackgroundOptions): BackgroundProcess
     return { identity: startedAt === null ? null : { pid: child.pid, startedAt }, exited };
   } finally {
     closeSync(log);
+  }
+}
+
+/** Without the time of its start nobody could end it later; to one that has ended, the signal does nothing. */
+function readStart(child: Bun.Subprocess): string | null {
+  try {
+    const startedAt = readProcessStart(child.pid);
+    if (startedAt === null) child.kill("SIGKILL");
+    return startedAt;
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
   }
 }

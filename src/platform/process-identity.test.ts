@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { isProcessRunning, listDescendants, readProcessStart, signalProcess } from "./process-identity.ts";
 
 describe("a process", () => {
@@ -46,4 +47,29 @@ describe("a process", () => {
     parent.kill("SIGKILL");
     await parent.exited;
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "is not taken for ended while there is no descriptor to look with",
+    async () => {
+      const file = JSON.stringify(join(import.meta.dir, "process-identity.ts"));
+      const script = `
+      const { openSync, closeSync } = await import("node:fs");
+      const { isProcessRunning, readProcessStart } = await import(${file});
+      const me = { pid: process.pid, startedAt: readProcessStart(process.pid) };
+      const taken = [];
+      try { for (;;) taken.push(openSync("/dev/null", "r")); } catch {}
+      const answers = [];
+      // With no descriptor left, and with one, which is too few for the second file.
+      for (let round = 0; round < 2; round++) {
+        try { answers.push(isProcessRunning(me)); } catch (error) { answers.push(error.code); }
+        closeSync(taken.pop());
+      }
+      for (const one of taken) closeSync(one);
+      console.log(JSON.stringify(answers));`;
+      const child = Bun.spawn(["sh", "-c", 'ulimit -n 64; exec "$0" -e "$1"', process.execPath, script]);
+      const [unknown, known] = JSON.parse(await child.stdout.text());
+      expect(unknown).toBe("EMFILE");
+      expect(known).toBe(true);
+    },
+  );
 });

@@ -14,17 +14,26 @@ const psLimitMs = 2_000;
 /** A gateway has a handful. */
 const maxDescendants = 1_000;
 
-/** When the process with this number was started; null when there is none, or it has ended and is only not yet forgotten. */
+/**
+ * When the process with this number was started; null when there is none, or it has ended and is only not yet forgotten.
+ * @throws the system's error, with its `code`, when that cannot be told
+ */
 export function readProcessStart(pid: number): string | null {
   return process.platform === "linux" ? readLinuxStart(pid) : readPsStart(pid);
 }
 
-/** Whether that very process still runs. */
+/**
+ * Whether that very process still runs.
+ * @throws the system's error, with its `code`, when that cannot be told
+ */
 export function isProcessRunning({ pid, startedAt }: ProcessIdentity): boolean {
   return readProcessStart(pid) === startedAt;
 }
 
-/** Sends the signal to that process and to nobody else; false when it has ended. */
+/**
+ * Sends the signal to that process and to nobody else; false when it has ended.
+ * @throws the system's error, with its `code`, when it cannot be told whether it runs
+ */
 export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
   if (!isProcessRunning(identity)) return false;
   try {
@@ -66,7 +75,8 @@ function readLinuxStart(pid: number): string | null {
     const [state, start] = [fields[0], fields[19]];
     return state === "Z" || state === "X" || start === undefined ? null : `${start}@${readBootId() ?? ""}`;
   } catch (error) {
-    if (errorCodeOf(error) === null) throw error;
+    // Out of descriptors, say, nothing is known of it, and it may well run.
+    if (errorCodeOf(error) !== "ENOENT" && errorCodeOf(error) !== "ESRCH") throw error;
     return null;
   }
 }
@@ -82,13 +92,14 @@ function runPs(args: readonly string[]): string {
   try {
     const { stdout } = Bun.spawnSync(["ps", ...args], {
       stdio: ["ignore", "pipe", "ignore"],
-      env: { PATH: "/bin:/usr/bin", LC_ALL: "C" },
+      // Whoever asks later may have another time zone.
+      env: { PATH: "/bin:/usr/bin", LC_ALL: "C", TZ: "UTC0" },
       timeout: psLimitMs,
     });
     return stdout.toString();
   } catch (error) {
     // No such program here: then nothing is known of other processes.
-    if (errorCodeOf(error) === null) throw error;
+    if (errorCodeOf(error) !== "ENOENT") throw error;
     return "";
   }
 }

@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshError } from "../protocol/errors.ts";
+import { isFullDisk } from "./atomic-file.ts";
 import { sqliteFault } from "./sqlite-errors.ts";
 
 export interface ProcessLock {
@@ -36,7 +37,7 @@ export function acquireLock(file: string): ProcessLock | LockHolder {
     database.run("pragma journal_mode = memory");
     database.run("begin immediate");
     chmodSync(file, 0o600);
-    writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
+    writePid(pidFile);
   } catch (error) {
     database?.close();
     if (sqliteFault(error) === "busy") return { heldBy: { pid: readPid(pidFile) } };
@@ -79,6 +80,15 @@ function createHeldLock(database: Database, pidFile: string): ProcessLock {
       database.close(true);
     },
   };
+}
+
+/** Only for people: on a full disk the lock is held without. */
+function writePid(pidFile: string): void {
+  try {
+    writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
+  } catch (error) {
+    if (!isFullDisk(error)) throw error;
+  }
 }
 
 function readPid(pidFile: string): number | null {
