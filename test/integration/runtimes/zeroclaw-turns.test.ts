@@ -55,6 +55,13 @@ describe("a tool that needs approval", () => {
     expect(rig.gateway.seen.approvals).toEqual([{ tool: "shell", decision: "approve" }]);
   });
 
+  test("is denied under the policy allow to a text of another owner", async () => {
+    await using rig = await startRig();
+    const { outcome } = say(rig.createRuntime({ approvals: "allow" }), useTool, { isUntrusted: true });
+    expect(await outcome).toMatchObject({ text: expect.stringContaining("Denied by user.") });
+    expect(rig.gateway.seen.approvals).toEqual([{ tool: "shell", decision: "deny" }]);
+  });
+
   test("fails the run under the policy fail, with its name and what to do", async () => {
     await using rig = await startRig();
     const attempt = createAttempt(useTool);
