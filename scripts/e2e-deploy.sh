@@ -4,7 +4,8 @@
 # 2: wrong use; 3: a host cannot be reached.
 #
 #   COORDINATOR_HOST=me@vps NODE_HOSTS="me@mac me@gpu-box" scripts/e2e-deploy.sh
-set -eu
+# Without -f, blanks apart, a word of a list such as UP_ARGS could become names of files.
+set -euf
 umask 077
 
 # ---- hosts -------------------------------------------------------------------------------------------------------------
@@ -23,7 +24,7 @@ KNOWN_HOSTS=${KNOWN_HOSTS:-}
 CONNECT_TIMEOUT_S=${CONNECT_TIMEOUT_S:-10}
 
 # ---- what is tried -----------------------------------------------------------------------------------------------------
-# The executable for the hosts; empty: make build. It has to be for their system and processor.
+# The executable for the hosts, also compressed as <file>.gz; empty: make build. It has to be for their system and processor.
 BINARY=${BINARY:-}
 # Arguments of claw-mesh up and join, split at blanks. Nodes without an AI runtime answer with an echo.
 UP_ARGS=${UP_ARGS:---no-local}
@@ -38,8 +39,9 @@ KEEP=${KEEP:-}
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 
+# Fails when nobody reads any more; then the signal, or `set -e`, ends the script by way of clean_up.
 say() {
-  printf '== %s\n' "$*"
+  printf '== %s\n' "$*" 2>/dev/null
 }
 fail() {
   printf 'e2e-deploy.sh: %s\n' "$1" >&2
@@ -71,15 +73,31 @@ to_host() {
 
 # on <host> <script> [word ...]: runs the script there; the words are its $1, $2 and so on. Standard input is passed on.
 on() {
-  where=$1 script=$2
+  where=$1 remote_script=$2
   shift 2
   if [ "$where" = local ]; then
-    sh -c "$script" sh "$@"
+    sh -c "$remote_script" sh "$@"
     return
   fi
-  line="sh -c $(quote "$script")sh "
+  line="sh -c $(quote "$remote_script")sh "
   for word in "$@"; do line=$line$(quote "$word"); done
   to_host -- "$where" "$line"
+}
+
+# address_of <host>: where ssh would go, as it stands in a URL.
+address_of() {
+  if [ "$1" = local ]; then
+    hostname
+    return
+  fi
+  # shellcheck disable=SC2086  # SSH_OPTIONS is a list of words.
+  address=$(ssh -G $SSH_OPTIONS -- "$1" 2>/dev/null | awk '$1 == "hostname" { print $2; exit }')
+  [ -n "$address" ] || address=${1##*@}
+  case $address in
+    \[*) ;;
+    *:*) address=[$address] ;;
+  esac
+  printf '%s\n' "$address"
 }
 
 # Folders on the hosts, one line each: <label> <host> <folder>. The label is the name of the node.
@@ -94,8 +112,10 @@ place_of() {
 # Stops and removes what this run has put on the hosts, and says what is left. Nodes go first.
 clean_up() {
   code=$?
+  # Whoever read what is said may be gone, as after Ctrl-C in `| tee`: what was put on the hosts goes all the same.
   trap - EXIT
-  trap '' HUP INT TERM
+  trap '' HUP INT TERM PIPE
+  set +e
   if [ -n "$KEEP" ]; then
     say "left on the hosts, as KEEP is set:"
     cat "$places"
@@ -104,10 +124,12 @@ clean_up() {
       say "$label: stop and remove"
       on "$host" '
         if [ -x "$1/stop.sh" ]; then CLAW_MESH_HOME="$1/home" "$1/stop.sh" || exit 1; fi
-        rm -rf -- "$1"' "$folder" </dev/null || {
-        echo "e2e-deploy.sh: $label: could not be removed from $host: $folder" >&2
+        rm -rf -- "$1"' "$folder" </dev/null >"$work/said" 2>&1 || {
+        echo "e2e-deploy.sh: $label: could not be removed from $host: $folder" >&2 || true
         [ "$code" -ne 0 ] || code=1
       }
+      # Not written straight to us: nobody may read it, and what writes it would end.
+      cat "$work/said" 2>/dev/null
     done <<EOF
 $(awk '{ line[NR] = $0 } END { for (at = NR; at > 0; at--) print line[at] }' "$places")
 EOF
@@ -120,6 +142,7 @@ trap clean_up EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 141' PIPE
 
 # prepare <label> <host>: a new folder on the host with the executable and the scripts.
 prepare() {
@@ -127,13 +150,9 @@ prepare() {
   folder=$(on "$2" 'umask 077; mktemp -d "${TMPDIR:-/tmp}/claw-mesh-e2e.XXXXXX"' </dev/null) ||
     fail "$2 cannot be reached by ssh any more, or has no room" 3
   printf '%s %s %s\n' "$1" "$2" "$folder" >>"$places"
-  on "$2" 'gunzip >"$1/claw-mesh" && chmod 700 "$1/claw-mesh"' "$folder" <"$work/claw-mesh.gz" ||
-    fail "$2: the executable could not be copied"
-  for script in processes.sh start.sh stop.sh; do
-    on "$2" 'cat >"$1/$2" && chmod 700 "$1/$2"' "$folder" "$script" <"$here/$script" || fail "$2: $script could not be copied"
-  done
-  on "$2" '"$1/claw-mesh" version' "$folder" </dev/null ||
-    fail "$2: the executable does not run there; build one for that machine and name it: BINARY=<file>"
+  on "$2" 'umask 077; cd -- "$1" && tar -xf - && gunzip claw-mesh.gz && chmod 700 claw-mesh *.sh && ./claw-mesh version' \
+    "$folder" <"$work/files.tar" ||
+    fail "$2: the files could not be copied, or the executable does not run there; build one for that machine and name it: BINARY=<file>"
 }
 
 # ask <label> <question>: sends it to the node and looks for it in the answer.
@@ -161,33 +180,39 @@ show_log() {
   on "$host" 'tail -n 15 "$1"/home/run/*.log' "$(place_of "$1")" </dev/null >&2 || true
 }
 
-# ---- look, build and copy ----------------------------------------------------------------------------------------------
+# ---- look and build -----------------------------------------------------------------------------------------------------
 for host in $COORDINATOR_HOST $NODE_HOSTS; do
-  system=$(on "$host" 'uname -sm' </dev/null) || fail "$host cannot be reached by ssh; try: ssh $SSH_OPTIONS $host true" 3
-  say "$host is there: $system"
+  system=$(on "$host" 'uname -sm; ls -d "${TMPDIR:-/tmp}"/claw-mesh-e2e.* 2>/dev/null || true' </dev/null) ||
+    fail "$host cannot be reached by ssh; try: ssh $SSH_OPTIONS $host true" 3
+  left=$(printf '%s\n' "$system" | sed 1d)
+  say "$host is there: $(printf '%s\n' "$system" | sed 1q)"
+  [ -z "$left" ] || printf '%s\n' "$host: another run has left, or still uses:" "$left"
 done
 if [ -z "$BINARY" ]; then
   say "build"
   make -C "$here/.." build
   BINARY=$here/../bin/claw-mesh
 fi
-[ -x "$BINARY" ] || fail "there is no executable $BINARY" 2
-gzip -1 -c -- "$BINARY" >"$work/claw-mesh.gz"
+case $BINARY in
+  *.gz) [ -r "$BINARY" ] || fail "there is no file $BINARY" 2 ;;
+  *) [ -f "$BINARY" ] && [ -x "$BINARY" ] || fail "there is no executable $BINARY" 2 ;;
+esac
+# What goes to every host, as one stream.
+mkdir "$work/files"
+cp -- "$here/processes.sh" "$here/start.sh" "$here/stop.sh" "$work/files"
+case $BINARY in
+  *.gz) cp -- "$BINARY" "$work/files/claw-mesh.gz" ;;
+  *) gzip -1 -c -- "$BINARY" >"$work/files/claw-mesh.gz" ;;
+esac
+tar -cf "$work/files.tar" -C "$work/files" claw-mesh.gz processes.sh start.sh stop.sh
+rm -rf -- "$work/files"
 if [ -z "$COORDINATOR_URL" ]; then
-  address=${COORDINATOR_HOST##*@}
-  [ "$COORDINATOR_HOST" != local ] || address=$(hostname)
-  COORDINATOR_URL=http://$address:$PORT
+  COORDINATOR_URL=http://$(address_of "$COORDINATOR_HOST"):$PORT
 fi
 
+# ---- start -------------------------------------------------------------------------------------------------------------
 prepare coordinator "$COORDINATOR_HOST"
 mesh=$(place_of coordinator)
-count=0
-for host in $NODE_HOSTS; do
-  count=$((count + 1))
-  prepare "node-$count" "$host"
-done
-
-# ---- start -------------------------------------------------------------------------------------------------------------
 say "coordinator: start on port $PORT"
 # shellcheck disable=SC2086  # UP_ARGS is a list of words.
 on "$COORDINATOR_HOST" 'folder=$1; shift; CLAW_MESH_HOME="$folder/home" "$folder/start.sh" coordinator "$@"' \
@@ -198,6 +223,7 @@ count=0
 for host in $NODE_HOSTS; do
   count=$((count + 1))
   label=node-$count
+  prepare "$label" "$host"
   say "$label: join $COORDINATOR_URL"
   # By standard input: arguments can be read by every user of the host.
   on "$host" 'umask 077; mkdir -p "$1/home"; cat >"$1/join.token"' "$(place_of "$label")" <"$work/token"

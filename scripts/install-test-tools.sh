@@ -37,10 +37,14 @@ without_starting() {
   fi
   printf '#!/bin/sh\nexit 101\n' >"$policy"
   chmod 755 "$policy"
+  # A shell that is ended by a signal does not come by EXIT.
   trap 'rm -f "$policy"' EXIT
+  trap 'rm -f "$policy"; exit 129' HUP
+  trap 'rm -f "$policy"; exit 130' INT
+  trap 'rm -f "$policy"; exit 143' TERM
   install "$1"
   rm -f "$policy"
-  trap - EXIT
+  trap - EXIT HUP INT TERM
 }
 
 [ $# -gt 0 ] || set -- strace

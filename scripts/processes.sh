@@ -10,7 +10,8 @@ process_start() {
     sed 's/.*) //' "/proc/$1/stat" 2>/dev/null |
       awk -v boot="$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)" '$1 != "Z" && $1 != "X" { print $20 "@" boot }'
   elif [ ! -d /proc/self ]; then
-    ps -o stat=,lstart= -p "$1" 2>/dev/null | awk '$1 !~ /^Z/ { $1 = ""; print }' | tr -s ' ' | sed 's/^ //'
+    # Whoever asks later may have another language and another time zone.
+    LC_ALL=C TZ=UTC0 ps -o stat=,lstart= -p "$1" 2>/dev/null | awk '$1 !~ /^Z/ { $1 = ""; print }' | tr -s ' ' | sed 's/^ //'
   fi
 }
 
@@ -21,6 +22,12 @@ is_running() {
   { read -r pid && read -r recorded; } <"$1" || return 1
   case $pid in '' | *[!0-9]* | 0 | 1) return 1 ;; esac
   [ -n "$recorded" ] && [ "$(process_start "$pid")" = "$recorded" ]
+}
+
+# write_record <file> <process id>
+write_record() {
+  printf '%s\n%s\n' "$2" "$(process_start "$2")" >"$1.new"
+  mv -- "$1.new" "$1"
 }
 
 # Folder of process ids and logs.

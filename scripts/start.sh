@@ -62,23 +62,51 @@ program=$(find_program)
 
 run=$(run_folder)
 mkdir -p -- "$run"
-record=$run/$name.pid log=$run/$name.log
+record=$run/$name.pid log=$run/$name.log lock=$run/$name.lock
+
+# Two at once would both find nothing that runs.
+take_lock() {
+  tries=0
+  until mkdir -- "$lock" 2>/dev/null; do
+    if is_running "$lock/owner"; then fail "$name is being started by process $pid"; fi
+    # Whoever made it may not have written its owner yet; one that was killed never takes it away.
+    if [ "$tries" -ge 5 ]; then rm -rf -- "$lock"; fi
+    [ "$tries" -lt 10 ] || fail "cannot make $lock"
+    sleep 0.2
+    tries=$((tries + 1))
+  done
+  trap 'rm -rf -- "$lock"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  write_record "$lock/owner" "$$"
+}
+take_lock
+
 if is_running "$record"; then
   echo "$name runs already (process $pid)"
   exit 0
 fi
+rm -f -- "$record"
 
-# A session of its own: it hears nothing of this terminal. Where there is no setsid, nohup has to do.
+# A session of its own: it hears nothing of this terminal. Where there is no setsid, nohup has to do. It writes its own
+# record before it becomes the program, so that nothing runs that stop.sh does not know, and has the number that it has:
+# setsid may go on as another process.
 : >>"$log"
 seen=$(($(wc -c <"$log")))
+# shellcheck disable=SC2016  # It is the other shell that reads its arguments.
+become='. "$1"; write_record "$2" "$$"; shift 2; exec "$@"'
+set -- sh -c "$become" sh "$here/processes.sh" "$record" "$program" "$command" "$@"
 if command -v setsid >/dev/null 2>&1; then
-  setsid "$program" "$command" "$@" </dev/null >>"$log" 2>&1 &
+  setsid "$@" </dev/null >>"$log" 2>&1 &
 else
-  nohup "$program" "$command" "$@" </dev/null >>"$log" 2>&1 &
+  nohup "$@" </dev/null >>"$log" 2>&1 &
 fi
-pid=$!
-printf '%s\n%s\n' "$pid" "$(process_start "$pid")" >"$record.new"
-mv -- "$record.new" "$record"
+waited=0
+until [ -e "$record" ] || [ "$waited" -ge 25 ]; do
+  sleep 0.2
+  waited=$((waited + 1))
+done
 
 tail_of_log() {
   tail -c "+$((seen + 1))" -- "$log" | tail -n 20 >&2
@@ -98,4 +126,5 @@ until tail -c "+$((seen + 1))" -- "$log" | grep -q -- "$works"; do
   sleep 0.2
   waited=$((waited + 1))
 done
+is_running "$record" || fail "$name ended at once; its log is $log"
 echo "$name is up (process $pid, log $log)"
