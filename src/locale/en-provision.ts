@@ -67,6 +67,7 @@ export const provisionTexts = {
       `Node.js ${version} is not what OpenClaw needs (${needs})`,
     no_node: "there is no Node.js here",
     no_npm: "there is no npm here",
+    broken_npm: "npm is here and does not run (npm --version tells nothing)",
     little_memory: (free: string, needs: string) => `${free} of memory are free, OpenClaw wants ${needs}`,
     little_disk: (free: string, needs: string) => `${free} of disk are free, OpenClaw wants ${needs}`,
     no_private_node: (platform: string, arch: string) =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { createMachineLoad, machineMemoryBytes } from "./machine-load.ts";
+import { availableMemoryBytes, createMachineLoad, machineMemoryBytes } from "./machine-load.ts";
 
 describe("the load of the machine", () => {
   test("is the busy share of the core time since the last call", () => {
@@ -34,5 +34,16 @@ describe("the load of the machine", () => {
     expect(memory).toBeGreaterThan(0);
     expect(memory).toBeLessThanOrEqual(1);
     expect(machineMemoryBytes()).toBeGreaterThan(2 ** 26);
+  });
+});
+
+describe("the memory that is free", () => {
+  test.each([
+    ["the machine's", { available: 5, limit: 10, ofGroups: null }, 5],
+    ["no more than this process may have", { available: 50, limit: 10, ofGroups: null }, 10],
+    ["no more than its control groups leave", { available: 50, limit: 10, ofGroups: 3 }, 3],
+  ] as const)("is %s", (_, { available, limit, ofGroups }, free) => {
+    const look = { available: () => available, limit: () => limit, ofGroups: () => ofGroups };
+    expect(availableMemoryBytes(look)).toBe(free);
   });
 });

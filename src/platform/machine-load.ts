@@ -1,4 +1,5 @@
 import { cpus, totalmem } from "node:os";
+import { readCgroupFreeBytes } from "./cgroup-memory.ts";
 
 /** How busy the machine is, each from 0 to 1. */
 export interface MachineLoad {
@@ -26,7 +27,7 @@ export function createMachineLoad(readCoreTime: () => CoreTime = readMachineCore
     // The counters move in steps of 10 ms: between two calls in one step the last figure stands.
     if (total > 0) cpu = clampToShare((now.busy - last.busy) / total);
     last = total > 0 ? now : last;
-    return { cpu, memory: clampToShare(1 - process.availableMemory() / machineMemoryBytes()) };
+    return { cpu, memory: clampToShare(1 - availableMemoryBytes() / machineMemoryBytes()) };
   };
 }
 
@@ -52,7 +53,24 @@ function clampToShare(value: number): number {
   return Number.isFinite(value) ? Math.min(1, Math.max(0, value)) : 0;
 }
 
-/** Bytes of memory that are free for this process now. */
-export function availableMemoryBytes(): number {
-  return process.availableMemory();
+/**
+ * Bytes of memory that are free for this process now: of the machine's, and of what its control groups leave it.
+ * @param look - default: this machine
+ */
+export function availableMemoryBytes(look: MemoryLook = machineLook): number {
+  return Math.min(look.available(), look.limit(), look.ofGroups() ?? Number.POSITIVE_INFINITY);
 }
+
+/** Each in bytes. */
+interface MemoryLook {
+  readonly available: () => number;
+  readonly limit: () => number;
+  /** null: its groups set no limit. */
+  readonly ofGroups: () => number | null;
+}
+
+const machineLook: MemoryLook = {
+  available: () => process.availableMemory(),
+  limit: machineMemoryBytes,
+  ofGroups: () => readCgroupFreeBytes(),
+};

@@ -1,7 +1,7 @@
 import { type AcpAgent, acpAgents } from "./acp-agents.ts";
 import { type DetectDeps, findPrograms } from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
-import { readProgramVersion } from "./program-version.ts";
+import { readProgramVersion, shownVersionLimitMs } from "./program-version.ts";
 
 /** Gateways of this machine, as far as agents depend on them. */
 interface Gateways {
@@ -21,7 +21,9 @@ export async function detectAcpAgents(
       const program = programs.get(agent.program);
       if (program === undefined) return toMissingBridge(agent, programs);
       const [version, judgement] = await Promise.all([
-        agent.tellsVersion && deps.asksVersions !== false ? readProgramVersion([program], deps) : null,
+        agent.tellsVersion && deps.asksVersions !== false
+          ? readProgramVersion([program], { ...deps, limitMs: shownVersionLimitMs })
+          : null,
         judge(agent, gateways),
       ]);
       const command = [program, ...agent.args];

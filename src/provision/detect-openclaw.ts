@@ -12,7 +12,7 @@ import {
   withUserFolders,
 } from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
-import { readProgramVersion } from "./program-version.ts";
+import { readProgramVersion, shownVersionLimitMs } from "./program-version.ts";
 
 /**
  * Where OpenClaw's own files say that its gateway is; it need not run, nor ever have been set up. A token that was given goes
@@ -53,7 +53,7 @@ async function findProgram(
 ): Promise<{ readonly program: string | null; readonly version: string | null }> {
   const program = (await findPrograms(["openclaw"], deps)).get("openclaw") ?? null;
   if (program === null || deps.asksVersions === false) return { program, version: null };
-  const version = await readProgramVersion([program], deps);
+  const version = await readProgramVersion([program], { ...deps, limitMs: shownVersionLimitMs });
   if (version !== null) return { program, version };
   const { findInstalled } = await import("./installed-programs.ts");
   const installed = await waitAtMost(findInstalled("openclaw", { ...deps, env: withUserFolders(deps) }), {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { isZeroclawGateway } from "../runtimes/gateway-probe.ts";
 import { type DetectDeps, findPrograms, readSmallFile } from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
-import { readProgramVersion } from "./program-version.ts";
+import { readProgramVersion, shownVersionLimitMs } from "./program-version.ts";
 
 const usualPort = 42617;
 
@@ -49,7 +49,9 @@ export async function detectZeroclaw(deps: DetectDeps): Promise<DetectedRuntime 
   const program = programs.get("zeroclaw") ?? null;
   const [isRunning, version] = await Promise.all([
     isZeroclawGateway(place.url, deps),
-    program === null || deps.asksVersions === false ? null : readProgramVersion([program], deps),
+    program === null || deps.asksVersions === false
+      ? null
+      : readProgramVersion([program], { ...deps, limitMs: shownVersionLimitMs }),
   ]);
   if (!isRunning && program === null && !place.hasConfig) return null;
   return {

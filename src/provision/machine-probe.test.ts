@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createTempDir } from "../../test/support/temp-dir.ts";
 import { systemClock } from "../platform/clock.ts";
 import { probeMachine } from "./machine-probe.ts";
-import { matchVersion, readProgramVersion } from "./program-version.ts";
+import { matchVersion, readProgramVersion, shownVersionLimitMs } from "./program-version.ts";
 
 async function writeProgram(folder: string, name: string, script: string): Promise<string> {
   await mkdir(folder, { recursive: true });
@@ -40,6 +40,14 @@ describe("the facts of a machine", () => {
     expect([facts.npm, facts.node]).toEqual([null, null]);
   });
 
+  test("wait for an npm that is slow", async () => {
+    await using home = await createTempDir();
+    const bin = join(home.path, "bin");
+    const npm = await writeProgram(bin, "npm", "/bin/sleep 3; echo 11.4.2");
+    const facts = await probeMachine({ env: { PATH: bin, HOME: home.path }, clock: systemClock });
+    expect(facts.npm).toEqual({ path: npm, version: "11.4.2" });
+  });
+
   test("tell the disk of the folder above a place that is not there yet", async () => {
     await using home = await createTempDir();
     const env = { PATH: "", HOME: home.path };
@@ -66,7 +74,7 @@ describe("the version of a program", () => {
 
   test("is not waited for longer than the limit, nor read without end", async () => {
     await using home = await createTempDir();
-    const deps = { env: { PATH: process.env.PATH }, clock: systemClock };
+    const deps = { env: { PATH: process.env.PATH }, clock: systemClock, limitMs: shownVersionLimitMs };
     const sleeper = await writeProgram(home.path, "sleeper", "echo 1.2.3; exec sleep 30");
     const talker = await writeProgram(home.path, "talker", "echo 1.2.3; exec yes");
     const failing = await writeProgram(home.path, "failing", "echo 1.2.3; exit 3");

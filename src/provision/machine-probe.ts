@@ -21,7 +21,7 @@ export interface MachineProbeDeps {
 /** Folders above the place of installation that are asked for their free disk. */
 const maxAncestors = 64;
 
-/** What the machine offers a runtime. Runs `npm --version` and `node --version`, nothing else. Takes at most 3 s. */
+/** What the machine offers a runtime. Runs `npm --version` and `node --version`, nothing else, for 8 s each at most. */
 export async function probeMachine(deps: MachineProbeDeps): Promise<MachineFacts> {
   const { env, clock } = deps;
   const found = await findOnPath(["npm", "node"], { env, clock });
@@ -37,7 +37,7 @@ export async function probeMachine(deps: MachineProbeDeps): Promise<MachineFacts
     platform: machinePlatform,
     arch: machineArch,
     libc,
-    freeMemoryBytes: Math.min(availableMemoryBytes(), machineMemoryBytes()),
+    freeMemoryBytes: availableMemoryBytes(),
     totalMemoryBytes: machineMemoryBytes(),
     freeDiskBytes,
     npm,

@@ -5,10 +5,15 @@ import { readCommandOutput } from "../platform/quick-command.ts";
 export interface ProgramVersionDeps {
   readonly env: Environment;
   readonly clock: Clock;
+  /** Default: long enough for a busy machine. */
+  readonly limitMs?: number;
 }
 
-/** Longest time for `--version`; programs that run on Node.js take a second on a busy machine. */
-const versionLimitMs = 2_500;
+/** Longest time for `--version` where something depends on it; npm takes seconds on a small or busy machine. */
+const versionLimitMs = 8_000;
+
+/** Longest time for it where it is only told. */
+export const shownVersionLimitMs = 2_500;
 
 const versionPattern = /\bv?(\d{1,10}\.\d{1,10}(?:\.\d{1,10})?(?:[-+][0-9A-Za-z.+-]{1,64})?)/;
 
@@ -18,9 +23,9 @@ const versionPattern = /\bv?(\d{1,10}\.\d{1,10}(?:\.\d{1,10})?(?:[-+][0-9A-Za-z.
  */
 export async function readProgramVersion(
   command: readonly string[],
-  { env, clock }: ProgramVersionDeps,
+  { env, clock, limitMs = versionLimitMs }: ProgramVersionDeps,
 ): Promise<string | null> {
-  const output = await readCommandOutput([...command, "--version"], { limitMs: versionLimitMs, env, clock });
+  const output = await readCommandOutput([...command, "--version"], { limitMs, env, clock });
   return output === null ? null : matchVersion(output);
 }
 

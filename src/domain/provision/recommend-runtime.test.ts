@@ -57,6 +57,13 @@ describe("the runtime that is recommended", () => {
     ["a byte of disk too little", { freeDiskBytes: 2 * gib - 1 }, "zeroclaw", false, ["little_disk"]],
     ["no npm", { npm: null }, "zeroclaw", false, ["no_npm"]],
     [
+      "an npm that does not run",
+      { npm: { path: "/usr/bin/npm", version: null } },
+      "zeroclaw",
+      false,
+      ["broken_npm"],
+    ],
+    [
       "nothing at all",
       { npm: null, node: null, freeMemoryBytes: 0, freeDiskBytes: 0 },
       "zeroclaw",

@@ -14,6 +14,8 @@ export type RecommendationReason =
   | { readonly kind: "node_too_old"; readonly version: string; readonly needs: string }
   | { readonly kind: "no_node" }
   | { readonly kind: "no_npm" }
+  /** It is there, and does not tell its version: it cannot install anything either. */
+  | { readonly kind: "broken_npm" }
   | { readonly kind: "little_memory"; readonly freeBytes: number; readonly needsBytes: number }
   | { readonly kind: "little_disk"; readonly freeBytes: number; readonly needsBytes: number }
   | { readonly kind: "no_private_node"; readonly platform: string; readonly arch: string }
@@ -71,7 +73,9 @@ export function recommendRuntime(
 
 /** Whether the reason makes an installation impossible, as little memory does not. */
 export function isObstacle({ kind }: RecommendationReason): boolean {
-  return kind === "no_npm" || kind === "no_private_node" || kind === "no_zeroclaw_build";
+  return (
+    kind === "no_npm" || kind === "broken_npm" || kind === "no_private_node" || kind === "no_zeroclaw_build"
+  );
 }
 
 function isNodeAccepted(node: MachineFacts["node"], range: string): boolean {
@@ -86,6 +90,7 @@ function explainResources({
   const needsBytes = openclawFreeBytes;
   const reasons: RecommendationReason[] = [];
   if (npm === null) reasons.push({ kind: "no_npm" });
+  else if (npm.version === null) reasons.push({ kind: "broken_npm" });
   if (freeMemoryBytes < needsBytes)
     reasons.push({ kind: "little_memory", freeBytes: freeMemoryBytes, needsBytes });
   if (freeDiskBytes < needsBytes) reasons.push({ kind: "little_disk", freeBytes: freeDiskBytes, needsBytes });
