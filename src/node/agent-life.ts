@@ -71,7 +71,8 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
         announce();
         started.resolve(agent);
         const token = currentIdentity.current()?.token;
-        if (token !== undefined) void options.afterJoin?.({ ...pickAccess(parts.address), token });
+        const { meshId } = currentIdentity;
+        if (token !== undefined) void options.afterJoin?.({ ...pickAccess(parts.address), token, meshId });
       },
       (error: unknown) => void fail(error),
     );
@@ -128,6 +129,7 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
 
   const closeAll = async () => {
     await closeRuntimes(options, watch);
+    if (hasStarted) await stopSupervised(options.supervised ?? [], log);
     moveLimit.letGo();
     await moving;
     closeMembership();
@@ -225,7 +227,11 @@ export function startAgent(parts: AgentParts, firstIdentity: Identity): Promise<
   return started.promise.finally(() => signal?.removeEventListener("abort", onAbort));
 }
 
-export function pickAccess({ url, fetch, proxyUrl }: CoordinatorAddress): Omit<JoinedAccess, "token"> {
+export function pickAccess({
+  url,
+  fetch,
+  proxyUrl,
+}: CoordinatorAddress): Omit<JoinedAccess, "token" | "meshId"> {
   return { url, fetch, proxyUrl };
 }
 
@@ -261,16 +267,18 @@ function toMembershipDeps({ options, address, watch, capabilities }: AgentParts)
   };
 }
 
-/** Lets go of the gateways, and ends those that it kept alive; runs that are still unsettled settle as lost. May be called again. */
+/**
+ * Lets go of the gateways; runs that are still unsettled settle as lost. May be called again. Gateways that are kept alive stay:
+ * another way to join may use them.
+ */
 export async function closeRuntimes(options: NodeAgentOptions, watch: RuntimeWatch): Promise<void> {
-  const { runtimes, clock, log, supervised = [] } = options;
+  const { runtimes, clock, log } = options;
   watch.stop();
   const closing = Promise.all(runtimes.map(async (runtime) => runtime.close())).then(
     () => {},
     (error: unknown) => log.warn("a runtime could not be closed", { error }),
   );
   await waitAtMost(closing, { clock, limitMs: closeLimitMs, otherwise: undefined });
-  await stopSupervised(supervised, log);
 }
 
 /** Each has a limit of its own. */

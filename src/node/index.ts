@@ -47,6 +47,8 @@ export interface StartNodeAgentOptions {
   readonly supervised?: readonly SupervisedGateway[];
   /** Limit of one run; null: only the task's. */
   readonly maxRunMs: number | null;
+  /** Time that running work has to finish when the agent stops; default 30 s. */
+  readonly stopLimitMs?: number;
   readonly version: string;
   readonly log: Log;
   readonly env: Environment;
@@ -60,8 +62,11 @@ export interface StartNodeAgentOptions {
   readonly onStatus?: (status: NodeAgentStatus) => void;
   /** Default: a link; where the coordinator has none, a direct endpoint. */
   readonly direct?: DirectSettings;
-  /** Take over configuration and workspace files that the coordinator offers. Default false. */
-  readonly syncConfig?: boolean;
+  /**
+   * Take over settings and workspace files that the coordinator offers: `once` for this node in this mesh, or `now`, also
+   * when that was done before. Default null: never.
+   */
+  readonly syncConfig?: "once" | "now" | null;
   /** Ends the wait for the first welcome. */
   readonly signal?: AbortSignal;
 }
@@ -88,6 +93,11 @@ export async function startNodeAgent(options: StartNodeAgentOptions): Promise<Ru
     await stopSupervised(options.supervised ?? [], options.log);
     throw error;
   }
+}
+
+function toAfterJoin(options: StartNodeAgentOptions, clock: Clock): NodeAgentOptions["afterJoin"] {
+  const { syncConfig: when = null, env, log, dataDir, name } = options;
+  return when === null ? undefined : (access) => syncSeed(access, { env, clock, log, dataDir, name, when });
 }
 
 async function start(options: StartNodeAgentOptions): Promise<RunningNodeAgent> {
@@ -117,6 +127,7 @@ async function start(options: StartNodeAgentOptions): Promise<RunningNodeAgent> 
     dataDir,
     ...(await chooseRuntimes(options.runtimes, runtimeDeps)),
     supervised: options.supervised,
+    stopLimitMs: options.stopLimitMs,
     maxRunMs: options.maxRunMs,
     probeCapabilities: createCapabilityProbe({
       env,
@@ -135,7 +146,7 @@ async function start(options: StartNodeAgentOptions): Promise<RunningNodeAgent> 
     ids: options.ids ?? systemIds,
     log,
     onStatus: options.onStatus,
-    afterJoin: options.syncConfig === true ? (access) => syncSeed(access, { env, clock, log }) : undefined,
+    afterJoin: toAfterJoin(options, clock),
     signal: options.signal,
   });
   await preparePrivateDir(dataDir, { log });

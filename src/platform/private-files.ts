@@ -24,7 +24,7 @@ const maxDepth = 4;
 
 /** What this program keeps at the top of its state directory; whatever else a person put there is left alone. */
 const ownName =
-  /^(?:token|direct\.key|lock|lock\.pid|coordinator\.json|mesh\.db.*|tls|nodes|runtimes|services|audit.*)$/;
+  /^(?:token|direct\.key|lock|lock\.pid|coordinator\.json|mesh\.db.*|tls|nodes|runtimes|seed|services|audit.*)$/;
 
 interface PrivateDirOptions {
   readonly log: Log;

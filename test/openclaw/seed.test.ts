@@ -49,13 +49,25 @@ const theirs = {
     },
   },
   agents: {
-    defaults: { model: { primary: "work/m-1" }, workspace: "/srv/w", heartbeat: { every: "0m" } },
+    defaults: {
+      model: { primary: "work/m-1" },
+      workspace: "/srv/w",
+      heartbeat: { every: "0m" },
+      userTimezone: "Asia/Shanghai",
+      typingMode: "thinking",
+    },
   },
   mcp: {
     servers: {
       docs: { url: "https://mcp.example.com/mcp", transport: "streamable-http", headers: { A: "b" } },
     },
   },
+  ui: {
+    seamColor: "#ff8800",
+    prefs: { theme: "claw", themeMode: "dark", accent: "theme", locale: "zh-CN", chatSendShortcut: "enter" },
+  },
+  messages: { ackReaction: "👀", responsePrefix: "[home]" },
+  talk: { speechLocale: "de-DE", interruptOnSpeech: true },
 };
 
 const fill = (given: unknown) =>
@@ -71,14 +83,14 @@ describe.skipIf(!isOpenclawWanted)("OpenClaw", () => {
     "takes a configuration that was filled in",
     async () => {
       await Bun.write(file(), own);
-      expect(await fill(theirs)).toEqual({
-        added: ["agents.defaults.model", "agents.defaults.heartbeat", "models", "mcp"],
+      expect(await fill(theirs)).toMatchObject({
+        added: ["ui", "agents.defaults.userTimezone", "agents.defaults.typingMode", "messages", "talk"],
       });
       const text = await Bun.file(file()).text();
       expect(text).toContain("// of this machine");
-      expect(text).not.toMatch(/their-token|sk-their|\/srv\/w/);
+      expect(text).not.toMatch(/their-token|sk-their|\/srv\/w|example\.com|m-1|heartbeat/);
       expect((await openclaw("config", "validate")).code).toBe(0);
-      expect(await fill(theirs)).toEqual({ added: [] });
+      expect(await fill(theirs)).toMatchObject({ added: [] });
     },
     limitMs,
   );
@@ -87,7 +99,7 @@ describe.skipIf(!isOpenclawWanted)("OpenClaw", () => {
     "keeps its own where it does not take the result",
     async () => {
       await Bun.write(file(), own);
-      expect(await fill({ session: { thereIsNoSuchKey: true } })).toMatchObject({
+      expect(await fill({ ui: { prefs: { theme: "no-such-theme" } } })).toMatchObject({
         refused: expect.any(String),
       });
       expect(await Bun.file(file()).text()).toBe(own);

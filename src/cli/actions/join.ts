@@ -87,7 +87,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
       env: this.env,
       trust: await findTrust(this, config, url),
       direct: directSettings(flags, node.endpoint),
-      syncConfig: node.sync_config,
+      syncConfig: node.sync_config ? (flags.syncConfig === true ? "now" : "once") : null,
       signal: this.interrupt,
       onStatus: createStatusLog(log),
     });

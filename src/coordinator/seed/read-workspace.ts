@@ -1,9 +1,10 @@
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
+import { hasHiddenText } from "../../domain/seed/hidden-text.ts";
+import { holdsSecret } from "../../domain/seed/private-text.ts";
 import { parseSeedPath, seedNames } from "../../domain/seed/seed-path.ts";
 import { readBoundedText } from "../../platform/bounded-file.ts";
 import { maxSeedFileLength, maxSeedFiles, type SeedFile } from "../../protocol/http/seed-routes.ts";
-import { redactText } from "../../protocol/redact-text.ts";
 
 /** Bytes of all files of one seed. */
 export const maxSeedBytes = 8 * 1024 * 1024;
@@ -32,8 +33,10 @@ export async function readWorkspace(workspace: string): Promise<WorkspaceSeed> {
     });
     if ("problem" in read) {
       if (read.problem !== "absent") leftOut.push({ path, reason: read.problem });
-    } else if (redactText(read.text) !== read.text) {
+    } else if (holdsSecret(read.text)) {
       leftOut.push({ path, reason: "it holds what looks like a secret" });
+    } else if (hasHiddenText(read.text)) {
+      leftOut.push({ path, reason: "it holds characters that are not to be seen" });
     } else if (files.length === maxSeedFiles || read.stats.size > leftBytes) {
       leftOut.push({ path, reason: "there is too much" });
     } else {

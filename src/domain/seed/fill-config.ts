@@ -1,4 +1,4 @@
-import { isServer, type JsonObject } from "./shareable-config.ts";
+import type { JsonObject } from "./shareable-config.ts";
 
 /** A key that one configuration lacks, and the object it belongs into. */
 export interface MissingKey {
@@ -8,10 +8,7 @@ export interface MissingKey {
   readonly value: unknown;
 }
 
-/**
- * What of the given configuration is not in the own one. What is there has the last word; lists, providers and MCP servers
- * as a whole: an address that is added to one could say where its key is sent.
- */
+/** What of the given configuration is not in the own one. What is there has the last word; lists as a whole. */
 export function findMissingKeys(
   own: JsonObject,
   given: JsonObject,
@@ -20,9 +17,7 @@ export function findMissingKeys(
   return Object.entries(given).flatMap(([key, value]): readonly MissingKey[] => {
     if (!Object.hasOwn(own, key)) return [{ path, key, value }];
     const here = own[key];
-    const inner = [...path, key];
-    if (inner.length > 2 && isServer(inner)) return [];
-    return isObject(here) && isObject(value) ? findMissingKeys(here, value, inner) : [];
+    return isObject(here) && isObject(value) ? findMissingKeys(here, value, [...path, key]) : [];
   });
 }
 

@@ -1,3 +1,5 @@
+import { hasHiddenText } from "./hidden-text.ts";
+
 /** Files of a workspace that are offered and taken over, beside those of `memory/`. */
 export const seedNames: readonly string[] = ["SOUL.md", "IDENTITY.md", "AGENTS.md", "MEMORY.md"];
 
@@ -15,6 +17,7 @@ export function parseSeedPath(
   const [folder, name, ...more] = path.split("/");
   if (folder !== "memory" || name === undefined || more.length > 0) return null;
   if (name.normalize("NFC") !== name || name.includes("..") || / \.|\. /.test(name)) return null;
+  if (hasHiddenText(name)) return null;
   return memoryName.test(name) && !reservedName.test(name) ? { folder: "memory", name } : null;
 }
 

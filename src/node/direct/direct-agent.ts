@@ -5,7 +5,7 @@ import { findOutboundAddress } from "../../platform/outbound-address.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { type MeshId, NodeId } from "../../protocol/ids.ts";
 import type { NodeStatus } from "../../protocol/node.ts";
-import { closeRuntimes, pickAccess } from "../agent-life.ts";
+import { closeRuntimes, pickAccess, stopSupervised } from "../agent-life.ts";
 import { defaultStopLimitMs, type NodeAgentOptions, type RunningNodeAgent } from "../agent-options.ts";
 import { type CapabilityWatch, createCapabilityWatch } from "../capability-watch.ts";
 import { createConditionWait } from "../condition-wait.ts";
@@ -105,6 +105,7 @@ async function startDirect(parts: Parts): Promise<RunningNodeAgent> {
   });
   const attempts = createDirectAttempts({
     watch,
+    meshId: identity?.meshId ?? null,
     maxRunMs: options.maxRunMs,
     clock,
     deadlines,
@@ -174,6 +175,8 @@ async function startDirect(parts: Parts): Promise<RunningNodeAgent> {
     identity?.release();
   };
 
+  const endGateways = () => stopSupervised(options.supervised ?? [], log);
+
   const onAbort = () => ended.abort(options.signal?.reason);
   options.signal?.addEventListener("abort", onAbort, { once: true });
   if (options.signal?.aborted === true) onAbort();
@@ -227,6 +230,7 @@ async function startDirect(parts: Parts): Promise<RunningNodeAgent> {
     ended.abort(new MeshError("COORDINATOR_STOPPING", "the node is stopped"));
     await leave();
     await closeAll();
+    await endGateways();
     done.resolve({ reason, error: null });
   };
 
@@ -235,6 +239,7 @@ async function startDirect(parts: Parts): Promise<RunningNodeAgent> {
     attempts.drain();
     attempts.stopAll("superseded");
     await closeAll();
+    await endGateways();
     done.resolve({ reason: error.code, error });
   };
 
@@ -245,7 +250,10 @@ async function startDirect(parts: Parts): Promise<RunningNodeAgent> {
   });
 
   const place = members.place();
-  if (place !== null) void options.afterJoin?.({ ...pickAccess(address), token: place.token });
+  if (place !== null) {
+    const meshId = identity?.meshId ?? null;
+    void options.afterJoin?.({ ...pickAccess(address), token: place.token, meshId });
+  }
   const nodeId = place?.node_id ?? "";
   return {
     selfTest: {

@@ -7,6 +7,7 @@ import { homeDir } from "../../platform/paths.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { contract } from "../../protocol/http/contract.ts";
 import type { Secret } from "../../protocol/secret.ts";
+import { createSeedRecord, type SeedPart } from "./seed-record.ts";
 import { takeConfig } from "./take-config.ts";
 import { takeWorkspace } from "./take-workspace.ts";
 
@@ -23,26 +24,39 @@ export interface JoinedAccess {
   readonly proxyUrl: string | null;
   /** The node's own. */
   readonly token: Secret;
+  /** null: a classic coordinator's, which has no id. */
+  readonly meshId: string | null;
 }
 
 interface SeedDeps {
   readonly env: Environment;
   readonly clock: Clock;
   readonly log: Log;
+  readonly dataDir: string;
+  /** Of this node. */
+  readonly name: string;
+  /** `once`: each part once for this node's identity; `now`: also when it was taken before. */
+  readonly when: "once" | "now";
 }
 
 /**
  * Takes over what the coordinator's machine offers: workspace files first, then the configuration. Whatever goes wrong is one
- * warning each, and the node goes on. Never rejects.
+ * warning each, and the node goes on; what was not taken is asked for again at the next start. Never rejects.
  */
 export async function syncSeed(access: JoinedAccess, deps: SeedDeps): Promise<void> {
-  const { env, clock, log } = deps;
+  const { env, clock, log, dataDir, when } = deps;
   const home = homeDir(env);
   const client = createMeshClient({ ...access, baseUrl: access.url, timeoutMs: answerLimitMs });
+  const identity = `${access.meshId ?? access.url} ${deps.name.toLowerCase()}`;
+  const record = createSeedRecord({ dataDir, identity, clock });
 
-  async function step(what: string, take: () => Promise<void>): Promise<void> {
+  /** @param take whether it was taken */
+  async function step(part: SeedPart, take: () => Promise<boolean>): Promise<void> {
+    const what = partNames[part];
     try {
-      await take();
+      if (when === "once" && (await record.wasTaken(part))) {
+        log.debug(`the seed of the ${what} was taken over before`);
+      } else if (await take()) await record.setTaken(part);
     } catch (error) {
       if (error instanceof MeshError && error.code === "SEED_NOT_FOUND") {
         log.info(`no seed of the ${what}`, { reason: error.message });
@@ -61,23 +75,36 @@ export async function syncSeed(access: JoinedAccess, deps: SeedDeps): Promise<vo
   await step("workspace", async () => {
     const { files } = await client.call(contract.getSeedWorkspace, {});
     const workspace = places.workspaces[0] ?? places.stateDir;
-    const { created, merged, refused } = await takeWorkspace(workspace, files, clock.nowMs());
-    log.info("seed of the workspace taken over", { created: told(created), merged: told(merged) });
+    const { created, merged, refused } = await takeWorkspace(workspace, files, {
+      clock,
+      onChange: record.addChange,
+    });
+    const list = created.length + merged.length > 0 ? { list: record.changesFile } : {};
+    log.info("seed of the workspace taken over", { created: told(created), merged: told(merged), ...list });
     if (refused.length > 0) {
       log.warn("files of the seed were refused", {
         count: refused.length,
         files: told(refused.map(({ path, reason }) => `${JSON.stringify(path)} (${reason})`)),
       });
     }
+    return true;
   });
-  await step("configuration", async () => {
+  await step("config", async () => {
     const given = await client.call(contract.getSeedConfig, {});
     const taken = await takeConfig(places.configPath, given, { env, home, clock });
-    if ("added" in taken) {
-      log.info("seed of the configuration taken over", { added: told(taken.added) });
-    } else log.warn("the seed of the configuration was not taken over", { reason: taken.refused });
+    if ("refused" in taken) {
+      log.warn("the seed of the configuration was not taken over", { reason: taken.refused });
+      return false;
+    }
+    const { added, file, backup } = taken;
+    if (backup !== null) await record.addChange({ change: "changed", file, backup });
+    const list = backup === null ? {} : { list: record.changesFile };
+    log.info("seed of the configuration taken over", { added: told(added), ...list });
+    return true;
   });
 }
+
+const partNames: Readonly<Record<SeedPart, string>> = { workspace: "workspace", config: "configuration" };
 
 function told(names: readonly string[]): string {
   const more = names.length - maxTold;

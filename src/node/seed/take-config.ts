@@ -1,8 +1,7 @@
-import { realpath, rename, rm } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { findMissingKeys, insertKeys, withKeys } from "../../domain/seed/fill-config.ts";
-import { type JsonObject, toAcceptableConfig } from "../../domain/seed/shareable-config.ts";
-import { writeFileAtomic } from "../../platform/atomic-file.ts";
+import { hasKeyAnywhere, type JsonObject, toShareableConfig } from "../../domain/seed/shareable-config.ts";
 import { readBoundedText } from "../../platform/bounded-file.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Environment } from "../../platform/environment.ts";
@@ -10,7 +9,7 @@ import { parseJson5Text } from "../../platform/json5-text.ts";
 import { maxConfigBytes } from "../../platform/openclaw-paths.ts";
 import { findOnPath } from "../../platform/path-lookup.ts";
 import { readCommandOutput } from "../../platform/quick-command.ts";
-import { keepBackup } from "./keep-backup.ts";
+import { replaceFile } from "./replace-file.ts";
 
 /** Longest time for OpenClaw to say whether it takes a configuration; it takes some seconds on a small machine. */
 const validateLimitMs = 60_000;
@@ -21,8 +20,16 @@ interface ConfigDeps {
   readonly clock: Clock;
 }
 
-/** What became of it: keys that were added, such as `agents.defaults.model`, or why nothing was. */
-export type TakenConfig = { readonly added: readonly string[] } | { readonly refused: string };
+/** What became of it: keys that were added, such as `ui.prefs.theme`, or why nothing was. */
+export type TakenConfig =
+  | {
+      readonly added: readonly string[];
+      /** Where a link leads. */
+      readonly file: string;
+      /** null: nothing was changed. */
+      readonly backup: string | null;
+    }
+  | { readonly refused: string };
 
 /**
  * Fills keys that this machine's OpenClaw configuration lacks in from a coordinator's. What is there stays, byte for byte;
@@ -35,34 +42,26 @@ export async function takeConfig(configPath: string, given: unknown, deps: Confi
   const read = await readBoundedText(path, { maxBytes: maxConfigBytes, followsLinks: false });
   const own = "text" in read ? parseJson5Text(read.text) : undefined;
   if ("problem" in read || !isObject(own)) return { refused: `${configPath} cannot be read` };
-  const missing = findMissingKeys(
-    own,
-    toAcceptableConfig(given, (id) => mayHaveKey(id, deps.env)),
-  );
-  if (missing.length === 0) return { added: [] };
+  // What another file says is not seen here, and would lose to what is filled in.
+  if (hasKeyAnywhere(own, "$include")) return { refused: `${configPath} takes in other files ($include)` };
+  const missing = findMissingKeys(own, toShareableConfig(given));
+  if (missing.length === 0) return { added: [], file: path, backup: null };
   const text = insertKeys(read.text, missing);
   if (text === null || !Bun.deepEquals(parseJson5Text(text), withKeys(own, missing))) {
     return { refused: `${configPath} cannot be changed without losing something of it` };
   }
-  const draft = `${path}.claw-mesh-draft`;
-  try {
-    await writeFileAtomic(draft, text, { mode: 0o600, overwrite: true });
-    const problem = await findProblem(draft, deps);
-    if (problem !== null) return { refused: problem };
-    const now = await readBoundedText(path, { maxBytes: maxConfigBytes, followsLinks: false });
-    if (!("text" in now) || now.text !== read.text) return { refused: `${configPath} has just been changed` };
-    await keepBackup(path, deps.clock.nowMs());
-    await rename(draft, path);
-  } finally {
-    await rm(draft, { force: true });
-  }
-  return { added: missing.map(({ path: parents, key }) => [...parents, key].join(".")) };
-}
-
-/** OpenClaw looks for the key of the provider `my-ai` in variables such as `MY_AI_API_KEY`. */
-function mayHaveKey(id: string, env: Environment): boolean {
-  const start = `${id.toUpperCase().replace(/[^A-Z0-9]+/g, "_")}_`;
-  return Object.keys(env).some((name) => name.toUpperCase().startsWith(start));
+  const replaced = await replaceFile(path, {
+    before: read.text,
+    after: text,
+    mode: 0o600,
+    maxBytes: maxConfigBytes,
+    nowMs: deps.clock.nowMs(),
+    findProblem: (draft) => findProblem(draft, deps),
+  });
+  if ("refused" in replaced) return replaced;
+  if ("isChanged" in replaced) return { refused: `${configPath} has just been changed` };
+  const added = missing.map(({ path: parents, key }) => [...parents, key].join("."));
+  return { added, file: path, backup: replaced.backup };
 }
 
 /** Why OpenClaw does not take it; null: it does. */

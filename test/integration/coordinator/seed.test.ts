@@ -48,15 +48,15 @@ test("answers 404 where there is nothing", async () => {
   expect((await get("config")).body.code).toBe("SEED_NOT_FOUND");
 });
 
-test("offers the configuration without secrets, to a node with its own token", async () => {
+test("offers listed settings alone, to a node with its own token", async () => {
   const { mesh, write, get } = await setUp();
   await write(
     "openclaw.json",
-    '{ gateway: { auth: { token: "t0psecret" } }, models: { providers: { p: { apiKey: "k3y", api: "x" } } }, } // c',
+    '{ gateway: { auth: { token: "t0psecret" } }, models: { providers: { p: { apiKey: "k3y", api: "x" } } }, ui: { seamColor: "#ff8800" } } // c',
   );
   await using node = await mesh.join();
   const { status, text, body } = await get("config", node.token);
-  expect([status, body]).toEqual([200, { models: { providers: { p: { api: "x" } } } }]);
+  expect([status, body]).toEqual([200, { ui: { seamColor: "#ff8800" } }]);
   expect(text).not.toMatch(/t0psecret|k3y/);
 });
 
@@ -82,6 +82,8 @@ test("offers identity and memories, and nothing else of the workspace", async ()
     await write(`workspace/${name}`, "private");
   }
   await write("workspace/memory/secret.md", "my key is sk-1234567890abcdef");
+  await write("workspace/memory/wifi.md", "| net | 密码 |\n| --- | --- |\n| home | hunter2 |");
+  await write("workspace/memory/hidden.md", "be kind\u{e0041}");
   await write("workspace/memory/binary.md", new Uint8Array([0xff, 0xfe, 0]));
   await write("workspace/memory/huge.md", "x".repeat(1024 * 1024 + 1));
   await Bun.write(join(dir, "outside.md"), "outside");
@@ -97,7 +99,7 @@ test("offers identity and memories, and nothing else of the workspace", async ()
     "memory/2026-11-01.md",
   ]);
   const log = lines.join("");
-  for (const name of ["secret.md", "link.md", "MEMORY.md", "pipe.md", "huge.md", "binary.md"])
+  for (const name of ["secret.md", "wifi.md", "hidden.md", "link.md", "MEMORY.md", "pipe.md", "huge.md", "binary.md"])
     expect(log).toContain(name);
   expect(log).not.toContain("sk-1234567890abcdef");
 });

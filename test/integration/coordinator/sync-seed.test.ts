@@ -1,6 +1,7 @@
 /** A node that takes over what the coordinator's machine offers, and tells of its own skills. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { startNodeAgent } from "../../../src/node/index.ts";
 import { createLog } from "../../../src/platform/log.ts";
@@ -17,7 +18,7 @@ afterEach(async () => {
 async function setUp() {
   const [theirs, ours] = [await createTempDir(), await createTempDir()];
   opened.push(theirs, ours);
-  await Bun.write(join(theirs.path, ".openclaw/openclaw.json"), "{ models: { a: 1 } }");
+  await Bun.write(join(theirs.path, ".openclaw/openclaw.json"), "{ ui: { seamColor: '#ff8800' } }");
   await Bun.write(join(theirs.path, ".openclaw/workspace/SOUL.md"), "soul");
   await Bun.write(join(ours.path, ".openclaw/openclaw.json"), "{}");
   await Bun.write(join(ours.path, ".openclaw/workspace/skills/x/SKILL.md"), "---\nname: summarise\n---\n");
@@ -26,7 +27,7 @@ async function setUp() {
   });
   opened.push(mesh);
   const lines: string[] = [];
-  const start = async (syncConfig: boolean, isDirect = false) => {
+  const start = async (syncConfig: "once" | "now" | null, isDirect = false) => {
     const agent = await startNodeAgent({
       coordinatorUrl: `http://127.0.0.1:${mesh.port()}`,
       token: new Secret(mesh.token),
@@ -55,23 +56,41 @@ describe.each([
 ])("a node with %s", (_, isDirect) => {
   test("takes the files over when it is told to, and warns of what it cannot", async () => {
     const { start, soul, lines } = await setUp();
-    await start(true, isDirect);
+    await start("once", isDirect);
     await until("both seeds are done", async () => /seed of the configuration/.test(lines.join("")));
-    expect(readFileSync(soul, "utf8")).toBe("soul");
+    expect(readFileSync(soul, "utf8")).toContain("soul");
     // OpenClaw itself, which would check the result, is not on this machine.
     expect(lines.filter((line) => /\bwarn\b/i.test(line) && line.includes("seed"))).toHaveLength(1);
   });
 });
 
+test("a node that starts again takes nothing again, unless a person says so", async () => {
+  const { start, soul, lines } = await setUp();
+  const joinAgain = async (syncConfig: "once" | "now") => {
+    lines.length = 0;
+    const agent = await start(syncConfig);
+    await until("the configuration was looked at", async () =>
+      /seed of the configuration/.test(lines.join("")),
+    );
+    await agent.stop();
+  };
+  await joinAgain("once");
+  await rm(soul);
+  await joinAgain("once");
+  expect(existsSync(soul)).toBeFalse();
+  await joinAgain("now");
+  expect(existsSync(soul)).toBeTrue();
+});
+
 test("a node asks for nothing unless it is told to", async () => {
   const { start, soul, lines } = await setUp();
-  await (await start(false)).stop();
+  await (await start(null)).stop();
   expect([existsSync(soul), /seed/.test(lines.join(""))]).toEqual([false, false]);
 });
 
 test("skills of the node's agent are skills of the mesh", async () => {
   const { mesh, start } = await setUp();
-  const { nodeId } = await start(false);
+  const { nodeId } = await start(null);
   const { body } = await mesh.call("GET", "/api/v1/skills");
   expect(body.skills).toMatchObject([{ name: "summarise", nodes: [{ id: nodeId, name: "heron" }] }]);
 });
