@@ -21,7 +21,7 @@ function createSubject(): RuntimeSubject {
         kind: "acp",
         command,
         cwd: null,
-        env: { PROVIDER_API_KEY: new Secret(providerKey) },
+        env: { PROVIDER_API_KEY: new Secret(providerKey), FAKE_ACP: new Secret("login") },
         approvals: "deny",
       },
       clock: systemClock,

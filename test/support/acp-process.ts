@@ -2,10 +2,12 @@
  * An agent as the `acp` runtime starts one, built with the agent side of the SDK. It has conversations that outlive it in a
  * file of the folder it works in, and does what the first word of a message says.
  *
- * `FAKE_ACP` in the environment makes it an agent of another kind, word by word: `no-resume`, `load`,
- * `wants-login` (until a file `logged-in` is in its folder), `version-2`, `slow-start`.
+ * `FAKE_ACP` in the environment makes it an agent of another kind, word by word: `no-resume`, `load`, `login` (it offers
+ * one), `wants-login` (until a file `logged-in` is in its folder), `version-2`, `slow-start` and `slow-new` (until a file
+ * `go-on` is there; for the first session only), `mute-new`, `same-id` (all its sessions have one), `unknown-32000` (so it
+ * answers for a session that it does not know, as ZeroClaw does), `three-sessions` (it opens no more).
  */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import {
   type AgentContext,
   agent,
@@ -36,13 +38,24 @@ function requireLogin(): void {
     throw RequestError.authRequired(undefined, "please log in");
 }
 
+function unknownSession(sessionId: string): RequestError {
+  return traits.has("unknown-32000")
+    ? new RequestError(-32000, "Session not found")
+    : RequestError.resourceNotFound(sessionId);
+}
+
 function openSession(sessionId: string): void {
-  if (readSessions()[sessionId] === undefined) throw RequestError.resourceNotFound(sessionId);
+  if (traits.has("three-sessions") && open.size >= 3) throw new RequestError(-32001, "too many sessions");
+  if (readSessions()[sessionId] === undefined) throw unknownSession(sessionId);
   open.add(sessionId);
 }
 
+async function untilTold(): Promise<void> {
+  while (!existsSync("go-on")) await Bun.sleep(20);
+}
+
 async function prompt(client: AgentContext, sessionId: string, message: string): Promise<PromptResponse> {
-  if (!open.has(sessionId)) throw RequestError.resourceNotFound(sessionId);
+  if (!open.has(sessionId)) throw unknownSession(sessionId);
   const cancel = new AbortController();
   cancels.set(sessionId, cancel);
   const say = (
@@ -68,11 +81,22 @@ async function prompt(client: AgentContext, sessionId: string, message: string):
   const [first = "", second = ""] = message.split(" ");
   switch (first) {
     case "slow:":
-      for (let piece = 0; piece < 60; piece++) {
+      for (let piece = 0; piece < 300; piece++) {
         await say(piece === 0 ? `${message} ` : `part${piece} `);
-        await Bun.sleep(500);
-        if (cancel.signal.aborted) return { stopReason: "cancelled" };
+        await Bun.sleep(100);
+        if (!cancel.signal.aborted) continue;
+        await say("after all");
+        return { stopReason: "cancelled" };
       }
+      break;
+    case "wait:":
+      await untilTold();
+      await say(message);
+      break;
+    case "forget":
+      open.delete(sessionId);
+      if (second === "all") rmSync(sessionsFile);
+      await say("forgotten");
       break;
     case "deaf:":
       await say("working ");
@@ -147,13 +171,17 @@ async function prompt(client: AgentContext, sessionId: string, message: string):
   return { stopReason: "end_turn" };
 }
 
-if (traits.has("slow-start")) await Bun.sleep(3_000);
+if (traits.has("slow-start")) await untilTold();
+let newSessions = 0;
 
 const app = agent({ name: "fake" })
   .onRequest(methods.agent.initialize, () => ({
     protocolVersion: traits.has("version-2") ? 2 : 1,
     agentInfo: { name: "fake-agent", version: "4.5.6" },
-    authMethods: traits.has("wants-login") ? [{ id: "browser", name: "Log in with a browser" }] : [],
+    authMethods:
+      traits.has("login") || traits.has("wants-login")
+        ? [{ id: "browser", name: "Log in with a browser" }]
+        : [],
     agentCapabilities: {
       loadSession: traits.has("load"),
       sessionCapabilities: {
@@ -162,9 +190,14 @@ const app = agent({ name: "fake" })
       },
     },
   }))
-  .onRequest(methods.agent.session.new, ({ params }) => {
+  .onRequest(methods.agent.session.new, async ({ params }) => {
     requireLogin();
-    const sessionId = crypto.randomUUID();
+    newSessions += 1;
+    note(`asked for new ${newSessions}`);
+    if (traits.has("mute-new")) await Bun.sleep(300_000);
+    if (traits.has("slow-new") && newSessions === 1) await untilTold();
+    if (traits.has("three-sessions") && open.size >= 3) throw new RequestError(-32001, "too many sessions");
+    const sessionId = traits.has("same-id") ? "default" : crypto.randomUUID();
     writeFileSync(sessionsFile, JSON.stringify({ ...readSessions(), [sessionId]: [] }));
     open.add(sessionId);
     note(`new ${params.cwd}`);
@@ -172,7 +205,7 @@ const app = agent({ name: "fake" })
   })
   .onRequest(methods.agent.session.resume, ({ params }) => {
     openSession(params.sessionId);
-    note("resume");
+    note(`resume ${params.sessionId}`);
     return {};
   })
   .onRequest(methods.agent.session.load, async ({ params, client }) => {
@@ -187,7 +220,7 @@ const app = agent({ name: "fake" })
     return {};
   })
   .onRequest(methods.agent.session.close, ({ params }) => {
-    note("close");
+    note(`close ${params.sessionId}`);
     open.delete(params.sessionId);
   })
   .onRequest(methods.agent.session.prompt, async ({ params, client }) => {

@@ -7,6 +7,7 @@ import type { Secret } from "../../protocol/secret.ts";
 import { toProgramEnvironment } from "../program-environment.ts";
 import type { RuntimeSettings } from "../runtime-settings.ts";
 import { prepareWorkFolder, toWorkFolder } from "../work-folder.ts";
+import { type AcpLimits, acpLimits } from "./acp-limits.ts";
 import { type AgentKeeper, createAgentKeeper } from "./agent-keeper.ts";
 import { attachAgent } from "./agent-process.ts";
 import { createKeptSessions } from "./kept-sessions.ts";
@@ -22,11 +23,14 @@ export interface AcpOptions {
   /** The work folder, unless the settings name another, and the file of kept sessions are below it. */
   readonly dataDir: string;
   readonly env: Environment;
+  /** Others than {@link acpLimits}, for tests. */
+  readonly limits?: Partial<AcpLimits>;
 }
 
 /** What the parts of the adapter share. */
 export interface AcpAdapter {
   readonly options: AcpOptions;
+  readonly limits: AcpLimits;
   /** The program's name, for messages. */
   readonly location: string;
   /** Texts that may appear in no message. */
@@ -43,6 +47,7 @@ export interface AcpAdapter {
 
 export function createAdapter(options: AcpOptions): AcpAdapter {
   const { settings, clock, log, dataDir, env } = options;
+  const limits = { ...acpLimits, ...options.limits };
   const [program = "", ...given] = settings.command;
   const folder = { cwd: settings.cwd, dataDir, kind: "acp" } as const;
   const cwd = toWorkFolder(folder);
@@ -59,6 +64,7 @@ export function createAdapter(options: AcpOptions): AcpAdapter {
       clock,
       log,
       secrets,
+      limits,
       onUpdate: (params) => passUpdate(turns, params),
       onPermission: (question) => turns.get(question.sessionId)?.onPermission(question) ?? noPermission,
     });
@@ -67,6 +73,7 @@ export function createAdapter(options: AcpOptions): AcpAdapter {
   const file = join(dataDir, "runtimes", "acp", "sessions.json");
   return {
     options,
+    limits,
     location: basename(program),
     secrets,
     keeper,

@@ -1,7 +1,9 @@
 import { RequestError } from "@agentclientprotocol/sdk";
 import type { Failure, RuntimeErrorKind } from "../../protocol/failure.ts";
 import type { RunOutcome } from "../runtime.ts";
-import { authRequiredCode } from "./sessions.ts";
+
+/** The agent wants somebody to log in; some mean by it that they do not know a session. */
+export const authRequiredCode = -32000;
 
 /** What the end of a turn means that this side has not stopped. An answer that was cut off by a limit is an answer. */
 export function matchStopReason(reason: string, text: string, location: string): RunOutcome {
@@ -24,10 +26,16 @@ export function matchStopReason(reason: string, text: string, location: string):
   }
 }
 
-/** What an error that the agent answered with means; null: it has not answered. */
-export function matchRequestError(error: unknown, location: string): Failure | null {
+/**
+ * What an error that the agent answered with means; null: it has not answered.
+ * @param wantsLogin whether the code for a login is to be believed where it was answered
+ */
+export function matchRequestError(
+  error: unknown,
+  { location, wantsLogin }: { readonly location: string; readonly wantsLogin: boolean },
+): Failure | null {
   if (!(error instanceof RequestError)) return null;
-  const kind = matchErrorCode(error.code);
+  const kind = wantsLogin && error.code === authRequiredCode ? "auth" : matchErrorCode(error.code);
   if (kind === "auth") {
     return { class: "runtime_error", kind, message: `${location} wants somebody to log in first` };
   }
@@ -40,9 +48,8 @@ export function matchRequestError(error: unknown, location: string): Failure | n
   };
 }
 
-/** JSON-RPC's own codes, and what ACP has added. */
+/** JSON-RPC's own codes. */
 function matchErrorCode(code: number): RuntimeErrorKind {
-  if (code === authRequiredCode) return "auth";
   return code === -32600 || code === -32601 || code === -32602 ? "bad_request" : "internal";
 }
 

@@ -13,16 +13,13 @@ import { endProcessGroup, type PipedProcess } from "../../platform/piped-process
 import { redactText } from "../../protocol/redact-text.ts";
 import type { Secret } from "../../protocol/secret.ts";
 import { keepLastLines } from "../last-lines.ts";
+import type { AcpLimits } from "./acp-limits.ts";
 import { InitializeAnswer } from "./agent-answers.ts";
 import { createMessageStream, type StreamFault } from "./message-stream.ts";
 import type { PermissionAnswer, PermissionQuestion } from "./permission-policy.ts";
 
-/** Longest time from the start of a process to its answer to `initialize`: some agents are fetched by their start. */
-const initializeLimitMs = 120_000;
-
-/** From the end of its input to SIGTERM, and from there to SIGKILL. */
-const inputGraceMs = 500;
-const killGraceMs = 1_500;
+/** How long standard error may stay open after the end of a process. */
+const errorsGraceMs = 500;
 
 /** What agents are told of this adapter; not the version of the product. */
 const clientInfo = { name: "claw-mesh", version: "1.0.0" } as const;
@@ -66,13 +63,14 @@ export interface AgentProcessOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly secrets: readonly Secret[];
+  readonly limits: AcpLimits;
   readonly onUpdate: (params: unknown) => void;
   readonly onPermission: (question: PermissionQuestion) => PermissionAnswer;
 }
 
 /** Speaks ACP with a process that has just been started. */
 export function attachAgent(piped: PipedProcess, options: AgentProcessOptions): AgentProcess {
-  const { clock } = options;
+  const { clock, limits } = options;
   let why: string | null = null;
   let isEnded = false;
   const errors = keepLastLines(piped.stderr);
@@ -95,7 +93,7 @@ export function attachAgent(piped: PipedProcess, options: AgentProcessOptions): 
     connection.close();
     // What it has started may hold its pipes, and does nothing useful any more.
     piped.signalGroup("SIGKILL");
-    await waitAtMost(errors.done, { clock, limitMs: inputGraceMs, otherwise: undefined });
+    await waitAtMost(errors.done, { clock, limitMs: errorsGraceMs, otherwise: undefined });
     void errors.cancel();
     tellErrors(errors.lines(), options);
     const last = errors.lines().at(-1);
@@ -105,7 +103,7 @@ export function attachAgent(piped: PipedProcess, options: AgentProcessOptions): 
   const ended = watchEnd();
   // Its output may end long before it does: nothing more can be learned from it then.
   void connection.closed.then(async () => {
-    const exit = await waitAtMost(piped.exited, { clock, limitMs: inputGraceMs, otherwise: null });
+    const exit = await waitAtMost(piped.exited, { clock, limitMs: limits.inputGraceMs, otherwise: null });
     if (exit === null) await kill("closed its output");
   });
   return {
@@ -115,9 +113,10 @@ export function attachAgent(piped: PipedProcess, options: AgentProcessOptions): 
     lastLine: () => errors.lines().at(-1) ?? null,
     stop: async () => {
       why ??= "was stopped";
-      await Promise.allSettled([piped.endInput()]);
-      await waitAtMost(piped.exited, { clock, limitMs: inputGraceMs, otherwise: null });
-      await endProcessGroup(piped, { clock, graceMs: isEnded ? 0 : killGraceMs });
+      // One that does not read does not take the end of its input either: its exit is what is waited for.
+      void Promise.allSettled([piped.endInput()]);
+      await waitAtMost(piped.exited, { clock, limitMs: limits.inputGraceMs, otherwise: null });
+      await endProcessGroup(piped, { clock, graceMs: isEnded ? 0 : limits.killGraceMs });
     },
     kill,
   };
@@ -143,8 +142,9 @@ async function initialize(
   { agent, signal }: ClientConnection,
   { options, kill, ended }: InitializeParts,
 ): Promise<AgentLink | null> {
-  const cancelLimit = options.clock.after(initializeLimitMs, () => {
-    void kill(`did not answer initialize within ${initializeLimitMs / 1000} s`);
+  const { initializeMs } = options.limits;
+  const cancelLimit = options.clock.after(initializeMs, () => {
+    void kill(`did not answer initialize within ${initializeMs / 1000} s`);
   });
   try {
     const answer = await agent.request<unknown>(methods.agent.initialize, {

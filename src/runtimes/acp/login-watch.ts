@@ -39,7 +39,7 @@ export function createLoginWatch({
       checkedAtMs = clock.monotonicMs();
       const id = await newSession(link, cwd);
       wanted = null;
-      closeSession(link, id);
+      void closeSession(link, id);
     },
   };
 }

@@ -7,13 +7,9 @@ import type { AcpAdapter } from "./adapter.ts";
 import { PromptAnswer } from "./agent-answers.ts";
 import { matchRequestError, matchStopReason } from "./agent-outcome.ts";
 import type { AgentLink } from "./agent-process.ts";
+import { describeEnd } from "./end-description.ts";
+import { openForMessage, settleRequest } from "./message-session.ts";
 import { createPromptTurn } from "./prompt-turn.ts";
-
-/** How long an agent may take to stop its turn, once asked, before its process is ended. Others wait 5 s for all of it. */
-const cancelLimitMs = 2_500;
-
-/** Longest wait for the end of a process whose connection has ended. */
-const endWaitMs = 2_000;
 
 type RunParts = Pick<RunControl, "onChunk" | "signal">;
 
@@ -34,38 +30,33 @@ export async function runMessage(
   }
   const { link } = kept;
   const meshKey = attempt.session?.key ?? null;
-  const opening = adapter.sessions.open(link, meshKey);
+  const session = await openForMessage(adapter, link, { meshKey, signal });
+  if (session.kind === "stopped") return notStarted();
+  if (session.kind === "failed") return session;
+  const { id } = session;
+  let isInDoubt = false;
+  const noteDoubt = () => {
+    isInDoubt = true;
+  };
   try {
-    const id = await unlessAborted(opening, signal);
-    if (id === null) {
-      opening.then(
-        (late) => adapter.sessions.release(link, { id: late, meshKey }),
-        () => undefined,
-      );
-      return notStarted();
-    }
-    adapter.login.noteOpened();
-    return await promptSession(adapter, attempt, { ...parts, link, id }).finally(() =>
-      adapter.sessions.release(link, { id, meshKey }),
-    );
-  } catch (error) {
-    const failure = matchRequestError(error, adapter.location);
-    if (failure === null) return refuse(`${adapter.location} ${await describeUnopened(adapter, link)}`);
-    if (failure.kind === "auth") adapter.login.noteRefused(link);
-    return { kind: "failed", failure: { ...failure, nothing_done: true } };
+    return await promptSession(adapter, attempt, { ...parts, link, id, noteDoubt });
+  } finally {
+    adapter.sessions.release(link, { id, meshKey, isInDoubt });
   }
 }
 
 interface PromptParts extends RunParts {
   readonly link: AgentLink;
   readonly id: string;
+  /** The agent answered with an error. */
+  readonly noteDoubt: () => void;
 }
 
 /** One message in one session. Never rejects for what the agent does. */
 async function promptSession(
   adapter: AcpAdapter,
   attempt: RuntimeAttempt,
-  { signal, onChunk, link, id }: PromptParts,
+  { signal, onChunk, link, id, noteDoubt }: PromptParts,
 ): Promise<RunOutcome> {
   const { location, keeper, options } = adapter;
   const stop = Promise.withResolvers<void>();
@@ -79,16 +70,9 @@ async function promptSession(
     turn.end();
     stop.resolve();
   };
-  if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
   adapter.turns.set(id, turn);
-  const answer = settleRequest(
-    link.agent.request<unknown>(methods.agent.session.prompt, {
-      sessionId: id,
-      prompt: [{ type: "text", text: attempt.content }],
-      ...(attempt.isUntrusted ? { _meta: { "claw-mesh/untrusted": true } } : {}),
-    }),
-  );
+  const answer = settleRequest(sendPrompt(link, id, attempt));
   try {
     const end = await Promise.race([answer, stop.promise.then(() => null)]);
     if (end === null) {
@@ -102,6 +86,7 @@ async function promptSession(
       const stopReason = PromptAnswer.safeParse(end.value).data?.stopReason ?? "";
       return matchStopReason(stopReason, turn.text(), location);
     }
+    noteDoubt();
     return await toEndOutcome(adapter, link, end.error);
   } finally {
     turn.end();
@@ -110,38 +95,37 @@ async function promptSession(
   }
 }
 
-type Settled<T> =
-  | { readonly kind: "answered"; readonly value: T }
-  | { readonly kind: "failed"; readonly error: unknown };
-
-function settleRequest<T>(request: Promise<T>): Promise<Settled<T>> {
-  return request.then(
-    (value): Settled<T> => ({ kind: "answered", value }),
-    (error: unknown): Settled<T> => ({ kind: "failed", error }),
-  );
+function sendPrompt({ agent }: AgentLink, sessionId: string, attempt: RuntimeAttempt): Promise<unknown> {
+  return agent.request<unknown>(methods.agent.session.prompt, {
+    sessionId,
+    prompt: [{ type: "text", text: attempt.content }],
+    ...(attempt.isUntrusted ? { _meta: { "claw-mesh/untrusted": true } } : {}),
+  });
 }
 
 interface CancelParts {
   readonly link: AgentLink;
   readonly id: string;
-  readonly answer: Promise<Settled<unknown>>;
+  readonly answer: ReturnType<typeof settleRequest<unknown>>;
 }
 
 /** @returns whether the agent has said that its turn is over */
 async function cancelTurn(adapter: AcpAdapter, { link, id, answer }: CancelParts): Promise<boolean> {
-  const { clock } = adapter.options;
+  const { limits, location, options } = adapter;
   // Where it cannot be sent, the answer tells what became of the agent.
   link.agent.notify(methods.agent.session.cancel, { sessionId: id }).catch(() => undefined);
-  const end = await waitAtMost(answer, { clock, limitMs: cancelLimitMs, otherwise: null });
-  if (end !== null) return end.kind === "answered" || matchRequestError(end.error, "") !== null;
-  await adapter.keeper.kill(link, `did not stop its turn within ${cancelLimitMs / 1000} s`);
+  const end = await waitAtMost(answer, { clock: options.clock, limitMs: limits.cancelMs, otherwise: null });
+  if (end?.kind === "answered") return true;
+  if (end !== null) return matchRequestError(end.error, { location, wantsLogin: false }) !== null;
+  await adapter.keeper.kill(link, `did not stop its turn within ${limits.cancelMs / 1000} s`);
   return false;
 }
 
 /** The message was given to the agent, and no stop reason came back. */
 async function toEndOutcome(adapter: AcpAdapter, link: AgentLink, error: unknown): Promise<RunOutcome> {
   const { location } = adapter;
-  const failure = matchRequestError(error, location);
+  // An agent that offers no way to log in wants none, whatever it means by that code.
+  const failure = matchRequestError(error, { location, wantsLogin: link.info.authMethods.length > 0 });
   if (failure !== null) {
     if (failure.kind === "auth") adapter.login.noteRefused(link);
     return { kind: "failed", failure };
@@ -152,31 +136,6 @@ async function toEndOutcome(adapter: AcpAdapter, link: AgentLink, error: unknown
   }
   const reason = `${location} ${await describeEnd(adapter, link)} before its answer was complete`;
   return { kind: "lost", started: true, fenced: false, reason };
-}
-
-/** The connection ends a moment before the process does. */
-async function describeEnd({ options }: AcpAdapter, link: AgentLink): Promise<string> {
-  const { clock } = options;
-  const otherwise = "closed its connection";
-  return await waitAtMost(link.ended, { clock, limitMs: endWaitMs, otherwise });
-}
-
-async function describeUnopened(adapter: AcpAdapter, link: AgentLink): Promise<string> {
-  return link.isClosed()
-    ? await describeEnd(adapter, link)
-    : "opens sessions in a way that ACP does not have";
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  const aborted = Promise.withResolvers<null>();
-  const onAbort = () => aborted.resolve(null);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }
 
 function refuse(message: string): RunOutcome {

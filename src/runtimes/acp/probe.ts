@@ -6,17 +6,15 @@ import type { KeptAgent } from "./agent-keeper.ts";
 import { matchRequestError } from "./agent-outcome.ts";
 import type { AgentLink } from "./agent-process.ts";
 
-/** Below the 3 s that a probe may take. */
-const probeLimitMs = 2_700;
-
 /** Of a version on the wire. */
 const maxVersionLength = 128;
 
 /** Starts the agent when it does not run, and asks for nothing that costs. Never rejects. */
 export async function probeAgent(adapter: AcpAdapter): Promise<RuntimeProbe> {
   const { clock } = adapter.options;
+  const { probeMs } = adapter.limits;
   const stop = new AbortController();
-  const cancelLimit = clock.after(probeLimitMs, () => stop.abort());
+  const cancelLimit = clock.after(probeMs, () => stop.abort());
   try {
     const problem = await adapter.findProblem();
     if (problem !== null) return toProbe(adapter, problem, null);
@@ -30,7 +28,7 @@ export async function probeAgent(adapter: AcpAdapter): Promise<RuntimeProbe> {
 
 /** With a new process: somebody may have logged in since the old one was started. */
 async function checkLogin(adapter: AcpAdapter, signal: AbortSignal): Promise<void> {
-  const { keeper, login, location, options } = adapter;
+  const { keeper, limits, login, location, options } = adapter;
   const old = keeper.state();
   if (adapter.turns.size > 0) return;
   if (old.kind === "running")
@@ -40,9 +38,10 @@ async function checkLogin(adapter: AcpAdapter, signal: AbortSignal): Promise<voi
   if (kept.kind !== "running") return;
   const check = login.check(kept.link).catch((error: unknown) => {
     // Whatever else it answers, the next message will meet it, too.
-    if (matchRequestError(error, location)?.kind === "auth") login.noteRefused(kept.link);
+    const failure = matchRequestError(error, { location, wantsLogin: true });
+    if (failure?.kind === "auth") login.noteRefused(kept.link);
   });
-  await waitAtMost(check, { clock: options.clock, limitMs: probeLimitMs / 3, otherwise: undefined });
+  await waitAtMost(check, { clock: options.clock, limitMs: limits.probeMs / 3, otherwise: undefined });
 }
 
 function describeProblem({ location, login, options }: AcpAdapter, kept: KeptAgent): string | null {

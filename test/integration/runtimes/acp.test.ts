@@ -1,71 +1,17 @@
 /** The `acp` runtime with agents that ask for tools, want a login, die, and worse. */
-import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync } from "node:fs";
-import { readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { describe, expect, spyOn, test } from "bun:test";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../../src/platform/clock.ts";
-import { createLog, silentLog } from "../../../src/platform/log.ts";
-import { Secret } from "../../../src/protocol/secret.ts";
-import { type AcpOptions, createAcpRuntime } from "../../../src/runtimes/acp/index.ts";
-import type { RunOutcome, Runtime, RuntimeAttempt } from "../../../src/runtimes/runtime.ts";
+import { createLog } from "../../../src/platform/log.ts";
+import type { AcpOptions } from "../../../src/runtimes/acp/index.ts";
 import { createAttempt, observeRun, within } from "../../contract/runtime-subject.ts";
+import { acpKey, createAcpRig } from "../../support/acp-rig.ts";
 import { isRunning } from "../../support/descendants.ts";
 import { until } from "../../support/until.ts";
 
-const program = join(import.meta.dir, "../../support/acp-process.ts");
-const providerKey = "sk-acp-51c0ffee77";
-const session = (digit: string) => ({ key: digit.repeat(32), name: "lake" });
-
-/** A new one for each test. */
-let dataDir: string;
-const dataDirs: string[] = [];
-const opened: Runtime[] = [];
-
-beforeEach(() => {
-  dataDir = mkdtempSync(join(tmpdir(), "claw-mesh-acp-"));
-  dataDirs.push(dataDir);
-});
-afterAll(async () => {
-  await Promise.all(opened.map((runtime) => runtime.close()));
-  await Promise.all(dataDirs.map((folder) => rm(folder, { recursive: true, force: true })));
-});
-
-type Parts = Partial<Omit<AcpOptions, "settings">> & {
-  readonly traits?: string;
-  readonly settings?: Partial<AcpOptions["settings"]>;
-};
-
-function create({ traits = "", settings = {}, ...parts }: Parts = {}): Runtime {
-  const runtime = createAcpRuntime({
-    settings: {
-      kind: "acp",
-      command: [process.execPath, program],
-      cwd: null,
-      env: { PROVIDER_API_KEY: new Secret(providerKey), FAKE_ACP: new Secret(traits) },
-      approvals: "deny",
-      ...settings,
-    },
-    clock: systemClock,
-    log: silentLog,
-    dataDir,
-    env: process.env,
-    ...parts,
-  });
-  opened.push(runtime);
-  return runtime;
-}
-
-const sh = (script: string, parts: Parts = {}) =>
-  create({ ...parts, settings: { ...parts.settings, command: ["sh", "-c", script] } });
-const say = (runtime: Runtime, content: string, parts: Partial<RuntimeAttempt> = {}) =>
-  within(15_000, observeRun(runtime, createAttempt(content, parts)).outcome);
-const textOf = (outcome: RunOutcome) =>
-  outcome.kind === "succeeded" ? outcome.text : JSON.stringify(outcome);
-const reasonOf = async (runtime: Runtime) => (await within(3_500, runtime.probe())).status.reason ?? "none";
-const workFile = (name: string) => join(dataDir, "runtimes", "acp", "work", name);
-const events = async () => (await readFile(workFile("fake-events.txt"), "utf8").catch(() => "")).split("\n");
-const countEvents = async (event: string) => (await events()).filter((line) => line.startsWith(event)).length;
+const rig = createAcpRig();
+const { create, sh, say, textOf, reasonOf, workFile, events, countEvents } = rig;
 
 describe("permission", () => {
   const ask = async (approvals: AcpOptions["settings"]["approvals"], content: string, isUntrusted = false) =>
@@ -103,80 +49,6 @@ describe("permission", () => {
   });
 });
 
-describe("a conversation", () => {
-  test("is one session of the agent; a message on its own has one that is closed", async () => {
-    const runtime = create();
-    for (const word of ["one", "two"]) await say(runtime, word, { session: session("1") });
-    await say(runtime, "alone");
-    await until("the session is closed", async () => (await countEvents("close")) === 1);
-    expect(await countEvents("new")).toBe(2);
-  });
-
-  for (const [traits, event] of [
-    ["", "resume"],
-    ["no-resume load", "load"],
-  ] as const) {
-    test(`outlives the node agent where the agent can ${event}, and replays into no answer`, async () => {
-      const before = create({ traits });
-      await say(before, "kingfisher", { session: session("1") });
-      await before.close();
-      const after = create({ traits });
-      const run = observeRun(after, createAttempt("recall", { session: session("1") }));
-      expect(textOf(await run.outcome)).toBe("earlier: kingfisher");
-      expect(run.text()).toBe("earlier: kingfisher");
-      expect(await countEvents(event)).toBe(1);
-    });
-  }
-
-  test("begins anew where the agent cannot, or has forgotten it", async () => {
-    const before = create();
-    await say(before, "kingfisher", { session: session("1") });
-    await before.close();
-    await rm(workFile("fake-sessions.json"));
-    expect(textOf(await say(create(), "recall", { session: session("1") }))).toBe("earlier: ");
-    await say(create({ traits: "no-resume" }), "heron", { session: session("2") });
-    expect(textOf(await say(create({ traits: "no-resume" }), "recall", { session: session("2") }))).toBe(
-      "earlier: ",
-    );
-  });
-
-  test("is kept in a file for this user alone, and belongs to its agent", async () => {
-    const runtime = create();
-    await say(runtime, "kingfisher", { session: session("1") });
-    const file = join(dataDir, "runtimes", "acp", "sessions.json");
-    await until("it is written", async () => (await stat(file).catch(() => null)) !== null);
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    await runtime.close();
-    const other = create({ settings: { command: [process.execPath, program, "--other"] } });
-    expect(textOf(await say(other, "recall", { session: session("1") }))).toBe("earlier: ");
-  });
-
-  test("begins anew when the file is broken", async () => {
-    const runtime = create();
-    await say(runtime, "kingfisher", { session: session("1") });
-    await runtime.close();
-    await writeFile(join(dataDir, "runtimes", "acp", "sessions.json"), '{"version":1,"sess', { mode: 0o600 });
-    expect(textOf(await say(create(), "recall", { session: session("1") }))).toBe("earlier: ");
-  });
-
-  test("takes one message at a time", async () => {
-    const runtime = create();
-    const parts = { session: session("1") };
-    const [, second] = await Promise.all([say(runtime, "first", parts), say(runtime, "recall", parts)]);
-    expect(textOf(second)).toBe("earlier: first");
-  });
-
-  test("of the mesh are closed when too many are open, and taken up again", async () => {
-    const runtime = create();
-    const parts = (at: number) => ({ session: { key: at.toString(16).padStart(32, "0"), name: "many" } });
-    await Promise.all(Array.from({ length: 64 }, (_, at) => say(runtime, `word-${at}`, parts(at))));
-    for (const at of [64, 65]) await say(runtime, `word-${at}`, parts(at));
-    await until("two are closed", async () => (await countEvents("close")) === 2);
-    expect(textOf(await say(runtime, "recall", parts(0)))).toBe("earlier: word-0");
-    expect(await countEvents("resume")).toBe(1);
-  });
-});
-
 describe("an agent", () => {
   test("is one process for all messages, and another one when it has died", async () => {
     const runtime = create();
@@ -190,10 +62,10 @@ describe("an agent", () => {
   });
 
   test("that dies at once is started again less and less often, and says why", async () => {
-    const starts = join(dataDir, "starts");
+    const starts = join(rig.dataDir(), "starts");
     let aheadMs = 0;
     const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
-    const runtime = sh(`echo x >> '${starts}'; echo "no configuration for ${providerKey}" >&2; exit 3`, {
+    const runtime = sh(`echo x >> '${starts}'; echo "no configuration for ${acpKey}" >&2; exit 3`, {
       clock,
     });
     const countStarts = async () => (await readFile(starts, "utf8")).length / 2;
@@ -209,17 +81,27 @@ describe("an agent", () => {
   });
 
   test("that takes long to start is starting, and answers when it is there", async () => {
-    const runtime = create({ traits: "slow-start" });
+    const runtime = create({ traits: "slow-start", limits: { probeMs: 200 } });
     expect(await reasonOf(runtime)).toContain("is starting");
-    expect(textOf(await say(runtime, "patience"))).toBe("You said: patience");
+    const answer = say(runtime, "patience");
+    await writeFile(workFile("go-on"), "");
+    expect(textOf(await answer)).toBe("You said: patience");
     expect((await runtime.probe()).status).toMatchObject({ ready: true, version: "4.5.6" });
   });
 
   test("that never answers initialize is not ready, and a message to it has done nothing when its time is over", async () => {
-    const runtime = sh("echo waiting for a key >&2; sleep 300");
+    const runtime = sh("echo waiting for a key >&2; sleep 300", { limits: { probeMs: 200 } });
     expect(await reasonOf(runtime)).toBe("sh is starting; it wrote: waiting for a key");
     expect(await say(runtime, "hello", { timeoutMs: 300 })).toMatchObject({ failure: { class: "timeout" } });
     await within(5_000, runtime.close());
+  });
+
+  test("that does not answer initialize in time is ended", async () => {
+    const runtime = sh("sleep 300", { limits: { probeMs: 100, initializeMs: 300 } });
+    await reasonOf(runtime);
+    await until("its end", async () =>
+      (await reasonOf(runtime)).includes("did not answer initialize within 0.3 s"),
+    );
   });
 
   test("that speaks another version is not ready", async () => {
@@ -257,8 +139,65 @@ describe("an agent", () => {
     expect(textOf(await say(runtime, "hello"))).toBe("You said: hello");
   });
 
-  test("may print what it wants between its messages", async () => {
-    expect(textOf(await say(create(), "garbage"))).toBe("after the garbage");
+  test("that wants a login is not started again while it works on messages", async () => {
+    let aheadMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+    const runtime = create({ traits: "login", clock });
+    const working = observeRun(runtime, createAttempt("wait: heron"));
+    await until("it is at work", async () => (await countEvents("new")) === 1);
+    expect(await say(runtime, "error -32000")).toMatchObject({ failure: { kind: "auth" } });
+    aheadMs = 31_000;
+    expect(await reasonOf(runtime)).toContain("wants somebody to log in");
+    await writeFile(workFile("go-on"), "");
+    expect(textOf(await within(5_000, working.outcome))).toBe("wait: heron");
+    expect(await countEvents("start")).toBe(1);
+  });
+
+  test("that offers no login wants none, whatever it answers to a message", async () => {
+    const runtime = create();
+    expect(await say(runtime, "error -32000")).toMatchObject({ failure: { kind: "internal" } });
+    expect((await runtime.probe()).status.ready).toBe(true);
+  });
+
+  test("may print what it wants between its messages, and nobody tells of it", async () => {
+    const told = spyOn(console, "error").mockImplementation(() => {});
+    try {
+      expect(textOf(await say(create(), "garbage"))).toBe("after the garbage");
+      expect(told.mock.calls).toEqual([]);
+    } finally {
+      told.mockRestore();
+    }
+  });
+
+  test("whose answer was cut off by a limit has answered", async () => {
+    const runtime = create();
+    for (const reason of ["max_tokens", "max_turn_requests"]) {
+      expect(await say(runtime, `stop ${reason}`)).toEqual({ kind: "succeeded", text: "so far " });
+    }
+  });
+
+  test("may still say something when it was asked to stop, which counts no more", async () => {
+    const run = observeRun(create(), createAttempt("slow: heron"));
+    await within(5_000, run.firstChunk);
+    run.stop("cancelled");
+    const before = run.text();
+    expect(await within(5_000, run.outcome)).toEqual({ kind: "cancelled" });
+    expect(run.text()).toBe(before);
+  });
+
+  test("that is to fence a message says whether it has stopped", async () => {
+    const runtime = create({ limits: { cancelMs: 200 } });
+    for (const [content, isFenced] of [
+      ["slow: heron", true],
+      ["deaf: heron", false],
+    ] as const) {
+      const attempt = createAttempt(content);
+      const run = observeRun(runtime, attempt);
+      await within(5_000, run.firstChunk);
+      expect(await within(5_000, runtime.fence(attempt))).toBe(isFenced);
+      expect(await run.outcome).toMatchObject({ kind: "lost", started: true, fenced: isFenced });
+    }
+    expect(await runtime.fence(createAttempt("never handed over"))).toBe(false);
   });
 
   test("that writes a line without an end is ended", async () => {
@@ -284,7 +223,7 @@ describe("an agent", () => {
   });
 
   test("that does not stop its turn is ended, and the message is lost", async () => {
-    const runtime = create();
+    const runtime = create({ limits: { cancelMs: 200 } });
     const run = observeRun(runtime, createAttempt("deaf: ears"));
     await within(5_000, run.firstChunk);
     run.stop("cancelled");
@@ -293,15 +232,33 @@ describe("an agent", () => {
   });
 
   test("that does not care about the end of its input nor SIGTERM is ended with what it has started", async () => {
-    const pidFile = join(dataDir, "pids");
+    const pidFile = join(rig.dataDir(), "pids");
     const runtime = sh(
       `trap '' TERM; sh -c 'trap "" TERM; echo $$; while :; do sleep 0.2; done' > '${pidFile}' & while :; do sleep 0.2; done`,
+      { limits: { inputGraceMs: 100, killGraceMs: 100 } },
     );
     void runtime.probe();
     const pid = Number(await until("its child", () => readFile(pidFile, "utf8").catch(() => null)));
     expect(isRunning(pid)).toBe(true);
     await within(5_000, runtime.close());
     await until("the end of what it has started", async () => !isRunning(pid));
+  });
+
+  test("gets the end of its input, and the time to end by itself", async () => {
+    const file = join(rig.dataDir(), "goodbye");
+    const runtime = sh(`trap '' TERM; read -r _; cat > /dev/null; sleep 0.1; echo goodbye > '${file}'`);
+    void runtime.probe();
+    await Bun.sleep(50);
+    await within(5_000, runtime.close());
+    expect(await readFile(file, "utf8")).toBe("goodbye\n");
+  });
+
+  test("that ends by itself leaves nothing behind", async () => {
+    const pidFile = join(rig.dataDir(), "pids");
+    const runtime = sh(`sleep 300 > /dev/null 2>&1 & echo $! > '${pidFile}'; exit 3`);
+    expect(await reasonOf(runtime)).toContain("sh ended with code 3");
+    const pid = Number(await readFile(pidFile, "utf8"));
+    await until("the end of what it has left", async () => !isRunning(pid), 2_000);
   });
 
   test("gets the environment of the node agent, but nothing of the mesh's own", async () => {
@@ -321,6 +278,6 @@ describe("an agent", () => {
     const log = createLog({ write: (line) => lines.push(line), format: "json", level: "debug" });
     await say(create({ log }), "die");
     expect(lines.join("")).toContain("fatal: provider says no ***");
-    expect(lines.join("")).not.toContain(providerKey);
+    expect(lines.join("")).not.toContain(acpKey);
   });
 });
