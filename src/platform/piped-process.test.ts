@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { isRunning } from "../../test/support/descendants.ts";
+import { descendantsOf, isRunning } from "../../test/support/descendants.ts";
 import { until } from "../../test/support/until.ts";
 import { systemClock } from "./clock.ts";
 import { createPipedProcesses, endProcessGroup, findProgram } from "./piped-process.ts";
@@ -42,24 +42,47 @@ describe("a process that is talked to", () => {
   });
 
   test("does not outlive this one, when that is killed, nor does what it has started", async () => {
-    const file = JSON.stringify(join(import.meta.dir, "piped-process.ts"));
-    const script = `
-      import { createPipedProcesses } from ${file};
-      const options = { command: ["sh", "-c", ${JSON.stringify(stubborn)}], cwd: "/", env: ${JSON.stringify(env)} };
-      const piped = createPipedProcesses().start({ ...options, stdin: "ignore" });
-      const { value } = await piped.stdout.getReader().read();
-      await Bun.sleep(50);
-      console.log(new TextDecoder().decode(value).trim());
-      setInterval(() => {}, 1000);
-    `;
-    const owner = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
-    const { value } = await owner.stdout.getReader().read();
-    const pids = new TextDecoder().decode(value).trim().split(" ").map(Number);
+    const { owner, pids } = await startOwner(stubborn);
     expect(pids.map(isRunning)).toEqual([true, true]);
     owner.kill("SIGKILL");
     await until("the end of both", async () => !pids.some(isRunning));
   });
+
+  test("does not outlive this one, when that is killed with its whole group", async () => {
+    const { owner, pids } = await startOwner(stubborn);
+    const [watcher = 0] = descendantsOf(owner.pid, "while read -r what pid");
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.kill(watcher, signal);
+    process.kill(-owner.pid, "SIGKILL");
+    await until("the end of both", async () => !pids.some(isRunning));
+    await until("the end of what watched over them", async () => !isRunning(watcher));
+  });
+
+  test("leaves nothing behind when this one is killed after its end", async () => {
+    const { owner, pids } = await startOwner(`sleep 300 > /dev/null 2>&1 & echo "$!"`);
+    expect(pids.map(isRunning)).toEqual([true]);
+    owner.kill("SIGKILL");
+    await until("the end of what it has left", async () => !pids.some(isRunning));
+  });
 });
+
+/** Another process that starts the script; it tells what the script printed when the script has ended, or goes on. */
+async function startOwner(script: string) {
+  const file = JSON.stringify(join(import.meta.dir, "piped-process.ts"));
+  const program = `
+    import { createPipedProcesses } from ${file};
+    const options = { command: ["sh", "-c", ${JSON.stringify(script)}], cwd: "/", env: ${JSON.stringify(env)} };
+    const piped = createPipedProcesses().start({ ...options, stdin: "ignore" });
+    const { value } = await piped.stdout.getReader().read();
+    await Promise.race([piped.exited, Bun.sleep(100)]);
+    await Bun.sleep(50);
+    console.log(new TextDecoder().decode(value).trim());
+    setInterval(() => {}, 1000);
+  `;
+  const command = [process.execPath, "-e", program];
+  const owner = Bun.spawn(command, { stdout: "pipe", stderr: "inherit", detached: true });
+  const { value } = await owner.stdout.getReader().read();
+  return { owner, pids: new TextDecoder().decode(value).trim().split(" ").map(Number) };
+}
 
 describe("a program is looked up", () => {
   test("on PATH by its name, and from its folder by a path", () => {

@@ -21,6 +21,7 @@ export interface PipedProcess {
   readonly pid: number;
   readonly stdout: ReadableStream<Uint8Array>;
   readonly stderr: ReadableStream<Uint8Array>;
+  /** When it has ended, what it has started may still run: its group is watched over until it gets SIGKILL. */
   readonly exited: Promise<ChildExit>;
   /** Resolves when the system has taken all of it; rejects when the process does not read any more. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
@@ -50,8 +51,20 @@ export function createPipedProcesses(): PipedProcesses {
       const guard = survivor;
       const guarded = hasGroups ? -piped.pid : piped.pid;
       guard.add(guarded);
-      void piped.exited.then(() => guard.remove(guarded));
-      return piped;
+      let isEnded = false;
+      let isKilled = false;
+      void piped.exited.then(() => {
+        isEnded = true;
+        if (isKilled) guard.remove(guarded);
+      });
+      return {
+        ...piped,
+        signalGroup: (signal) => {
+          piped.signalGroup(signal);
+          isKilled ||= signal === "SIGKILL";
+          if (isKilled && isEnded) guard.remove(guarded);
+        },
+      };
     },
     stop: () => {
       survivor?.end();

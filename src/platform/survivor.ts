@@ -8,7 +8,7 @@ export interface Survivor {
 }
 
 /** Reads `+ pid` and `- pid`; its input ends with the process that writes them. */
-const survivorScript = `trap '' INT TERM HUP
+const survivorScript = `trap '' INT TERM HUP QUIT
 pids=' '
 while read -r what pid; do
   case $what in
@@ -18,7 +18,10 @@ while read -r what pid; do
 done
 for pid in $pids; do kill -s KILL -- "$pid"; done`;
 
-/** A shell that outlives this process, even its SIGKILL. Without a shell there is none, and its methods do nothing. */
+/**
+ * A shell that outlives this process, even the SIGKILL of its whole process group: it has a session of its own. Without a
+ * shell there is none, and its methods do nothing.
+ */
 export function startSurvivor(): Survivor {
   const shell = Bun.which("sh");
   if (shell === null) return { add: () => {}, remove: () => {}, end: () => {} };
@@ -27,6 +30,7 @@ export function startSurvivor(): Survivor {
     stdin: "pipe",
     stdout: "ignore",
     stderr: "ignore",
+    detached: true,
   });
   shellProcess.unref();
   const { stdin } = shellProcess;
