@@ -69,3 +69,20 @@ test("a request to loopback bypasses the proxy of the environment, others go thr
     else process.env.HTTP_PROXY = previous;
   }
 });
+
+test("an answer is asked for as it is, and not unpacked when it comes otherwise", async () => {
+  const packed = Bun.gzipSync(new Uint8Array(64 * 1024 * 1024));
+  let asked: string | null = null;
+  await using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request) => {
+      asked = request.headers.get("accept-encoding");
+      return new Response(packed, { headers: { "content-encoding": "gzip" } });
+    },
+  });
+  const send = createFetch({ env: {} });
+  const response = await send(`http://127.0.0.1:${server.port}/`, { headers: { accept: "text/plain" } });
+  expect((await response.bytes()).byteLength).toBe(packed.byteLength);
+  expect(asked as string | null).toBe("identity");
+});

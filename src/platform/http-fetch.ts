@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { hideUserInfo } from "../protocol/hide-user-info.ts";
 import type { Environment } from "./environment.ts";
 
 /** The part of the platform's `fetch` that the API client needs. */
@@ -6,13 +7,16 @@ export type HttpFetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /**
  * A `fetch` that goes through the proxy of the environment only where {@link proxyForUrl} says so. The platform's own
- * fetch would also send requests for this machine and the local network through it.
+ * fetch would also send requests for this machine and the local network through it. Answers come as they were sent: limits on
+ * their size would not hold for what grows by unpacking, so that none is asked for compressed, and a compressed one is foreign.
  */
 export function createFetch(deps: { readonly env: Environment }): HttpFetch {
   return (url, init) => {
     const proxy = proxyForUrl(url, deps.env);
     // `false` switches off the platform's own look at the environment; its types know only addresses.
-    return fetch(url, { ...init, proxy: proxy ?? false } as BunFetchRequestInit);
+    const headers = new Headers(init.headers);
+    headers.set("accept-encoding", "identity");
+    return fetch(url, { ...init, headers, proxy: proxy ?? false, decompress: false } as BunFetchRequestInit);
   };
 }
 
@@ -42,7 +46,7 @@ export function proxyVariables(env: Environment): Readonly<Record<string, string
   for (const name of ["http_proxy", "https_proxy", "all_proxy", "no_proxy"]) {
     for (const spelling of [name, name.toUpperCase()]) {
       const value = env[spelling];
-      if (value !== undefined && value !== "") found[spelling] = value.replace(/\/\/[^@/]*@/, "//***@");
+      if (value !== undefined && value !== "") found[spelling] = hideUserInfo(value);
     }
   }
   return found;
