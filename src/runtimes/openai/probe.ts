@@ -2,6 +2,7 @@ import { errorCodeOf } from "../../platform/atomic-file.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import type { Secret } from "../../protocol/secret.ts";
+import { OwnerError } from "../owner-check.ts";
 import type { RuntimeProbe } from "../runtime.ts";
 import { matchStatusFailure, tidyMessage } from "./failure-map.ts";
 import {
@@ -40,6 +41,7 @@ export async function probeServer(
   } catch (error) {
     const where = access.address.httpUrl;
     if (stop.signal.aborted) return toProbe(`${where} did not answer within ${probeLimitMs} ms`);
+    if (error instanceof OwnerError) return toProbe(`${where} is not asked: ${error.message}`);
     const code = errorCodeOf(error);
     return toProbe(`nothing answers at ${where}${code === null ? "" : ` (${code})`}`);
   } finally {

@@ -71,7 +71,7 @@ export async function identifyServer(
 }
 
 /** What a question to a server gave; `unknown`: asked again, it may be answered. */
-export type ServerAnswer = "yes" | "no" | "unknown";
+type ServerAnswer = "yes" | "no" | "unknown";
 
 /** Asks without the key. */
 export async function isHermes(access: ServerAccess, signal: AbortSignal): Promise<ServerAnswer> {
@@ -136,7 +136,7 @@ function readBuild(body: unknown): string | null {
 /** The product whose servers write such an owner; null: anybody's. */
 export function matchOwner(names: readonly string[]): ServerName | null {
   for (const name of names) {
-    const known = owners[name];
+    const known = Object.hasOwn(owners, name) ? owners[name] : undefined;
     if (known !== undefined) return known;
   }
   return null;

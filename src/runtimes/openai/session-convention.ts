@@ -5,7 +5,7 @@ import { hasResponses, isHermes, isPassing, matchOwner } from "./server-product.
 /** How conversations are kept with one server. */
 export type SessionConvention = Exclude<OpenaiSessions, "auto">;
 
-export type ConventionFinding =
+type ConventionFinding =
   | { readonly kind: "found"; readonly sessions: SessionConvention }
   /** The server did not say what it is; asked again, it may. `status`: of its list of models, when that was refused. */
   | { readonly kind: "unknown"; readonly status: number | null };
