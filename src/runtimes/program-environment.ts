@@ -23,6 +23,11 @@ const safeVariable =
 /** Shorter values are words that may stand in any text. */
 const minSecretLength = 8;
 
+/** User and password of a URL: of a proxy, which may be without its scheme, or of a database. */
+const urlLogin = /^[a-z][a-z\d+.-]*:\/\/([^\s/?#]*)@/i;
+const proxyLogin = /^([^\s/?#]*)@/;
+const proxyName = /_PROXY$/i;
+
 /** Variables of the settings come last: they replace inherited ones of the same name. */
 export function toProgramEnvironment(
   inherited: Environment,
@@ -35,11 +40,41 @@ export function toProgramEnvironment(
     if (inherits === "safe" && !safeVariable.test(name)) continue;
     variables[name] = value;
     if (secretName.test(name) && value.length >= minSecretLength) secrets.push(new Secret(value));
+    secrets.push(...findLogin(name, value));
   }
   for (const [name, secret] of Object.entries(own)) {
-    variables[name] = secret.reveal();
+    const value = secret.reveal();
+    variables[name] = value;
     // A short one is a setting such as `1` or `true`.
-    if (secret.reveal().length >= minSecretLength || secretName.test(name)) secrets.push(secret);
+    if (value.length >= minSecretLength || secretName.test(name)) secrets.push(secret);
+    secrets.push(...findLogin(name, value));
   }
   return { variables, secrets };
+}
+
+/** Programs tell of a proxy that refused them in words of their own, with what was in the URL, or with what it stands for. */
+function findLogin(name: string, value: string): readonly Secret[] {
+  const login = (urlLogin.exec(value) ?? (proxyName.test(name) ? proxyLogin.exec(value) : null))?.[1];
+  if (login === undefined) return [];
+  const colon = login.indexOf(":");
+  const user = colon === -1 ? login : login.slice(0, colon);
+  const word = colon === -1 ? "" : login.slice(colon + 1);
+  const texts = [login, ...(user.length >= minSecretLength ? [user] : []), word];
+  const spellings = new Set(texts.flatMap((text) => [text, decodeSafely(text)]));
+  return [...spellings].filter((text) => text !== "").map((text) => new Secret(text));
+}
+
+function decodeSafely(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A stray `%` stands for itself.
+    return text;
+  }
+}
+
+/** A program for people: an argument may be a key, and most of those have no shape that would tell. */
+export function describeProgram([program = "", ...given]: readonly string[]): string {
+  if (given.length === 0) return program;
+  return `${program} (${given.length} ${given.length === 1 ? "argument" : "arguments"})`;
 }

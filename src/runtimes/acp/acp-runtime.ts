@@ -1,6 +1,7 @@
 import { redactText } from "../../protocol/redact-text.ts";
 import type { Secret } from "../../protocol/secret.ts";
 import { createBoundedAttempts } from "../bounded-attempts.ts";
+import { describeProgram } from "../program-environment.ts";
 import type { RunOutcome, Runtime } from "../runtime.ts";
 import { tidyLine } from "../tidy-line.ts";
 import { type AcpOptions, createAdapter } from "./adapter.ts";
@@ -16,7 +17,7 @@ export function createAcpRuntime(options: AcpOptions): Runtime {
   const attempts = createBoundedAttempts(options.clock);
   return {
     kind: "acp",
-    location: redactText(options.settings.command.join(" "), adapter.secrets),
+    location: redactText(describeProgram(options.settings.command), adapter.secrets),
     probe: () => probeAgent(adapter),
     run: (attempt, control) =>
       attempts.run(attempt, control, async (signal) => {

@@ -42,10 +42,42 @@ describe("arguments of a program", () => {
 
 describe("a template", () => {
   test("has the message where the input says that it is", () => {
-    expect(findTemplateProblem(["{message}"], "argument")).toBeNull();
-    expect(findTemplateProblem(["-q"], "stdin")).toBeNull();
-    expect(findTemplateProblem(["-q"], "argument")).toContain("add it, or use input stdin");
-    expect(findTemplateProblem(["{message}"], "stdin")).toContain("use input argument");
+    expect(findTemplateProblem(["agent", "{message}"], "argument")).toBeNull();
+    expect(findTemplateProblem(["agent", "-q"], "stdin")).toBeNull();
+    expect(findTemplateProblem(["agent", "-q"], "argument")).toContain("add it, or use input stdin");
+    expect(findTemplateProblem(["agent", "{message}"], "stdin")).toContain("use input argument");
+  });
+
+  test.each([
+    [["sh", "-c", "agent {message}"]],
+    [["/bin/bash", "-lc", "agent '{message}'"]],
+    [["bash", "-o", "pipefail", "-c", "agent {message}"]],
+    [["bash", "-c", "-o", "pipefail", "agent {message}"]],
+    [["env", "A=1", "zsh", "-ec", "agent {message}"]],
+    [["sudo", "-u", "agent", "sh", "-c", "agent {message}"]],
+    [["sh", "-c", "agent {session_name}", "sh", "{message}"]],
+    [["su", "agent", "-c", "agent {message}"]],
+    [["cmd.exe", "/c", "agent {message}"]],
+    [["pwsh", "-Command", "agent {message}"]],
+    [["python3.13", "-c", "print('{message}')"]],
+    [["node", "-e", "console.log('{message}')"]],
+    [["perl", "-e", "print '{message}'"]],
+    [["ssh", "host", "agent", "-m", "{message}"]],
+  ])("is refused where a text of others would be code: %j", (command) => {
+    expect(findTemplateProblem(command, "argument")).toContain("as code");
+  });
+
+  test.each([
+    [["sh", "-c", 'agent "$1"', "sh", "{message}"]],
+    [["sh", "-c", 'agent -s {session} "$1"', "sh", "{message}"]],
+    [["sh", "agent.sh", "{message}"]],
+    [["agent", "-c", "{message}"]],
+    [["python3", "agent.py", "-m", "{message}"]],
+    [["node", "agent.js", "--", "{message}"]],
+    [["node", "--no-warnings", "agent.js", "-p", "{message}"]],
+    [["bash", "agent.sh", "-c", "{message}"]],
+  ])("is fine where it is an argument: %j", (command) => {
+    expect(findTemplateProblem(command, "argument")).toBeNull();
   });
 
   test("is warned of where a message could become a flag", () => {

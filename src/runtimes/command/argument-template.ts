@@ -1,4 +1,5 @@
 import type { RuntimeAttempt } from "../runtime.ts";
+import { findCodeWithText } from "./code-argument.ts";
 
 /** Bytes of one argument: Linux takes 128 KiB with its end mark, other systems no more of all together. */
 const maxArgumentBytes = 128 * 1024 - 1;
@@ -42,16 +43,18 @@ export function planArguments(
   return { kind: "planned", arguments: planned };
 }
 
-/** What is wrong with a template, in one sentence with its remedy; null when nothing is. */
-export function findTemplateProblem(template: readonly string[], input: "stdin" | "argument"): string | null {
-  const hasMessage = template.some((part) => part.includes("{message}"));
+/** What is wrong with a command, in one sentence with its remedy; null when nothing is. */
+export function findTemplateProblem(command: readonly string[], input: "stdin" | "argument"): string | null {
+  const hasMessage = command.slice(1).some((part) => part.includes("{message}"));
   if (input === "argument" && !hasMessage) {
     return "the command has no {message} among its arguments; add it, or use input stdin";
   }
   if (input === "stdin" && hasMessage) {
     return "the command has {message} among its arguments, but its input is stdin; use input argument";
   }
-  return null;
+  const shell = findCodeWithText(command);
+  if (shell === null) return null;
+  return `the command has a text of others in what ${shell} runs as code; give it behind the code ('… "$1"', "sh", "{message}"), or use input stdin`;
 }
 
 /** Whether a message that begins with `-` could be taken for a flag; it is given with a space in front then. */

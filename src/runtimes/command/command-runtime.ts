@@ -12,7 +12,7 @@ import {
 import type { RuntimeStatus } from "../../protocol/node.ts";
 import { redactText } from "../../protocol/redact-text.ts";
 import { createBoundedAttempts, toStoppedOutcome } from "../bounded-attempts.ts";
-import { type ProgramEnvironment, toProgramEnvironment } from "../program-environment.ts";
+import { describeProgram, type ProgramEnvironment, toProgramEnvironment } from "../program-environment.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt } from "../runtime.ts";
 import type { RuntimeSettings } from "../runtime-settings.ts";
 import { prepareWorkFolder, toWorkFolder } from "../work-folder.ts";
@@ -58,7 +58,7 @@ export function createCommandRuntime(options: CommandOptions): Runtime {
   }
   return {
     kind: "command",
-    location: redactText(settings.command.join(" "), adapter.environment.secrets),
+    location: redactText(describeProgram(settings.command), adapter.environment.secrets),
     probe: async () => ({ status: toStatus(await findProblem(adapter)), slots: null }),
     run: (attempt, control) =>
       attempts.run(attempt, control, (signal) =>
@@ -66,7 +66,10 @@ export function createCommandRuntime(options: CommandOptions): Runtime {
       ),
     reattach: () => Promise.resolve(null),
     // Of a process that an earlier agent has started nobody knows any more.
-    fence: async ({ key }) => (await attempts.stop(key)) !== null,
+    fence: async ({ key }) => {
+      const outcome = await attempts.stop(key);
+      return outcome !== null && (outcome.kind !== "lost" || outcome.fenced);
+    },
     close: async () => {
       await attempts.close();
       adapter.processes.stop();
@@ -153,7 +156,7 @@ function refuse(message: string): RunOutcome {
 /** Why no message can be given to the program, in one sentence; null when it can. Starts nothing. */
 async function findProblem(adapter: Adapter): Promise<string | null> {
   const { program, template, environment, folder, options } = adapter;
-  const wrong = findTemplateProblem(template, options.settings.input);
+  const wrong = findTemplateProblem([program, ...template], options.settings.input);
   if (wrong !== null) return wrong;
   const folderProblem = await prepareWorkFolder(folder);
   if (folderProblem !== null) return folderProblem;

@@ -192,6 +192,20 @@ describe("arguments", () => {
     }
   });
 
+  test("that would be code make the runtime not ready, and start nothing", async () => {
+    const owned = join(dataDir, "owned");
+    const runtime = create(["sh", "-c", "echo '{message}'"], { settings: { input: "argument" } });
+    expect((await runtime.probe()).status.reason).toContain("as code");
+    const outcome = await runOnce(runtime, `'; touch ${owned}; '`);
+    expect(outcome).toMatchObject({ kind: "failed", failure: { class: "refused" } });
+    expect(await Bun.file(owned).exists()).toBe(false);
+  });
+
+  test("are no part of how the runtime is shown, as each may be a key", () => {
+    const runtime = create(["agent", "--api-key", "hunter2-abcdef"]);
+    expect(runtime.location).toBe("agent (2 arguments)");
+  });
+
   test("with the message in the wrong place make the runtime not ready, with the remedy", async () => {
     const forgotten = create(["cat"], { settings: { input: "argument" } });
     expect((await forgotten.probe()).status).toMatchObject({ ready: false });
@@ -247,7 +261,12 @@ describe("a program", () => {
   });
 
   test("that was ended by somebody else is lost, and no answer", async () => {
-    expect(await runOnce(sh("echo half; kill -9 $$"))).toMatchObject({ kind: "lost", started: true });
+    expect(await runOnce(sh("echo half; kill -9 $$"))).toEqual({
+      kind: "lost",
+      started: true,
+      fenced: true,
+      reason: "sh was ended by SIGKILL",
+    });
   });
 
   test("gets one message of a session at a time", async () => {
@@ -263,6 +282,25 @@ describe("a program", () => {
 });
 
 describe("stopping a program", () => {
+  test("hands on nothing that it says from then on", async () => {
+    const script = `trap 'echo too late; exit 0' TERM; echo early; while :; do sleep 0.05; done`;
+    const run = observeRun(sh(script), createAttempt("hello"));
+    await within(5_000, run.firstChunk);
+    run.stop("cancelled");
+    expect(await within(5_000, run.outcome)).toEqual({ kind: "cancelled" });
+    expect(run.text()).toBe("early");
+  });
+
+  test("for a fence is certain when it ran, and not when nobody knows of it", async () => {
+    const runtime = sh("echo early; sleep 300");
+    const attempt = createAttempt("hello");
+    const run = observeRun(runtime, attempt);
+    await within(5_000, run.firstChunk);
+    expect(await within(5_000, runtime.fence(attempt))).toBe(true);
+    expect(await run.outcome).toMatchObject({ kind: "lost", started: true, fenced: true });
+    expect(await runtime.fence(attempt)).toBe(false);
+  });
+
   const stopAfterStart = async (script: string) => {
     const pidFile = join(dataDir, `${crypto.randomUUID()}.pid`);
     const run = observeRun(
