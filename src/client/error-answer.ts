@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ErrorCode, MeshError } from "../protocol/errors.ts";
+import { hideUserInfo } from "../protocol/hide-user-info.ts";
 import { parseJsonText } from "../protocol/json-text.ts";
 import { hintOfSchemes, toTlsError } from "./tls-problem.ts";
 
@@ -54,7 +55,7 @@ export function toForeignError(response: Response, exchange: Exchange): MeshErro
   const details = { http_status: response.status };
   const what = `${response.status}${response.statusText === "" ? "" : ` ${response.statusText}`}`;
   if (isFromProxy(response, exchange)) {
-    const by = exchange.proxyUrl === null ? "a proxy" : `the proxy ${withoutPassword(exchange.proxyUrl)}`;
+    const by = exchange.proxyUrl === null ? "a proxy" : `the proxy ${hideUserInfo(exchange.proxyUrl)}`;
     return new MeshError("PROXY_IN_THE_WAY", `${by} answered ${what} instead of ${exchange.baseUrl}`, {
       details,
     });
@@ -71,8 +72,7 @@ export function toUnreachableError(cause: unknown, exchange: Exchange): MeshErro
   const tlsError = code === null ? null : toTlsError(code, exchange.baseUrl, cause);
   if (tlsError !== null) return tlsError;
   const hint = hintOfSchemes(code, exchange.baseUrl);
-  const through =
-    exchange.proxyUrl === null ? "" : ` through the proxy ${withoutPassword(exchange.proxyUrl)}`;
+  const through = exchange.proxyUrl === null ? "" : ` through the proxy ${hideUserInfo(exchange.proxyUrl)}`;
   return new MeshError(
     "COORDINATOR_UNREACHABLE",
     `cannot reach the coordinator at ${exchange.baseUrl}${through}${code === null ? "" : ` (${code})`}`,
@@ -116,8 +116,4 @@ function codeForStatus(status: number | null): ErrorCode {
 
 function contentTypeOf(response: Response): string {
   return response.headers.get("content-type")?.split(";")[0] ?? "no content type";
-}
-
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, "//***@");
 }

@@ -42,9 +42,13 @@ export const doctorTexts = {
   portTakenRemedy: "Stop that program, or choose another port with: claw-mesh up --port <n>",
   portNotAllowed: (port: number) => `this user may not listen on port ${port}`,
   portNotAllowedRemedy: "Choose a port from 1024 on: claw-mesh up --port <n>",
+  portUnusable: (host: string, port: number, code: string) =>
+    `nobody can listen on ${host} port ${port} of this machine (${code})`,
+  portUnusableRemedy: "Is coordinator.host an address of this machine? See: claw-mesh up --host <address>",
   agentRuns: (name: string, url: string, pid: number | null) =>
     `"${name}" of ${url} runs${pid === null ? "" : ` (pid ${pid})`}`,
   agentStopped: (name: string, url: string) => `"${name}" of ${url} does not run`,
+  moreStopped: (count: number) => `${count} more of this machine's nodes do not run`,
   agentRemedy: (name: string, url: string) => `Start it with: claw-mesh join ${url} --name ${name}`,
   noRuntimeHere: "no AI runtime was found on this machine",
   noRuntimeHereRemedy: "See what it can have with: claw-mesh runtime list; or join with --auto-install.",
@@ -67,6 +71,7 @@ export const doctorTexts = {
     "Somebody else may answer there: compare the pin on the coordinator's machine (claw-mesh doctor), then join with a new invite.",
   linkOpens: "a WebSocket to the coordinator opens",
   linkFails: "the coordinator answers, but no WebSocket to it opens",
+  linkRefused: "the coordinator does not let this token open a link",
   linkRemedy: (host: string) =>
     `Something on the way, often a proxy, lets no WebSockets through: export NO_PROXY=${host}, or let it pass Upgrade.`,
   noLinkToken: "checked where a node or its coordinator is",
@@ -114,6 +119,8 @@ export const doctorTexts = {
   echoRemedy: (node: string) => `Keep messages away from it with: claw-mesh node cordon ${node}`,
   runtimesReady: (count: number) => `${count} ${count === 1 ? "node" : "nodes"} ready`,
   runtimeNotReady: (node: string, reason: string) => `${node}: ${reason}`,
+  moreNotReady: (count: number) => `${count} more ${count === 1 ? "node is" : "nodes are"} not ready`,
+  moreNotReadyRemedy: "List them with: claw-mesh nodes",
   runtimeRemedy: "Look at the runtime on that machine, then at its claw-mesh log.",
   origins: {
     flag: (flag: string) => flag,

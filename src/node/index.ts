@@ -24,7 +24,7 @@ import { chooseRuntimes, type RuntimeChoice } from "./node-runtimes.ts";
 import { syncSeed } from "./seed/sync-seed.ts";
 
 export type { NodeAgentStatus, RunningNodeAgent } from "./agent-options.ts";
-export { tryLink } from "./link-trial.ts";
+export { type LinkTrialOptions, tryLink } from "./link-trial.ts";
 export { findNodePlaces, type NodePlace } from "./node-places.ts";
 export type { RuntimeChoice } from "./node-runtimes.ts";
 

@@ -44,8 +44,7 @@ export async function findNodePlaces(
         const place = await readPlace(join(nodes, entry, name), meshId.data);
         if (place !== null) places.push(place);
       } catch (error) {
-        if (!(error instanceof MeshError)) throw error;
-        problems.push(error);
+        problems.push(toProblem(join(nodes, entry, name), error));
       }
     }
   }
@@ -68,6 +67,14 @@ async function readPlace(folder: string, meshId: MeshId): Promise<NodePlace | nu
     joinedAtMs: file.joined_at_ms ?? 0,
     agent: { isRunning: holder !== null, pid: holder?.pid ?? null },
   };
+}
+
+/** @throws a fault of this program as it is */
+function toProblem(folder: string, error: unknown): MeshError {
+  if (error instanceof MeshError) return error;
+  const code = errorCodeOf(error);
+  if (code === null) throw error;
+  return new MeshError("FILE_UNSAFE", `${folder} cannot be read by this user (${code})`, { cause: error });
 }
 
 async function list(folder: string): Promise<readonly string[]> {

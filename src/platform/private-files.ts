@@ -1,7 +1,7 @@
 import { constants, type Stats } from "node:fs";
 import { chmod, lstat, mkdir, open, readdir, readlink, realpath } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { MeshError } from "../protocol/errors.ts";
 import { errorCodeOf } from "./atomic-file.ts";
 import type { Log } from "./log.ts";
@@ -11,6 +11,7 @@ export const privateDirMode = 0o700;
 export const privateFileMode = 0o600;
 
 const othersMayDoAnything = 0o077;
+const groupMayDoAnything = 0o070;
 const groupMayWrite = 0o020;
 const othersMayWrite = 0o002;
 const isSticky = 0o1000;
@@ -26,6 +27,12 @@ const maxDepth = 4;
 const ownName =
   /^(?:token|direct\.key|lock|lock\.pid|coordinator\.json|mesh\.db.*|tls|nodes|runtimes|seed|services|audit.*)$/;
 
+/** What a person keeps there for this program, or a script of ours does. */
+const befitting = /^(?:config\.ya?ml|claw-mesh\.ya?ml|run|.*\.log|.*\.tmp|\..*)$/;
+
+/** Without one of these nothing in a folder is known to be ours: other programs have folders called `nodes` or `tls`. */
+const ownMark = /^(?:token|direct\.key|lock\.pid|coordinator\.json|mesh\.db)$/;
+
 interface PrivateDirOptions {
   readonly log: Log;
 }
@@ -34,6 +41,7 @@ interface PrivateDirOptions {
  * Creates the state directory when it is missing, and makes it and what this program keeps in it its owner's alone:
  * directories 0700, files 0600; each repair is one log line. Opens none of the files, as closing one would drop the locks that
  * this process has on it: once nobody else may change the directory, there is nothing that could be swapped meanwhile.
+ * A folder that holds things of others beside ours, or nothing of ours, keeps its mode: closing it would take it from them.
  * Does nothing but create it on Windows, whose user profile is private already.
  * @throws MeshError FILE_UNSAFE for a symbolic link, a thing of another user, or a folder on the way that others may
  *   write to; DATA_DIR_UNUSABLE
@@ -101,8 +109,20 @@ async function walkPrivateDir(path: string, onOpen: OnOpen): Promise<void> {
   if (uid === undefined) return;
   const real = await realpath(path);
   await checkWay(real, uid);
-  await visitDirectory(real, { uid, onOpen, keepsMode: await isHome(real) });
+  const use = await readUse(real);
+  await visitDirectory(real, { uid, onOpen, keepsMode: use.isShared || (await isHome(real)) });
+  if (!use.hasOurs) return;
   await visitEntries(real, { uid, onOpen, depth: 0, left: { count: maxEntries } });
+}
+
+/** Whose things a folder holds. The folder that has our name is ours, whatever is in it. */
+async function readUse(real: string): Promise<{ readonly isShared: boolean; readonly hasOurs: boolean }> {
+  const names = await readdir(real);
+  if (basename(real) === ".claw-mesh") return { isShared: false, hasOurs: true };
+  const isShared = names.some((name) => !ownName.test(name) && !befitting.test(name));
+  if (!isShared || names.some((name) => ownMark.test(name))) return { isShared, hasOurs: true };
+  const meshes = names.includes("nodes") ? await readdir(join(real, "nodes")).catch(() => []) : [];
+  return { isShared, hasOurs: meshes.some((name) => name.startsWith("mesh_")) };
 }
 
 /** The home directory keeps its mode when it is given as the state directory: other programs need theirs. */
@@ -230,6 +250,9 @@ export async function readPrivateText(path: string): Promise<string | null> {
     const code = errorCodeOf(error);
     if (code === "ENOENT" || code === "ENOTDIR") return null;
     if (code === "ELOOP" || code === "EMLINK") throw await linkError(path, error);
+    if (code === "EACCES" || code === "EPERM") throw unsafe(path, "cannot be read by this user", error);
+    // A socket.
+    if (code === "ENXIO") throw unsafe(path, "is no ordinary file", error);
     throw error;
   }
   try {
@@ -250,18 +273,36 @@ const noFollow = constants.O_NOFOLLOW ?? 0;
 const nonBlocking = constants.O_NONBLOCK ?? 0;
 
 /**
- * Whether others may read the file, as its mode in octal; null when nobody else may, or the system has no modes.
- * A link counts as what it points to: a configuration may be one.
+ * Whether others may read the file, as its mode in octal; null when nobody else may, or the system has no modes. A group that
+ * is not the file's owner's own was chosen by somebody, and is not taken for others. A link counts as what it points to: a
+ * configuration may be one.
  */
 export async function findOpenMode(path: string): Promise<string | null> {
   if (process.getuid === undefined) return null;
   try {
-    const { mode } = await lstat(await realpath(path));
-    return (mode & othersMayDoAnything) === 0 ? null : modeText(mode);
+    const stats = await lstat(await realpath(path));
+    return openBits(stats) === 0 ? null : modeText(stats.mode);
   } catch (error) {
     if (errorCodeOf(error) === null) throw error;
     return null;
   }
+}
+
+/**
+ * Takes from others what {@link findOpenMode} tells, and nothing more.
+ * @throws the system's error, with its `code`
+ */
+export async function closeToOthers(path: string): Promise<void> {
+  const real = await realpath(path);
+  const stats = await lstat(real);
+  await chmod(real, stats.mode & 0o7777 & ~openBits(stats));
+}
+
+/** Of the mode: what is open to everybody, and to a group that nobody has chosen. */
+function openBits({ mode, uid, gid }: Stats): number {
+  const isOrdinaryGroup = gid === uid || gid === 0 || gid === process.getgid?.();
+  const isChosenGroup = !isOrdinaryGroup && (mode & groupMayWrite) === 0;
+  return mode & (isChosenGroup ? othersMayDoAnything & ~groupMayDoAnything : othersMayDoAnything);
 }
 
 /**

@@ -196,6 +196,8 @@ describe("doctor where something is wrong", () => {
     await coordinator.cli(["node", "remove", "bert"]);
     const removed = await doctor(node.machine);
     expect(removed.exitCode).toBe(1);
+    // No talk of proxies: it is the token that opens nothing.
+    expect(removed.of("link")).toMatchObject({ status: "skipped", remedy: null });
     expect(removed.of("token")).toMatchObject({
       status: "failed",
       remedy: expect.stringContaining("claw-mesh invite"),

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { type CliBench, createCliBench, digits, nodeInfo } from "../../../test/support/cli-run.ts";
 
 let bench: CliBench;
@@ -39,6 +41,31 @@ describe("doctor", () => {
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^token +ok +accepted, from --token$/m);
     expect(stdout).toMatch(/^runtime +skipped +this token may not list the nodes/m);
+  });
+
+  test("names a few of many nodes that are not ready", async () => {
+    const nodes = Array.from({ length: 30 }, (_, at) => nodeInfo({ name: `n${at}`, status: "offline" }));
+    bench.handle((request, reply) => reply.json(request.path === "/healthz" ? health : nodes));
+    const { stdout } = await bench.run(["doctor"]);
+    expect(stdout.match(/^runtime .* n\d+: /gm)).toHaveLength(5);
+    expect(stdout).toContain("25 more nodes are not ready");
+  });
+
+  test("tells a token and a place that cannot be read, and goes on", async () => {
+    bench.handle((request, reply) => reply.json(request.path === "/healthz" ? health : [nodeInfo()]));
+    const home = join(bench.directory, ".claw-mesh");
+    const place = join(home, "nodes", health.mesh_id, "anna");
+    await mkdir(place, { recursive: true, mode: 0o700 });
+    const sockets = [join(home, "token"), join(place, "node.json")].map((unix) =>
+      Bun.listen({ unix, socket: { data: () => undefined } }),
+    );
+    const { stdout } = await bench.run(["doctor", "--json"], { env: { HOME: bench.directory } });
+    for (const socket of sockets) socket.stop(true);
+    const { checks } = JSON.parse(stdout) as { checks: { check: string; message: string }[] };
+    expect(checks).toContainEqual(
+      expect.objectContaining({ check: "node", message: expect.stringContaining("no ordinary file") }),
+    );
+    expect(checks).toContainEqual(expect.objectContaining({ check: "coordinator", status: "ok" }));
   });
 
   test("is content with a healthy mesh", async () => {

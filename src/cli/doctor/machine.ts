@@ -1,17 +1,18 @@
-import { chmod } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import type { LoadedConfig } from "../../config/load-config.ts";
 import { findNodePlaces, type NodePlace } from "../../node/index.ts";
-import { readTextIfExists } from "../../platform/atomic-file.ts";
+import { errorCodeOf } from "../../platform/atomic-file.ts";
+import { waitAtMost } from "../../platform/bounded-wait.ts";
 import { findLocalCoordinator } from "../../platform/coordinator-file.ts";
 import { freeDiskBytes } from "../../platform/disk-space.ts";
 import { createLog } from "../../platform/log.ts";
 import { checkPort } from "../../platform/port-check.ts";
 import {
+  closeToOthers,
   findOpenEntries,
   findOpenMode,
   preparePrivateDir,
-  privateFileMode,
 } from "../../platform/private-files.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { toDetectDeps } from "../actions/runtime-list.ts";
@@ -24,8 +25,11 @@ import { type Check, failed, ok, warning } from "./check.ts";
 const fullDiskBytes = 64 * 2 ** 20;
 const lowDiskBytes = 512 * 2 ** 20;
 
-/** Open files that are named. */
+/** Open files, and places whose agent does not run, that are named. */
 const maxNamed = 3;
+
+/** Listening takes no time; the name of a host may. */
+const portLimitMs = 5_000;
 
 /** What of this machine a coordinator or a node depends on: files, disk, port. */
 export async function checkMachine(context: CliContext, config: LoadedConfig): Promise<readonly Check[]> {
@@ -70,7 +74,7 @@ async function checkConfigMode({ texts }: CliContext, config: LoadedConfig): Pro
 
 async function closeFile(file: string): Promise<void> {
   try {
-    await chmod(file, privateFileMode);
+    await closeToOthers(file);
   } catch (cause) {
     throw new MeshError("FILE_UNSAFE", `cannot change the mode of ${file}`, { cause });
   }
@@ -86,19 +90,37 @@ async function checkDisk({ texts }: CliContext, { dataDir }: LoadedConfig): Prom
 }
 
 /** Only where a coordinator has been: on other machines its port is nobody's business. */
-async function checkOwnPort({ texts }: CliContext, config: LoadedConfig): Promise<readonly Check[]> {
+async function checkOwnPort({ texts, clock }: CliContext, config: LoadedConfig): Promise<readonly Check[]> {
   const { doctor } = texts;
   const running = await findLocalCoordinator(config.dataDir);
   if (running !== null) return [ok("port", doctor.coordinatorRuns(running.url))];
-  if ((await readTextIfExists(join(config.dataDir, "token"))) === null) return [];
+  if (!(await exists(join(config.dataDir, "token")))) return [];
   const { host, port } = config.value.coordinator;
-  switch (await checkPort(host, port)) {
+  const found = await waitAtMost(checkPort(host, port), {
+    clock,
+    limitMs: portLimitMs,
+    otherwise: { kind: "unusable", code: "ETIMEDOUT" } as const,
+  });
+  switch (found.kind) {
     case "free":
       return [warning("port", doctor.portFree(port), doctor.portFreeRemedy)];
     case "taken":
       return [warning("port", doctor.portTaken(port), doctor.portTakenRemedy)];
     case "not_allowed":
       return [warning("port", doctor.portNotAllowed(port), doctor.portNotAllowedRemedy)];
+    case "unusable":
+      return [warning("port", doctor.portUnusable(host, port, found.code), doctor.portUnusableRemedy)];
+  }
+}
+
+/** Whether it can be read is another check's. */
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (errorCodeOf(error) === null) throw error;
+    return false;
   }
 }
 
@@ -134,14 +156,28 @@ export interface NodesHere {
   readonly checks: readonly Check[];
 }
 
-/** The nodes of this machine, and whether their agents run. */
+/**
+ * The nodes of this machine, and whether their agents run. An old place that nobody has any use for any more does no harm: one
+ * that does not run is a finding only where it is the only one of this machine's, or was joined last.
+ */
 export async function checkNodesHere({ texts }: CliContext, dataDir: string): Promise<NodesHere> {
   const { doctor } = texts;
   const { places, problems } = await findNodePlaces(dataDir);
-  const agents = places.map(({ name, coordinatorUrl, agent }) =>
-    agent.isRunning
-      ? ok("node", doctor.agentRuns(name, coordinatorUrl, agent.pid))
-      : warning("node", doctor.agentStopped(name, coordinatorUrl), doctor.agentRemedy(name, coordinatorUrl)),
-  );
-  return { places, checks: [...agents, ...problems.map((problem) => failed("node", problem))] };
+  const running = places.filter(({ agent }) => agent.isRunning);
+  const stopped = places.filter(({ agent }) => !agent.isRunning);
+  const [last] = places;
+  const checks = [
+    ...running.map(({ name, coordinatorUrl, agent }) =>
+      ok("node", doctor.agentRuns(name, coordinatorUrl, agent.pid)),
+    ),
+    ...stopped.slice(0, maxNamed).map((place) => {
+      const { name, coordinatorUrl } = place;
+      const message = doctor.agentStopped(name, coordinatorUrl);
+      return place === last
+        ? warning("node", message, doctor.agentRemedy(name, coordinatorUrl))
+        : ok("node", message);
+    }),
+    ...(stopped.length > maxNamed ? [ok("node", doctor.moreStopped(stopped.length - maxNamed))] : []),
+  ];
+  return { places, checks: [...checks, ...problems.map((problem) => failed("node", problem))] };
 }

@@ -3,7 +3,7 @@ import type { CliContext } from "../context.ts";
 import { toSafeLine } from "../render/safe-text.ts";
 import { type Check, ok, warning } from "./check.ts";
 
-/** Nodes of another version that are named. */
+/** Nodes that are not ready, and of another version, that are named. */
 const maxNamed = 5;
 
 /** What the coordinator says of the nodes: ready or why not, echoes beside AIs, versions that differ. */
@@ -16,13 +16,14 @@ export function checkNodes(
   if (nodes.length === 0) return [warning("runtime", doctor.noNodes, doctor.noNodesRemedy)];
   const isReady = (node: NodeInfo) => node.status !== "offline" && node.ready;
   const readyCount = nodes.filter(isReady).length;
-  const others = nodes
-    .filter((node) => !isReady(node))
-    .map((node) => {
-      const reason =
-        node.status === "offline" ? texts.decision.reasons.offline : (node.reason ?? texts.nodes.notReady);
-      return warning("runtime", toSafeLine(doctor.runtimeNotReady(node.name, reason)), doctor.runtimeRemedy);
-    });
+  const notReady = nodes.filter((node) => !isReady(node));
+  const rest = notReady.length - maxNamed;
+  const others = notReady.slice(0, maxNamed).map((node) => {
+    const reason =
+      node.status === "offline" ? texts.decision.reasons.offline : (node.reason ?? texts.nodes.notReady);
+    return warning("runtime", toSafeLine(doctor.runtimeNotReady(node.name, reason)), doctor.runtimeRemedy);
+  });
+  if (rest > 0) others.push(warning("runtime", doctor.moreNotReady(rest), doctor.moreNotReadyRemedy));
   const ready = readyCount === 0 ? [] : [ok("runtime", doctor.runtimesReady(readyCount))];
   return [
     ...ready,

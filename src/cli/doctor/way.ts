@@ -1,8 +1,10 @@
-import { tryLink } from "../../node/index.ts";
+import { createMeshClient } from "../../client/index.ts";
+import { type LinkTrialOptions, tryLink } from "../../node/index.ts";
 import { fromIsoTime } from "../../platform/clock.ts";
 import { isLoopbackHost, proxyVariables } from "../../platform/http-fetch.ts";
 import { resolveName } from "../../platform/resolve-name.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import { hideUserInfo } from "../../protocol/hide-user-info.ts";
 import { contract, type Health } from "../../protocol/http/contract.ts";
 import { checkCertificate } from "../check-certificate.ts";
 import type { CliContext } from "../context.ts";
@@ -64,7 +66,7 @@ async function checkName({ texts, clock }: CliContext, { connection }: Target): 
 function checkProxy({ texts, env }: CliContext, { connection: { proxyUrl, url } }: Target): Check {
   const variables = Object.entries(proxyVariables(env)).map(([name, value]) => `${name}=${value}`);
   if (proxyUrl !== null) {
-    const shown = proxyUrl.replace(/\/\/[^@/]*@/, "//***@");
+    const shown = toSafeLine(hideUserInfo(proxyUrl));
     return warning("proxy", texts.doctor.proxyUsed(shown), texts.doctor.proxyRemedy(new URL(url).hostname));
   }
   return ok(
@@ -131,22 +133,43 @@ function checkVersion(context: CliContext, health: Health | null): Check {
 }
 
 /** Plain HTTP may pass where a WebSocket does not: proxies. Needs a token that opens links. */
-async function checkLink(context: CliContext, { connection, place, isLocalRunning }: Target): Promise<Check> {
+async function checkLink(context: CliContext, target: Target): Promise<Check> {
+  const { connection, place, isLocalRunning } = target;
   const { doctor } = context.texts;
-  const { token, url, proxyUrl } = connection;
-  const opener = place?.token ?? (isLocalRunning ? token?.value : undefined);
+  const { url, proxyUrl } = connection;
+  const opener = place?.token ?? (isLocalRunning ? connection.token?.value : undefined);
   if (opener === undefined) return skipped(context, "link", doctor.noLinkToken);
-  const { clock } = context;
-  const trust = place?.trust ?? null;
   const { findTrust } = await import("../find-trust.ts");
-  const opens = await tryLink({
-    coordinatorUrl: url,
-    token: opener,
-    proxyUrl,
-    trust: trust ?? (await findTrust(context, connection.config, url)),
-    clock,
-    limitMs: questionLimitMs,
+  const trust = place?.trust ?? (await findTrust(context, connection.config, url));
+  const trial = { coordinatorUrl: url, token: opener, proxyUrl, trust };
+  if (await tryLink({ ...trial, clock: context.clock, limitMs: questionLimitMs }))
+    return ok("link", doctor.linkOpens);
+  if (!(await isRefused(context, trial)))
+    return warning("link", doctor.linkFails, doctor.linkRemedy(new URL(url).hostname));
+  // Where that token is checked itself, what to do is told there.
+  return place === null || target.isNodeToken
+    ? skipped(context, "link", doctor.linkRefused)
+    : warning("link", doctor.nodeTokenRefused, doctor.nodeTokenRemedy);
+}
+
+/** Whether it is the token that opens no link: asked over plain HTTP, as the platform's WebSocket does not tell. */
+async function isRefused(
+  { fetch }: CliContext,
+  trial: Pick<LinkTrialOptions, "coordinatorUrl" | "token" | "proxyUrl" | "trust">,
+): Promise<boolean> {
+  const { withTrust } = await import("../../platform/tls/trust.ts");
+  const client = createMeshClient({
+    baseUrl: trial.coordinatorUrl,
+    token: trial.token,
+    fetch: withTrust(fetch, trial.trust),
+    proxyUrl: trial.proxyUrl,
+    timeoutMs: questionLimitMs,
   });
-  if (opens) return ok("link", doctor.linkOpens);
-  return warning("link", doctor.linkFails, doctor.linkRemedy(new URL(url).hostname));
+  try {
+    await client.call(contract.openLink, {});
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    return error.exitCode === 4;
+  }
+  return false;
 }

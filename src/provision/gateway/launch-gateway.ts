@@ -1,32 +1,45 @@
+import { randomUUID } from "node:crypto";
 import { errorCodeOf } from "../../platform/atomic-file.ts";
 import { startInBackground } from "../../platform/background-process.ts";
 import type { ChildExit } from "../../platform/child-processes.ts";
 import { delay } from "../../platform/clock.ts";
 import { checkPort } from "../../platform/port-check.ts";
-import { acquireLock, findLockHolder, type ProcessLock } from "../../platform/process-lock.ts";
+import type { ProcessIdentity } from "../../platform/process-identity.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { parseGatewayAddress } from "../../runtimes/gateway-address.ts";
 import type { GatewayProgram } from "../gateway-program.ts";
 import { type GatewayDeps, gatewayEnvironment } from "./gateway-deps.ts";
 import {
-  createGatewayFolder,
   type GatewayFiles,
+  type GatewayStart,
   gatewayFiles,
   loadGatewayRecord,
+  removeGatewayRecord,
+  removeGatewayStart,
   saveGatewayRecord,
+  saveGatewayStart,
+  startVariable,
 } from "./gateway-files.ts";
 import { rotateLog } from "./gateway-log.ts";
 import { type GatewayProcess, toGatewayProcess } from "./gateway-process.ts";
+import { claimOwnProcess, endLeftovers, isOf, lockStart, toRecorded } from "./own-gateway.ts";
 
-/** Somebody else may be starting it: that takes moments, as readiness is not waited for under the lock. */
-const lockWaitMs = 10_000;
-const lockLookMs = 100;
+/** A program that starts the gateway and ends itself is given this long until the gateway answers. */
+const daemonLimitMs = 5_000;
+const daemonLookMs = 100;
 
 export interface LaunchedGateway {
-  /** `launched`: just now. `running`: it ran already. */
-  readonly how: "launched" | "running";
+  /** `launched`: just now. `running`: it ran already. `stopped`: somebody asked for its end, and it was not started. */
+  readonly how: "launched" | "running" | "stopped";
   /** null: it was not started by this program, which therefore never ends it. */
   readonly process: GatewayProcess | null;
+  /** Of the start; null: none was made. */
+  readonly startId: string | null;
+}
+
+interface LaunchOptions {
+  /** It ran before as this process: it is not started again when somebody asked for its end since. */
+  readonly after?: ProcessIdentity | null;
 }
 
 /**
@@ -34,89 +47,128 @@ export interface LaunchedGateway {
  * of this data directory starts one of the kind at the same time.
  * @throws MeshError RUNTIME_START_FAILED when another program has its port or it cannot be started; DATA_DIR_UNUSABLE
  */
-export async function launchGateway(gateway: GatewayProgram, deps: GatewayDeps): Promise<LaunchedGateway> {
+export async function launchGateway(
+  gateway: GatewayProgram,
+  deps: GatewayDeps,
+  { after = null }: LaunchOptions = {},
+): Promise<LaunchedGateway> {
   const files = gatewayFiles(deps.dataDir, gateway.kind);
   const lock = await lockStart(files, deps);
   try {
-    const own = await findOwnProcess(files);
-    if (own !== null) return { how: "running", process: own };
-    if (await gateway.isAlive()) return { how: "running", process: null };
-    await checkEndpoint(gateway);
+    const own = await claimOwnProcess(files);
+    if (own !== null) return { how: "running", process: own, startId: null };
+    const record = await loadGatewayRecord(files);
+    if (record?.stop_asked === true) {
+      if (after !== null && isOf(record, after)) return { how: "stopped", process: null, startId: null };
+      // That was about an earlier one.
+      await removeGatewayRecord(files);
+    }
+    if (await gateway.isAlive()) return { how: "running", process: null, startId: null };
+    if (record !== null) endLeftovers(record);
+    await checkEndpoint(gateway, deps);
     await rotateLog(files.log);
-    return { how: "launched", process: await spawnGateway(gateway, files, deps) };
+    return await spawnGateway(gateway, files, deps);
   } finally {
     lock.release();
   }
 }
 
-/** The process of `gateway.json`, while it runs. */
-export async function findOwnProcess(files: GatewayFiles): Promise<GatewayProcess | null> {
-  const record = await loadGatewayRecord(files);
-  if (record === null) return null;
-  const gateway = toGatewayProcess({ pid: record.pid, startedAt: record.started_at });
-  return gateway.isRunning() ? gateway : null;
-}
+/** What a killed worker had takes a moment to be free. */
+const portFreeLimitMs = 1_000;
+const portLookMs = 50;
 
-/** @throws MeshError RUNTIME_START_FAILED when another one has it for too long; DATA_DIR_UNUSABLE */
-export async function lockStart(files: GatewayFiles, { clock }: GatewayDeps): Promise<ProcessLock> {
-  try {
-    await createGatewayFolder(files);
-  } catch (error) {
-    throw new MeshError("DATA_DIR_UNUSABLE", `cannot use the directory ${files.folder}`, { cause: error });
-  }
-  const endsAtMs = clock.monotonicMs() + lockWaitMs;
+async function checkEndpoint({ endpoint, kind }: GatewayProgram, { clock }: GatewayDeps): Promise<void> {
+  const { hostname, port } = new URL(parseGatewayAddress(endpoint).httpUrl);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const endsAtMs = clock.monotonicMs() + portFreeLimitMs;
   while (true) {
-    // Looking first, as taking it stands still while somebody else has it.
-    const holder = findLockHolder(files.startLock);
-    const lock = holder === null ? acquireLock(files.startLock) : { heldBy: holder };
-    if ("release" in lock) return lock;
+    const { kind: state } = await checkPort(host, Number(port));
+    if (state === "free") return;
+    if (state !== "taken") {
+      throw new MeshError(
+        "RUNTIME_START_FAILED",
+        `Nobody can listen at ${hostname}:${port}, where ${kind} is to.`,
+        {
+          hint: `Give the gateway another address in the configuration of ${kind}.`,
+        },
+      );
+    }
     if (clock.monotonicMs() >= endsAtMs) {
       throw new MeshError(
         "RUNTIME_START_FAILED",
-        `Another claw-mesh (process ${lock.heldBy.pid ?? "unknown"}) is starting the gateway.`,
-        { hint: "Wait for it, then try again." },
+        `Another program has the address ${hostname}:${port} that the gateway of ${kind} is to have.`,
+        { hint: `End that program, or give the gateway another port in the configuration of ${kind}.` },
       );
     }
-    await delay(clock, lockLookMs);
+    await delay(clock, portLookMs);
   }
-}
-
-async function checkEndpoint({ endpoint, kind }: GatewayProgram): Promise<void> {
-  const { hostname, port } = new URL(parseGatewayAddress(endpoint).httpUrl);
-  if ((await checkPort(hostname.replace(/^\[|\]$/g, ""), Number(port))) === "free") return;
-  throw new MeshError(
-    "RUNTIME_START_FAILED",
-    `Another program has the address ${hostname}:${port} that the gateway of ${kind} is to have.`,
-    { hint: `End that program, or give the gateway another port in the configuration of ${kind}.` },
-  );
 }
 
 async function spawnGateway(
   gateway: GatewayProgram,
   files: GatewayFiles,
   deps: GatewayDeps,
-): Promise<GatewayProcess> {
-  const child = startChild(gateway, files, deps);
-  if (child.identity === null) throw await endedAtOnce(gateway, await child.exited);
-  const { pid, startedAt } = child.identity;
-  const { command, endpoint } = gateway;
-  try {
-    const record = { pid, started_at: startedAt, command: [...command], endpoint, stop_asked: false };
-    await saveGatewayRecord(files, record);
-  } catch (error) {
-    // A full disk. It runs, and whoever waits for it may use it; nobody can end it by its kind.
-    if (errorCodeOf(error) === null) throw error;
+): Promise<LaunchedGateway> {
+  const start: GatewayStart = {
+    command: [...gateway.command],
+    endpoint: gateway.endpoint,
+    start_id: randomUUID(),
+  };
+  // Noted before, as this process may end right after the start.
+  await orFullDisk(() => saveGatewayStart(files, start));
+  const child = startChild(gateway, { files, start, env: deps.env });
+  if (child.identity === null) {
+    await removeGatewayStart(files);
+    const exit = await child.exited;
+    if (!(await isDaemon(gateway, exit, deps))) throw endedAtOnce(gateway, exit);
+    return { how: "launched", process: null, startId: start.start_id };
   }
-  return toGatewayProcess(child.identity, child.exited);
+  const record = { ...start, ...toRecorded(child.identity), stop_asked: false };
+  await orFullDisk(async () => {
+    await saveGatewayRecord(files, record);
+    await removeGatewayStart(files);
+  });
+  const process = toGatewayProcess(child.identity, child.exited);
+  return { how: "launched", process, startId: start.start_id };
 }
 
-function startChild(gateway: GatewayProgram, files: GatewayFiles, { env }: GatewayDeps) {
+/** A full disk does not keep a gateway from running, and whoever waits for it may use it. */
+async function orFullDisk(save: () => Promise<void>): Promise<void> {
+  try {
+    await save();
+  } catch (error) {
+    if (errorCodeOf(error) === null) throw error;
+  }
+}
+
+/** Whether a program that has ended has left a gateway running by itself, as a daemon. */
+export async function isDaemon(
+  gateway: GatewayProgram,
+  { code }: ChildExit,
+  { clock }: Pick<GatewayDeps, "clock">,
+): Promise<boolean> {
+  if (code !== 0) return false;
+  const endsAtMs = clock.monotonicMs() + daemonLimitMs;
+  while (!(await gateway.isAlive())) {
+    if (clock.monotonicMs() >= endsAtMs) return false;
+    await delay(clock, daemonLookMs);
+  }
+  return true;
+}
+
+interface StartParts {
+  readonly files: GatewayFiles;
+  readonly start: GatewayStart;
+  readonly env: GatewayDeps["env"];
+}
+
+function startChild(gateway: GatewayProgram, { files, start, env }: StartParts) {
   const { command, cwd } = gateway;
   try {
     return startInBackground({
       command,
       cwd,
-      env: gatewayEnvironment(env, gateway.env),
+      env: { ...gatewayEnvironment(env, gateway.env), [startVariable]: start.start_id },
       logFile: files.log,
     });
   } catch (error) {
@@ -128,7 +180,7 @@ function startChild(gateway: GatewayProgram, files: GatewayFiles, { env }: Gatew
   }
 }
 
-async function endedAtOnce(gateway: GatewayProgram, exit: ChildExit): Promise<MeshError> {
+function endedAtOnce(gateway: GatewayProgram, exit: ChildExit): MeshError {
   return startFailed(gateway, `it ended at once (${describeExit(exit)})`, undefined);
 }
 

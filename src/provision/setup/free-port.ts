@@ -7,7 +7,7 @@ export async function findFreePort(asked: number): Promise<number> {
     Number.isInteger(asked) &&
     asked > 0 &&
     asked < 65_536 &&
-    (await checkPort("127.0.0.1", asked)) === "free"
+    (await checkPort("127.0.0.1", asked)).kind === "free"
   ) {
     return asked;
   }
