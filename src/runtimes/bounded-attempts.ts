@@ -15,8 +15,11 @@ export interface BoundedAttempts {
     control: RunControl,
     work: (signal: AbortSignal) => Promise<RunOutcome>,
   ) => Promise<RunOutcome>;
-  /** Stops an attempt that runs, and tells how it ended; null when it does not run. */
-  readonly stop: (key: AttemptKey) => Promise<RunOutcome | null>;
+  /**
+   * Stops an attempt that runs. false: it is not certain that it does nothing more, or it does not run here: what an earlier
+   * process of the node agent has asked for, nobody can stop any more.
+   */
+  readonly fence: (key: AttemptKey) => Promise<boolean>;
   /** Stops all, and runs none from then on. */
   readonly close: () => Promise<void>;
 }
@@ -62,10 +65,12 @@ export function createBoundedAttempts(clock: Clock): BoundedAttempts {
         control.signal.removeEventListener("abort", onAbort);
       }
     },
-    stop: async (key) => {
+    fence: async (key) => {
       const run = running.get(key);
-      run?.stop.abort(letGoReason);
-      return run === undefined ? null : await run.end;
+      if (run === undefined) return false;
+      run.stop.abort(letGoReason);
+      const outcome = await run.end;
+      return outcome.kind !== "lost" || outcome.fenced;
     },
     close: async () => {
       isClosed = true;

@@ -232,9 +232,9 @@ export function runtimeContract(name: string, subject: RuntimeSubject): void {
       it("settles running runs when it is closed, and may be closed twice", async () => {
         const runtime = slow();
         const run = observeRun(runtime, createAttempt(subject.slowMessage("interrupted")));
-        await Promise.race([run.firstChunk, Bun.sleep(subject.streamsSlowly ? patienceMs : 100)]);
+        await Promise.race([run.firstChunk, Bun.sleep(subject.streamsSlowly ? patienceMs : 300)]);
         await within(stopLimitMs, runtime.close());
-        expect(await within(stopLimitMs, run.outcome)).toMatchObject({ kind: "lost" });
+        expect(await within(stopLimitMs, run.outcome)).toMatchObject({ kind: "lost", started: true });
         await runtime.close();
       });
 

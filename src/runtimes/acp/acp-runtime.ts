@@ -25,11 +25,7 @@ export function createAcpRuntime(options: AcpOptions): Runtime {
         return tidyOutcome(outcome, adapter.secrets);
       }),
     reattach: () => Promise.resolve(null),
-    // What an earlier process of this node agent has asked for, nobody can stop any more.
-    fence: async ({ key }) => {
-      const outcome = await attempts.stop(key);
-      return outcome !== null && (outcome.kind !== "lost" || outcome.fenced);
-    },
+    fence: ({ key }) => attempts.fence(key),
     close: async () => {
       await attempts.close();
       await adapter.close();

@@ -6,11 +6,15 @@ import { keepLastLines, type LastLines } from "../last-lines.ts";
 import type { RunChunk } from "../runtime.ts";
 import type { AnswerReader, AnswerReaderOptions, AnswerText } from "./answer-reader.ts";
 
-/** From SIGTERM to SIGKILL. */
-export const killGraceMs = 2_000;
+/** How long the end of a program may take. */
+export interface CommandLimits {
+  /** From SIGTERM to SIGKILL. */
+  readonly killGraceMs: number;
+  /** How long what it has started may hold its output open after its own end. */
+  readonly outputGraceMs: number;
+}
 
-/** How long what a program has started may hold its output open after its own end. */
-const outputGraceMs = 1_000;
+export const commandLimits: CommandLimits = { killGraceMs: 2_000, outputGraceMs: 1_000 };
 
 /** How a process ended, before anybody has judged what that means. */
 export interface CommandEnd {
@@ -30,18 +34,21 @@ interface FollowOptions {
   /** Ends the process and its group. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
+  readonly limits: CommandLimits;
 }
 
 /** Goes with a process from its start to its end, and to the end of what it leaves running in its group. */
 export async function followCommand(
   piped: PipedProcess,
-  { input, createAnswer, onChunk, signal, clock }: FollowOptions,
+  { input, createAnswer, onChunk, signal, clock, limits }: FollowOptions,
 ): Promise<CommandEnd> {
   let isTooLarge = false;
   let ending: Promise<void> | null = null;
   const stopped = Promise.withResolvers<null>();
   const stop = () => {
-    ending ??= endProcessGroup(piped, { clock, graceMs: killGraceMs }).finally(() => stopped.resolve(null));
+    ending ??= endProcessGroup(piped, { clock, graceMs: limits.killGraceMs }).finally(() =>
+      stopped.resolve(null),
+    );
   };
   const answer = createAnswer({
     onChunk: (chunk) => {
@@ -59,7 +66,7 @@ export async function followCommand(
   if (input !== null) void sendInput(piped, input);
   try {
     const exit = await Promise.race([piped.exited, stopped.promise]);
-    await finishOutput(piped, { output, errors, clock });
+    await finishOutput(piped, { output, errors, clock, limitMs: limits.outputGraceMs });
     if (ending !== null) await ending;
     answer.end();
     return { exit, answer: answer.result(), isTooLarge, errorLines: errors.lines() };
@@ -68,15 +75,22 @@ export async function followCommand(
   }
 }
 
+interface OutputParts {
+  readonly output: Pump;
+  readonly errors: LastLines;
+  readonly clock: Clock;
+  readonly limitMs: number;
+}
+
 /** Nothing of an attempt stays behind: what the program left in its group is ended, even if it kept its output open. */
 async function finishOutput(
   piped: PipedProcess,
-  { output, errors, clock }: { readonly output: Pump; readonly errors: LastLines; readonly clock: Clock },
+  { output, errors, clock, limitMs }: OutputParts,
 ): Promise<void> {
   const done = Promise.all([output.done, errors.done]).then(() => true);
-  await waitAtMost(done, { clock, limitMs: outputGraceMs, otherwise: false });
+  await waitAtMost(done, { clock, limitMs, otherwise: false });
   piped.signalGroup("SIGKILL");
-  await waitAtMost(done, { clock, limitMs: outputGraceMs, otherwise: false });
+  await waitAtMost(done, { clock, limitMs, otherwise: false });
   // What went into a group of its own may hold the pipes for ever.
   void output.cancel();
   void errors.cancel();

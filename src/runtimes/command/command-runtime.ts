@@ -18,7 +18,7 @@ import type { RuntimeSettings } from "../runtime-settings.ts";
 import { prepareWorkFolder, toWorkFolder } from "../work-folder.ts";
 import { findTemplateProblem, hasUnguardedText, planArguments } from "./argument-template.ts";
 import { matchCommandOutcome, matchStartFailure } from "./command-outcome.ts";
-import { followCommand } from "./command-run.ts";
+import { type CommandLimits, commandLimits, followCommand } from "./command-run.ts";
 import { createJsonLinesAnswer } from "./json-lines-answer.ts";
 import { createTextAnswer } from "./text-answer.ts";
 
@@ -29,6 +29,8 @@ export interface CommandOptions {
   /** The work folder is below it, unless the settings name another. */
   readonly dataDir: string;
   readonly env: Environment;
+  /** Others than {@link commandLimits}, for tests. */
+  readonly limits?: Partial<CommandLimits>;
 }
 
 /**
@@ -65,11 +67,7 @@ export function createCommandRuntime(options: CommandOptions): Runtime {
         startAttempt(adapter, attempt, { signal, onChunk: control.onChunk }),
       ),
     reattach: () => Promise.resolve(null),
-    // Of a process that an earlier agent has started nobody knows any more.
-    fence: async ({ key }) => {
-      const outcome = await attempts.stop(key);
-      return outcome !== null && (outcome.kind !== "lost" || outcome.fenced);
-    },
+    fence: ({ key }) => attempts.fence(key),
     close: async () => {
       await attempts.close();
       adapter.processes.stop();
@@ -137,6 +135,7 @@ async function judgeProcess(
     onChunk,
     signal,
     clock,
+    limits: { ...commandLimits, ...adapter.options.limits },
   });
   if (end.errorLines.length > 0) {
     const lines = end.errorLines.map((line) => redactText(line, secrets));

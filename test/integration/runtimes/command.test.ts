@@ -304,7 +304,7 @@ describe("stopping a program", () => {
   const stopAfterStart = async (script: string) => {
     const pidFile = join(dataDir, `${crypto.randomUUID()}.pid`);
     const run = observeRun(
-      sh(script, { settings: { env: { PID_FILE: new Secret(pidFile) } } }),
+      sh(script, { settings: { env: { PID_FILE: new Secret(pidFile) } }, limits: { killGraceMs: 200 } }),
       createAttempt("hello"),
     );
     const pid = Number(await until("its process id", () => readFile(pidFile, "utf8").catch(() => null)));
@@ -331,7 +331,9 @@ describe("stopping a program", () => {
   test("is not needed for what it leaves behind: that is ended, and does not hold the answer up", async () => {
     const pidFile = join(dataDir, "left.pid");
     const startedAtMs = performance.now();
-    const outcome = await runOnce(sh(`sleep 300 & echo $! > '${pidFile}'; echo answer`));
+    const outcome = await runOnce(
+      sh(`sleep 300 & echo $! > '${pidFile}'; echo answer`, { limits: { outputGraceMs: 200 } }),
+    );
     expect(outcome).toEqual({ kind: "succeeded", text: "answer" });
     expect(performance.now() - startedAtMs).toBeLessThan(5_000);
     const pid = Number(await readFile(pidFile, "utf8"));
@@ -341,7 +343,9 @@ describe("stopping a program", () => {
   test("does not wait for what has gone into a group of its own", async () => {
     const pidFile = join(dataDir, "escaped.pid");
     const outcome = await runOnce(
-      sh(`setsid sh -c 'echo $$ > "${pidFile}"; exec sleep 300' & sleep 0.3; echo answer`),
+      sh(`setsid sh -c 'echo $$ > "${pidFile}"; exec sleep 300' & sleep 0.3; echo answer`, {
+        limits: { outputGraceMs: 200 },
+      }),
     );
     expect(outcome).toEqual({ kind: "succeeded", text: "answer" });
     process.kill(Number(await readFile(pidFile, "utf8")), "SIGKILL");
