@@ -88,7 +88,7 @@ function createHandlers(parts: FrontDoorParts, surroundings: Surroundings): Hand
       log,
     }),
     ...createNodeRoutes({ registry, clock, groupsOf: groups.of }),
-    ...createSkillRoutes(registry),
+    ...createSkillRoutes({ registry, clock }),
     ...createSeedRoutes({ seed: options.seed ?? null, log }),
     ...createRoutingRoutes({ router, rules, groups }),
     ...createAuditRoutes({ store: store.audit, ...audit }),

@@ -78,3 +78,14 @@ test("no description and no lack of another machine steers the terminal or makes
     for (const sign of ["\u001b[2J", "\u202e", "\nFORGED"]) expect(stdout).not.toContain(sign);
   }
 });
+
+test("skills asks for one by its name, and for all where that cannot be one", async () => {
+  const asked: object[] = [];
+  bench.handle((request, reply) => {
+    asked.push(request.query);
+    reply.json(answer);
+  });
+  await bench.run(["skills", " ffmpeg "]);
+  expect((await bench.run(["skills", "a,b"])).exitCode).not.toBe(0);
+  expect(asked).toEqual([{ name: "ffmpeg" }, {}]);
+});

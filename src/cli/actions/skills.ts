@@ -1,3 +1,4 @@
+import { Skill } from "../../protocol/capability.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { contract } from "../../protocol/http/contract.ts";
 import { connect } from "../connection.ts";
@@ -8,7 +9,10 @@ import { renderSkill, renderSkills } from "../render/skills.ts";
 /** All skills of the mesh, or one of them. */
 export async function listSkills(this: CliContext, _flags: object, name?: string): Promise<void> {
   const { client } = await connect(this);
-  const answer = await client.call(contract.listSkills, {}, { signal: this.interrupt });
+  // A coordinator that does not know the question answers with all of them.
+  const asked = Skill.safeParse(name);
+  const query = asked.success ? { name: asked.data } : {};
+  const answer = await client.call(contract.listSkills, { query }, { signal: this.interrupt });
   const { texts, stdout: output } = this;
   if (name === undefined) {
     printResult(this, answer, () => renderSkills(answer, texts, output));

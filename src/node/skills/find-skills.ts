@@ -6,7 +6,7 @@ import { homeDir } from "../../platform/paths.ts";
 import type { Capabilities } from "../../protocol/capability.ts";
 import { chooseSkills } from "./choose-skills.ts";
 import { findPrograms, pathSkills } from "./path-skills.ts";
-import { readSkillFolders } from "./skill-files.ts";
+import { createSkillFolders } from "./skill-files.ts";
 import { findSkillPlaces } from "./skill-places.ts";
 import { readSkillsFile } from "./skills-file.ts";
 
@@ -34,6 +34,7 @@ export function createSkillSearch(
   const { env, clock, log } = deps;
   const path = join(deps.dataDir, "skills.yaml");
   const home = homeDir(env);
+  const readFolders = createSkillFolders({ clock, log });
   let told = "";
 
   function warn(problems: readonly string[], dropped: readonly string[]): void {
@@ -53,7 +54,7 @@ export function createSkillSearch(
     const openclaw = await findOpenclawPlaces(env, home);
     const [declared, agent] = await Promise.all([
       readSkillsFile(path),
-      findSkillPlaces(home, openclaw, env).then((places) => readSkillFolders(places, { clock, log })),
+      findSkillPlaces(home, openclaw, env).then(readFolders),
     ]);
     const wanted = [...declared.skills, ...agent].flatMap(({ needs }) => [...needs.bins, ...needs.anyBins]);
     const programs = await findPrograms(wanted, deps);

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { type FoundSkill, noNeeds, type SkillNeeds, toDescription, toSkillName } from "./found-skill.ts";
-import { maxYamlLength, parseSimpleYaml } from "./simple-yaml.ts";
+import { parseSimpleYaml } from "./simple-yaml.ts";
+
+/** Characters of a front matter; real ones have a few hundred, and long ones keep the parser busy. */
+export const maxFrontMatterLength = 4 * 1024;
 
 /** A needed thing: the name of a program, a variable, a key. */
 const Need = z.string().trim().min(1).max(96);
@@ -35,7 +38,7 @@ const FrontMatter = z.object({
 function frontMatterOf(text: string): string | null {
   const start = /^\ufeff?---[ \t]*\r?\n/.exec(text);
   if (start === null) return null;
-  const rest = text.slice(start[0].length, start[0].length + maxYamlLength);
+  const rest = text.slice(start[0].length, start[0].length + maxFrontMatterLength);
   const end = /^---[ \t]*\r?$/m.exec(rest);
   return end === null ? null : rest.slice(0, end.index);
 }

@@ -1,12 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createManualClock } from "../../../test/support/manual-clock.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createLog, type Log, silentLog } from "../../platform/log.ts";
 import { Capabilities } from "../../protocol/capability.ts";
+import { chooseSkills } from "./choose-skills.ts";
 import { createSkillSearch } from "./find-skills.ts";
+import { noNeeds } from "./found-skill.ts";
 import { parseSimpleYaml } from "./simple-yaml.ts";
+import { createSkillFolders } from "./skill-files.ts";
 import { parseSkillsFile } from "./skills-file.ts";
 
 let root = "";
@@ -69,6 +73,16 @@ describe("skills of agents", () => {
     await addSkill("v/skills/two", "name: second");
     const found = await search(silentLog, { OPENCLAW_CONFIG_PATH: join(root, "conf.json5") })();
     expect(found.skills.toSorted()).toEqual(["first", "second"]);
+  });
+
+  test("are found where OpenClaw's profile, its state, or `~` in its variables says", async () => {
+    await addSkill(".openclaw-work/workspace/skills/one", "name: profile");
+    await addSkill("state/skills/two", "name: state");
+    await addSkill("ws/skills/three", "name: workspace");
+    const names = async (env: Record<string, string>) => (await search(silentLog, env)()).skills;
+    expect(await names({ OPENCLAW_PROFILE: "work" })).toEqual(["profile"]);
+    expect(await names({ OPENCLAW_STATE_DIR: "~/state" })).toEqual(["state"]);
+    expect(await names({ OPENCLAW_WORKSPACE_DIR: "~/ws" })).toEqual(["workspace"]);
   });
 
   test("take the name of their folder when they have none", async () => {
@@ -134,6 +148,93 @@ describe("skills of agents", () => {
     });
   });
 
+  test("that are called like a program count as that program only where it is there", async () => {
+    await addSkill(".openclaw/skills/docker", "name: Docker\ndescription: How to use it");
+    await addSkill(".openclaw/skills/kube", 'name: kubernetes\nmetadata: {"openclaw": {"always": true}}');
+    expect((await search()()).skills).toEqual([]);
+    expect((await detailOf("Docker"))?.missing).toEqual(["program docker"]);
+    expect((await detailOf("kubernetes"))?.missing).toEqual(["program kubectl or k3s or microk8s"]);
+    await addProgram("docker");
+    expect((await search()()).skills).toEqual(["docker"]);
+  });
+
+  test("that lack something give way to a later one that does not, and what was declared to nothing", async () => {
+    await addSkill(
+      ".openclaw/workspace/skills/x",
+      "name: x\nmetadata: {openclaw: {requires: {bins: [none]}}}",
+    );
+    await Bun.write(join(root, "data/skills.yaml"), "skills: [{name: X, requires: {bins: [none]}}]");
+    await addProgram("x");
+    expect(await detailOf("X")).toMatchObject({ from: "file", missing: ["program none"] });
+    const here = {
+      platform: "linux",
+      hasProgram: () => false,
+      hasVariable: () => false,
+      hasConfig: () => false,
+    } as const;
+    const skill = (from: "file" | "path" | "agent", bins: readonly string[]) => ({
+      name: "y",
+      from,
+      description: null,
+      needs: { ...noNeeds, bins },
+    });
+    const orders = [
+      [skill("agent", ["none"]), skill("path", [])],
+      [skill("path", []), skill("agent", ["none"])],
+    ];
+    for (const order of orders)
+      expect(chooseSkills(order, here).details).toMatchObject([{ from: "path", missing: [] }]);
+    const declared = [skill("path", []), skill("file", ["none"]), skill("agent", [])];
+    expect(chooseSkills(declared, here)).toMatchObject({ usable: [], details: [{ from: "file" }] });
+  });
+
+  test("that are read again are read from the disk only when they have changed", async () => {
+    const path = join(root, ".claude/skills/x/SKILL.md");
+    await addSkill(".claude/skills/x", "name: first");
+    const at = new Date(1_700_000_000_000);
+    await utimes(path, at, at);
+    const look = search();
+    expect((await look()).skills).toEqual(["first"]);
+    await addSkill(".claude/skills/x", "name: other");
+    await utimes(path, at, at);
+    expect((await look()).skills).toEqual(["first"]);
+    await utimes(path, at, new Date(1_700_000_001_000));
+    expect((await look()).skills).toEqual(["other"]);
+    await rm(path);
+    expect((await look()).skills).toEqual([]);
+  });
+
+  test("are bounded, as are the folders of one place", async () => {
+    const folders = createSkillFolders({
+      clock: systemClock,
+      log: recorded(),
+      maxSkillFiles: 4,
+      maxFolders: 12,
+    });
+    for (let at = 0; at < 6; at++) await addSkill(`many/a${at % 3}/s${at}`, `name: s${at}`);
+    expect(await folders([join(root, "many"), join(root, "more")])).toHaveLength(4);
+    expect(lines.join("")).toContain("too many skills");
+    for (let at = 0; at < 14; at++) await mkdir(join(root, `empty/a${at % 2}/b${at}`), { recursive: true });
+    await addSkill("empty/z", "name: last");
+    expect(await folders([join(root, "empty")])).toEqual([]);
+    expect(lines.join("")).toContain("too many folders for skills");
+  });
+
+  test("of a place that takes too long are given up, and those of the next are read", async () => {
+    const clock = createManualClock();
+    for (let at = 0; at < 200; at++) await addSkill(`slow/s${at}`, `name: s${at}`);
+    await addSkill("next/x", "name: x");
+    const folders = createSkillFolders({ clock, log: recorded() });
+    const looking = folders([join(root, "slow"), join(root, "next")]);
+    clock.advance(5_000);
+    const found = await looking;
+    const names = found.map(({ name }) => name);
+    expect(names).toContain("x");
+    expect(names.length).toBeLessThan(200);
+    expect(lines.join("")).toContain("takes too long");
+    expect((await folders([join(root, "next")])).map(({ name }) => name)).toEqual(["x"]);
+  });
+
   test("of the workspace go before those of the user", async () => {
     await addSkill(".openclaw/workspace/skills/x", "name: x\ndescription: near");
     await addSkill(".agents/skills/x", "name: x\ndescription: far");
@@ -148,6 +249,7 @@ describe("skills of agents", () => {
     "a name that turns text round": "---\nname: \u202ea\n---\n",
     "requirements that are no list": "---\nname: a\nmetadata: {openclaw: {requires: {bins: {a: 1}}}}\n---\n",
     "a bomb of aliases": "---\nname: a\nb: &b [x,x]\nc: &c [*b,*b]\nd: [*c,*c]\n---\n",
+    "a front matter of more than 4 KiB": `---\nname: a\nb: ${"x".repeat(4_096)}\n---\n`,
     "a million brackets": `---\nname: a\nb: ${"[".repeat(30_000)}\n---\n`,
     "keys without end": `---\nname: a\nb: ${"? ".repeat(10_000)}\n---\n`,
     "lists without end": `---\nname: a\nb:\n  ${"- ".repeat(10_000)}\n---\n`,
@@ -185,11 +287,11 @@ describe("skills of agents", () => {
   });
 
   test("with long texts stay valid on the wire", async () => {
-    const needs = Array.from({ length: 64 }, (_, at) => `p${at}${"x".repeat(90)}`);
+    const needs = Array.from({ length: 32 }, (_, at) => `p${at}${"x".repeat(90)}`);
     for (let at = 0; at < 100; at++) {
       await addSkill(
         `.claude/skills/s${at}`,
-        `description: ${"😀".repeat(500)}\nmetadata: ${JSON.stringify({ openclaw: { requires: { bins: needs } } })}`,
+        `description: ${"😀".repeat(200)}\nmetadata: ${JSON.stringify({ openclaw: { requires: { bins: needs } } })}`,
       );
     }
     const found = await search()();

@@ -8,6 +8,9 @@ import { apiPrefix, route } from "./route.ts";
 export const maxSkillNodes = 100;
 export const maxMeshSkills = 5_000;
 
+/** Characters of one answer, as JSON, about; a client takes 64 MiB. What is more is counted. */
+export const maxSkillsLength = 8 * 1024 * 1024;
+
 /** One skill of the mesh: who has it, and who has it but cannot use it. */
 export const MeshSkill = z.object({
   name: Skill,
@@ -33,10 +36,14 @@ export const skillRoutes = {
     tag: "nodes",
     scopes: ["read"],
     summary: "What the nodes of the mesh can do, by name of the skill",
+    query: z.strictObject({
+      /** One skill alone, whatever its case. */
+      name: Skill.optional(),
+    }),
     status: 200,
     answer: z.object({
       skills: z.array(MeshSkill),
-      /** Skills beyond the first 5,000 names. */
+      /** Skills beyond the first 5,000 names, and beyond 8 MiB. */
       left_out: z.int().min(0),
     }),
     errors: [],

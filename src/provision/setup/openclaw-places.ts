@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { toOpenclawPaths } from "../../platform/openclaw-paths.ts";
 import { discoverOpenclaw } from "../../runtimes/openclaw/discover.ts";
 import type { ProvisionDeps } from "../provision-deps.ts";
 import { readConfigFile } from "./config-file.ts";
@@ -20,12 +21,9 @@ export function discoverFor({ env, home }: ProvisionDeps) {
 }
 
 /** As OpenClaw looks for them. */
-export async function findPlaces(deps: ProvisionDeps): Promise<OpenclawPlaces> {
-  const { env, home } = deps;
-  const { configPath } = await discoverFor(deps);
-  const stateDirectory =
-    nonEmpty(env.OPENCLAW_STATE_DIR) ?? join(nonEmpty(env.OPENCLAW_HOME) ?? home, ".openclaw");
-  return { configPath, envPath: join(stateDirectory, ".env") };
+export async function findPlaces({ env, home }: ProvisionDeps): Promise<OpenclawPlaces> {
+  const { configPath, stateDir } = toOpenclawPaths(env, home);
+  return { configPath, envPath: join(stateDir, ".env") };
 }
 
 export function nonEmpty(text: string | undefined): string | undefined {

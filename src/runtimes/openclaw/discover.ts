@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { parseDotEnv } from "../../platform/dot-env.ts";
+import { toOpenclawPaths } from "../../platform/openclaw-paths.ts";
 import { type Secret, toSecret } from "../../protocol/secret.ts";
 
 interface DiscoverOptions {
@@ -38,18 +39,15 @@ const GatewayConfig = z.object({
 type GatewayConfig = z.infer<typeof GatewayConfig>;
 
 /**
- * Reads address and token as OpenClaw itself does: `OPENCLAW_CONFIG_PATH`, `OPENCLAW_STATE_DIR`, `~/.openclaw`, or
- * `~/.openclaw-NAME` where `OPENCLAW_PROFILE` names one; JSON5; `${NAME}` from the environment or the state directory's `.env`. A token in OpenClaw's secret store stays there.
+ * Reads address and token as OpenClaw itself does: where {@link toOpenclawPaths} says; JSON5; `${NAME}` from the environment
+ * or the state directory's `.env`. A token in OpenClaw's secret store stays there.
  */
 export async function discoverOpenclaw(options: DiscoverOptions): Promise<DiscoveredOpenclaw> {
   const { env, readText } = options;
-  const home = nonEmpty(env.OPENCLAW_HOME) ?? options.homeDirectory;
-  const stateDirectory =
-    inHome(env.OPENCLAW_STATE_DIR, home) ?? join(home, stateFolder(env.OPENCLAW_PROFILE));
-  const configPath = inHome(env.OPENCLAW_CONFIG_PATH, home) ?? join(stateDirectory, "openclaw.json");
+  const { stateDir, configPath } = toOpenclawPaths(env, options.homeDirectory);
   const text = await readText(configPath);
   const config = text === null ? {} : parseConfig(text);
-  const dotEnv = parseDotEnv((await readText(join(stateDirectory, ".env"))) ?? "");
+  const dotEnv = parseDotEnv((await readText(join(stateDir, ".env"))) ?? "");
   const lookUp = (name: string) => nonEmpty(env[name]) ?? nonEmpty(dotEnv.get(name));
   const port = Number(
     lookUp("OPENCLAW_GATEWAY_PORT") ?? resolve(config.gateway?.port, lookUp) ?? defaultPort,
@@ -66,18 +64,6 @@ export async function discoverOpenclaw(options: DiscoverOptions): Promise<Discov
     configPath,
     hasConfig: text !== null,
   };
-}
-
-/** The name of the default profile adds nothing. */
-function stateFolder(profile: string | undefined): string {
-  const name = profile?.trim() ?? "";
-  return name === "" || name.toLowerCase() === "default" ? ".openclaw" : `.openclaw-${name}`;
-}
-
-/** A path from a variable, in which `~` is the home directory; undefined when it is not set. */
-function inHome(path: string | undefined, home: string): string | undefined {
-  const trimmed = nonEmpty(path?.trim());
-  return trimmed?.replace(/^~(?=$|[/\\])/, () => home);
 }
 
 type LookUp = (name: string) => string | undefined;

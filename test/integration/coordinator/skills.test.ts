@@ -95,6 +95,9 @@ describe("the skills of the mesh", () => {
     const { body } = await mesh.call("GET", "/api/v1/skills");
     expect(body.skills).toHaveLength(maxMeshSkills);
     expect(body.left_out).toBeGreaterThan(300);
+    const { body: one } = await mesh.call("GET", "/api/v1/skills?name=W20-255");
+    expect([one.skills.map(({ name }: { name: string }) => name), one.left_out]).toEqual([["w20-255"], 0]);
+    expect((await mesh.call("GET", "/api/v1/skills?nmae=x")).status).toBe(400);
   });
 });
 
