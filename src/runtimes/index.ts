@@ -6,6 +6,7 @@ import { machineNames } from "../platform/machine-names.ts";
 import type { Random } from "../platform/random.ts";
 import { createEchoRuntime } from "./echo/index.ts";
 import { parseGatewayAddress } from "./gateway-address.ts";
+import { withOwnerCheck } from "./owner-check.ts";
 import type { Runtime } from "./runtime.ts";
 import type { RuntimeCredentials, RuntimeSettings } from "./runtime-settings.ts";
 
@@ -36,13 +37,15 @@ export async function createRuntime(settings: RuntimeSettings, deps: RuntimeDeps
       return createEchoRuntime({ clock, delayMs: settings.delayMs ?? 0 });
     case "openai": {
       const { createOpenaiRuntime } = await import("./openai/index.ts");
-      const { endpoint, token: apiKey, model, sessions } = settings;
-      return createOpenaiRuntime({ endpoint, apiKey, model, sessions, fetch, clock });
+      const { endpoint, token: apiKey, model, sessions, checksOwner } = settings;
+      const guarded = checksOwner === true ? withOwnerCheck(fetch) : fetch;
+      return createOpenaiRuntime({ endpoint, apiKey, model, sessions, fetch: guarded, clock });
     }
     case "openclaw": {
       const { createOpenclawRuntime } = await import("./openclaw/index.ts");
       const { wsUrl } = parseGatewayAddress(settings.endpoint ?? defaultOpenclawEndpoint);
-      return createOpenclawRuntime({ url: wsUrl, token: settings.token, clock, random, log });
+      const { token, checksOwner = false } = settings;
+      return createOpenclawRuntime({ url: wsUrl, token, checksOwner, clock, random, log });
     }
     case "zeroclaw": {
       const { createZeroclawRuntime } = await import("./zeroclaw/index.ts");

@@ -31,6 +31,12 @@ export interface ProgramSettings {
   readonly env: Readonly<Record<string, Secret>>;
 }
 
+/** Of a gateway on this machine whose address or key was found here, not given for each other by the operator. */
+interface FoundHere {
+  /** Nothing goes there unless this user or root listens at the port, where the system tells; default false. */
+  readonly checksOwner?: boolean;
+}
+
 /** Everything an adapter has to be told; `createRuntime` builds it from this. */
 export type RuntimeSettings =
   | {
@@ -38,21 +44,21 @@ export type RuntimeSettings =
       /** Time that an answer takes; default 0. For tests and measurements. */
       readonly delayMs?: number;
     }
-  | {
+  | ({
       readonly kind: "openclaw";
       /** `host:port` or a URL; null: its usual address. */
       readonly endpoint: string | null;
       readonly token: Secret | null;
-    }
-  | {
+    } & FoundHere)
+  | ({
       readonly kind: "openai";
       readonly endpoint: string;
       readonly token: Secret | null;
       /** null: the first of the server's list that chats. */
       readonly model: string | null;
       readonly sessions: OpenaiSessions;
-    }
-  | {
+    } & FoundHere)
+  | ({
       readonly kind: "zeroclaw";
       /** null: its usual address, 127.0.0.1:42617. */
       readonly endpoint: string | null;
@@ -63,7 +69,7 @@ export type RuntimeSettings =
       readonly approvals: ApprovalPolicy;
       /** `auto`: the WebSocket chat, and the webhook where there is none. */
       readonly via: "auto" | "socket" | "webhook";
-    }
+    } & FoundHere)
   | ({
       readonly kind: "acp";
       readonly approvals: ApprovalPolicy;

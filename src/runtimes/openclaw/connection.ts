@@ -13,6 +13,7 @@ import type { ConnectParams } from "@openclaw/gateway-protocol";
 import { PROTOCOL_VERSION } from "@openclaw/gateway-protocol/version";
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
+import { explainForeign, findPortOwner } from "../../platform/port-owner.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Secret } from "../../protocol/secret.ts";
 import {
@@ -24,7 +25,7 @@ import {
 import { AgentEvent, ErrorDetails, Hello } from "./gateway-schemas.ts";
 import { startLiveness } from "./liveness.ts";
 import { type GatewayReply, toErrorReply } from "./reply.ts";
-import { openSocket } from "./socket.ts";
+import { createClosedSocket, openSocket } from "./socket.ts";
 
 export type Scope = "operator.read" | "operator.write" | "operator.admin";
 
@@ -32,6 +33,8 @@ export interface ConnectionOptions {
   /** `ws://127.0.0.1:18789` */
   readonly url: string;
   readonly token: Secret | null;
+  /** Whether nothing is sent unless this user or root listens at the port, where the system tells. */
+  readonly checksOwner: boolean;
   readonly scopes: readonly Scope[];
   readonly clock: Clock;
   readonly random: Random;
@@ -116,16 +119,28 @@ export function createConnection(options: ConnectionOptions): GatewayConnection 
     return longest * (0.5 + random.next() / 2);
   };
 
+  /** Whether what listens there may be spoken to; `problem` says why not. */
+  const isOwnPort = (): boolean => {
+    const why = options.checksOwner ? explainForeign(findPortOwner(url)) : null;
+    if (why !== null)
+      problem = { kind: "unreachable", message: `no OpenClaw gateway answers at ${url}: ${why}` };
+    return why === null;
+  };
+
   const client = new GatewayProtocolClient<null>({
     createSocket: (handlers) => {
       problem = null;
-      return openSocket(url, clock, handlers);
+      return isOwnPort() ? openSocket(url, clock, handlers) : createClosedSocket(handlers);
     },
     createRequestId: () => {
       lastRequestId += 1;
       return String(lastRequestId);
     },
-    buildConnectPlan: () => null,
+    // Once more, as somebody else may have taken the port before the socket was there. What is thrown closes it.
+    buildConnectPlan: () => {
+      if (!isOwnPort()) throw new Error("the port is not the gateway's any more");
+      return null;
+    },
     // Left out, scopes would mean all of them: always name them.
     buildConnectParams: (): ConnectParams => ({
       minProtocol: PROTOCOL_VERSION,

@@ -21,6 +21,8 @@ export interface OpenclawOptions {
   readonly url: string;
   /** The gateway's shared token (or password); null where it asks for none. */
   readonly token: Secret | null;
+  /** Whether nothing is sent unless this user or root listens at the port, where the system tells; default false. */
+  readonly checksOwner?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Log;
@@ -34,7 +36,8 @@ const adminConnectWaitMs = 3_000;
 export function createGatewayAccess(options: OpenclawOptions & { readonly log: Log }): GatewayAccess {
   const { clock, random, log } = options;
   const url = parseGatewayAddress(options.url).wsUrl;
-  const base: Omit<ConnectionOptions, "scopes"> = { url, token: options.token, clock, random, log };
+  const { token, checksOwner = false } = options;
+  const base: Omit<ConnectionOptions, "scopes"> = { url, token, checksOwner, clock, random, log };
   return {
     connection: createConnection({ ...base, scopes: ["operator.read", "operator.write"] }),
     openAdmin: async (): Promise<GatewayConnection | null> => {

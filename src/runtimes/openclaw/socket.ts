@@ -35,3 +35,9 @@ export function openSocket(url: string, clock: Clock, handlers: SocketHandlers):
     },
   };
 }
+
+/** A socket to nowhere, for an address that is not to be spoken to. */
+export function createClosedSocket(handlers: Pick<SocketHandlers, "close">): GatewayProtocolSocket {
+  queueMicrotask(() => handlers.close(1006, ""));
+  return { isOpen: () => false, send: () => undefined, close: () => undefined };
+}

@@ -1,5 +1,6 @@
 import { errorCodeOf } from "../../platform/atomic-file.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { explainForeign, findPortOwner } from "../../platform/port-owner.ts";
 import type { Secret } from "../../protocol/secret.ts";
 import { noModelMessage } from "./failure-map.ts";
 import { fetchHealth, fetchStatus, type GatewayAccess, type StatusFinding } from "./gateway-api.ts";
@@ -10,6 +11,8 @@ export interface ReachOptions extends GatewayAccess {
   readonly tokens: TokenSource;
   readonly clock: Clock;
   readonly via: "auto" | "socket" | "webhook";
+  /** `always`: nothing goes to a port of this machine where neither this user nor root listens. `kept`: no kept token does. */
+  readonly checksOwner: "always" | "kept" | "never";
   /** What the gateway told last. */
   readonly known: { version: ZeroclawVersion | null };
 }
@@ -54,9 +57,15 @@ export async function reachGateway(options: ReachOptions, signal?: AbortSignal):
 
 async function look(options: ReachOptions, signal: AbortSignal): Promise<Reach> {
   const { httpUrl } = options.address;
+  const foreign = options.checksOwner === "never" ? null : explainForeign(findPortOwner(httpUrl));
+  if (foreign !== null && options.checksOwner === "always") return unready(notAsked(httpUrl, foreign));
   const health = await fetchHealth(options, signal);
   if (health.kind === "foreign") return unready(`what answers at ${httpUrl} is no ZeroClaw gateway`);
   if (health.problem !== null) return unready(`ZeroClaw at ${httpUrl} is not ready: ${health.problem}`);
+  if (foreign !== null && health.needsToken !== false) {
+    const how = "where that is meant, give its token with --gateway-token";
+    return { ...unready(`${notAsked(httpUrl, foreign)}; ${how}`), cause: "auth" };
+  }
   const access = await gainAccess(options, health.needsToken, signal);
   if (access.kind === "refused") return { ...unready(access.message), cause: "auth" };
   const { token, status } = access;
@@ -104,6 +113,10 @@ async function gainAccess(
     kind: "refused",
     message: `${new URL(options.address.httpUrl).host} refuses the token that it gave`,
   };
+}
+
+function notAsked(httpUrl: string, why: string): string {
+  return `no ZeroClaw gateway of this user answers at ${httpUrl}: ${why}`;
 }
 
 function unready(message: string): Extract<Reach, { readonly kind: "unready" }> {

@@ -78,6 +78,7 @@ export function createZeroclawRuntime(options: ZeroclawOptions): Runtime {
     tokens,
     settings,
     via: settings.via,
+    checksOwner: settings.checksOwner === true ? "always" : given === null ? "kept" : "never",
     known: { version: null },
     agent: settings.agent ?? defaultAgent,
     maxAnswerBytes: options.maxAnswerBytes ?? maxAnswerBytes,
