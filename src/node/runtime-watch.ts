@@ -22,7 +22,10 @@ export interface RuntimeWatch {
   /** Told when readiness, version, slots or supervision of one has changed. @returns how to end that */
   readonly onChange: (listener: () => void) => () => void;
   readonly statuses: () => RuntimeStatus[];
-  /** Of the whole node: those of its runtimes together, at most what the operator set. */
+  /**
+   * Of the whole node: those of its ready runtimes together, and what still runs in others; at most what the operator set.
+   * While none is ready, those of all.
+   */
   readonly slots: () => number;
   /**
    * The first that is ready and has a free slot, of the kind that is needed or of any. A turn of a conversation goes to the first
@@ -58,6 +61,8 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
   const { runtimes, clock, supervised = [] } = deps;
   const probes = new Map<Runtime, RuntimeProbe>();
   const rounds = new Map<Runtime, Promise<void>>();
+  /** Their gateway has changed since they were asked: they are asked once more. */
+  const outdated = new Set<Runtime>();
   const inFlight = new Map<Runtime, number>();
   const listeners = new Set<() => void>();
 
@@ -68,7 +73,10 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
   };
 
   const countSlots = (): number => {
-    const sum = runtimes.reduce((slots, runtime) => slots + slotsOf(runtime), 0);
+    const isAnyReady = runtimes.some((runtime) => said(runtime).ready);
+    const usableOf = (runtime: Runtime) =>
+      isAnyReady && !said(runtime).ready ? (inFlight.get(runtime) ?? 0) : slotsOf(runtime);
+    const sum = runtimes.reduce((slots, runtime) => slots + usableOf(runtime), 0);
     return Math.min(maxSlots, Math.max(1, sum), deps.slots ?? maxSlots);
   };
 
@@ -90,11 +98,13 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
   };
 
   const ask = async (runtime: Runtime) => {
+    outdated.delete(runtime);
     const late = { status: notReady(runtime, "it did not answer in time"), slots: null };
     const before = toDigest(said(runtime), slotsOf(runtime));
     probes.set(runtime, await waitAtMost(probe(runtime), { clock, limitMs: probeLimitMs, otherwise: late }));
-    rounds.delete(runtime);
     if (toDigest(said(runtime), slotsOf(runtime)) !== before) tell();
+    if (outdated.has(runtime)) await ask(runtime);
+    rounds.delete(runtime);
   };
 
   const askOnce = (runtime: Runtime): Promise<void> => {
@@ -107,12 +117,16 @@ export function createRuntimeWatch(deps: RuntimeWatchDeps): RuntimeWatch {
     gateway.onChange(() => {
       tell();
       const runtime = runtimes.find(({ kind }) => kind === gateway.kind);
-      if (runtime !== undefined) void askOnce(runtime);
+      if (runtime === undefined) return;
+      if (rounds.has(runtime)) outdated.add(runtime);
+      void askOnce(runtime);
     }),
   );
 
+  /** Beside any other runtime an echo takes only what requires it: who asks an AI is not to get his own words. */
+  const isAnswer = (runtime: Runtime) => runtime.kind !== "echo" || runtimes.length === 1;
   const candidates = (kind: RuntimeKind | null) =>
-    runtimes.filter((runtime) => kind === null || runtime.kind === kind);
+    runtimes.filter((runtime) => (kind === null ? isAnswer(runtime) : runtime.kind === kind));
   const hasRoom = (runtime: Runtime) => (inFlight.get(runtime) ?? 0) < slotsOf(runtime);
 
   return {

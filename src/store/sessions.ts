@@ -1,10 +1,13 @@
+import type { RuntimeKind } from "../protocol/capability.ts";
 import type { NodeId } from "../protocol/ids.ts";
 
-/** Which node holds a conversation. */
+/** Which node holds a conversation, and in which of its runtimes. */
 export interface StoredBinding {
   readonly nodeId: NodeId;
   readonly boundAtMs: number;
   readonly lastUsedAtMs: number;
+  /** null: not known, as of those bound before it was kept. */
+  readonly runtime: RuntimeKind | null;
 }
 
 /** A binding is forgotten when it was not used for so long. */

@@ -191,8 +191,13 @@ export function describeMesh(subject: StoreUnderTest): void {
     const days = 24 * 3600 * 1000;
 
     test("are kept per token and session, and replaced, after a restart too", async () => {
-      const old = { nodeId: systemIds.node(), boundAtMs: nowMs - 9, lastUsedAtMs: nowMs - 9 };
-      const binding = { nodeId: systemIds.node(), boundAtMs: nowMs - 8, lastUsedAtMs: nowMs };
+      const old = { nodeId: systemIds.node(), boundAtMs: nowMs - 9, lastUsedAtMs: nowMs - 9, runtime: null };
+      const binding = {
+        nodeId: systemIds.node(),
+        boundAtMs: nowMs - 8,
+        lastUsedAtMs: nowMs,
+        runtime: "zeroclaw",
+      } as const;
       await sessions().bind("token_a", "garden", old);
       await sessions().bind("token_a", "garden", binding);
       await sessions().bind("token_b", "garden", old);
@@ -205,7 +210,7 @@ export function describeMesh(subject: StoreUnderTest): void {
 
     test("are forgotten 30 days after their last use", async () => {
       const nodeId = systemIds.node();
-      const kept = { nodeId, boundAtMs: 0, lastUsedAtMs: nowMs - 29 * days };
+      const kept = { nodeId, boundAtMs: 0, lastUsedAtMs: nowMs - 29 * days, runtime: null };
       await sessions().bind("token_a", "old", { ...kept, lastUsedAtMs: nowMs - 31 * days });
       await sessions().bind("token_a", "kept", kept);
       expect(await sessions().list()).toEqual([{ ...kept, subject: "token_a", session: "kept" }]);
@@ -220,6 +225,7 @@ export function describeMesh(subject: StoreUnderTest): void {
             nodeId,
             boundAtMs: 0,
             lastUsedAtMs: nowMs - count + index + offset,
+            runtime: null,
           }),
         );
         await Promise.all(some);

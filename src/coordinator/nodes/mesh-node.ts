@@ -1,6 +1,6 @@
 import type { BreakerCause } from "../../domain/nodes/blame.ts";
 import type { NodeView } from "../../domain/routing/mesh-snapshot.ts";
-import { hasRoom, runtimeFor, type SlotNeed } from "../../domain/routing/slot-need.ts";
+import { hasRoom, isDownToEcho, runtimeFor, type SlotNeed } from "../../domain/routing/slot-need.ts";
 import type { CoordinatorLink } from "../../link/coordinator-link.ts";
 import { toIsoTime } from "../../platform/clock.ts";
 import type { Capabilities, RuntimeKind } from "../../protocol/capability.ts";
@@ -175,8 +175,8 @@ export class MeshNode implements NodeView {
 
 export function toNodeStatus(node: MeshNode): NodeStatus {
   if (!node.isOnline) return "offline";
-  const isBusy = node.inFlight >= node.slots || (node.isReady && !hasRoom(node, null));
-  return isBusy ? "busy" : "online";
+  const isBusy = node.isReady && !isDownToEcho(node) && !hasRoom(node, null);
+  return isBusy || node.inFlight >= node.slots ? "busy" : "online";
 }
 
 /** The node as the API shows it. */

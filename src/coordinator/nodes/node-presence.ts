@@ -132,11 +132,17 @@ export function createNodePresence(options: PresenceOptions): NodePresence {
       if (isNews) onChange(node);
     },
     setRuntimeNotReady: (node, kind, reason) => {
+      const { isReady, reason: before } = node;
       node.setRuntimes(
         node.runtimes.map((runtime) =>
           runtime.kind === kind ? { ...runtime, ready: false, reason } : runtime,
         ),
       );
+      // What one runtime says takes back nothing that the node has said of itself.
+      if (!isReady) {
+        node.isReady = false;
+        node.reason = before;
+      }
       onChange(node);
     },
     reserve: (node, need) => {

@@ -1,3 +1,4 @@
+import { slotNeed } from "../../domain/routing/candidates.ts";
 import {
   allowsAnyOf,
   type CompiledRules,
@@ -20,6 +21,7 @@ import { conversationOwner, type TaskMessage } from "../../domain/tasks/task.ts"
 import { type Clock, toIsoTime } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Random } from "../../platform/random.ts";
+import type { RuntimeKind } from "../../protocol/capability.ts";
 import { type Decision, maxNamedNodes } from "../../protocol/decision.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { NodeId, RuleId } from "../../protocol/ids.ts";
@@ -52,6 +54,8 @@ export interface Router {
   readonly bind: (message: TaskMessage, decided: RouteDecision) => void;
   /** The message that put its conversation on this node never ran there: the conversation has no node again. */
   readonly unbind: (message: TaskMessage, nodeId: NodeId) => void;
+  /** The node has begun with it in this runtime, which has the conversation from now on, if it has none. */
+  readonly bindRuntime: (message: TaskMessage, nodeId: NodeId, runtime: RuntimeKind) => void;
   readonly setRules: (rules: readonly Rule[]) => void;
   /** What looks wrong about a rule, among those around it, in the mesh as it is now. */
   readonly warningsFor: (rule: RuleInput, around: RuleNeighbours) => readonly string[];
@@ -127,19 +131,26 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
     const owner = conversationOwner(message);
     const before = bindings.find(owner, message.session);
     if (decided.session.binding === "kept" && before?.nodeId !== node.id) return; // this message alone went elsewhere
-    if (before?.nodeId === node.id && nowMs - before.lastUsedAtMs < rewriteAfterMs) return;
-    const binding: SessionBinding = {
+    // It may move to another runtime of its node.
+    const kept = before?.nodeId === node.id && decided.session.binding !== "moved" ? before : null;
+    if (kept !== null && nowMs - kept.lastUsedAtMs < rewriteAfterMs) return;
+    const need = slotNeed(decided.evidence.question);
+    keepBinding(owner, message.session, {
       nodeId: node.id,
-      boundAtMs: before?.nodeId === node.id ? before.boundAtMs : nowMs,
+      boundAtMs: kept?.boundAtMs ?? nowMs,
       lastUsedAtMs: nowMs,
-    };
-    bindings.put(owner, message.session, binding);
-    if (before !== undefined && before.nodeId !== node.id) {
+      runtime: kept?.runtime ?? (need === "first" ? null : need),
+    });
+    if (before !== undefined && kept === null) {
       events.emit("session.moved", { session: message.session, from: before.nodeId, to: node.id });
       log.info("session moved", { session: message.session, from: before.nodeId, to: node.id });
     }
-    options.sessions.bind(owner, message.session, binding).catch((error: unknown) => {
-      log.warn("session binding not stored", { session: message.session, error: String(error) });
+  }
+
+  function keepBinding(owner: string, session: string, binding: SessionBinding): void {
+    bindings.put(owner, session, binding);
+    options.sessions.bind(owner, session, binding).catch((error: unknown) => {
+      log.warn("session binding not stored", { session, error: String(error) });
     });
   }
 
@@ -192,6 +203,15 @@ export async function createRouter(options: RouterOptions): Promise<Router> {
       const owner = conversationOwner(message);
       // What is stored stays until the conversation is bound again, which it is as soon as a node takes the message.
       if (bindings.find(owner, session)?.nodeId === nodeId) bindings.remove(owner, session);
+    },
+    bindRuntime: (message, nodeId, runtime) => {
+      const { session } = message;
+      if (session === null) return;
+      const owner = conversationOwner(message);
+      const before = bindings.find(owner, session);
+      // A turn that asked for another runtime takes the conversation nowhere.
+      if (before?.nodeId !== nodeId || before.runtime !== null) return;
+      keepBinding(owner, session, { ...before, runtime, lastUsedAtMs: clock.nowMs() });
     },
     setRules: (next) => {
       rules = compileRules(next);

@@ -4,7 +4,7 @@ import { bindingTtlMs, maxBindings } from "../../store/sessions.ts";
 import { createSessionBindings } from "./session-bindings.ts";
 
 const nodeId = systemIds.node();
-const usedAt = (lastUsedAtMs: number) => ({ nodeId, boundAtMs: 0, lastUsedAtMs });
+const usedAt = (lastUsedAtMs: number) => ({ nodeId, boundAtMs: 0, lastUsedAtMs, runtime: null });
 
 describe("the conversations that a router knows", () => {
   test("are found by their subject and name", () => {

@@ -1,5 +1,5 @@
 import { unavailability } from "../../domain/routing/candidates.ts";
-import { hasRoom } from "../../domain/routing/slot-need.ts";
+import { hasRoom, isFull } from "../../domain/routing/slot-need.ts";
 import type { MeshEventEmitter } from "../events/mesh-events.ts";
 import type { MeshNode } from "../nodes/mesh-node.ts";
 import type { NodeRegistry } from "../nodes/registry.ts";
@@ -28,7 +28,7 @@ export function serveNode(
   if (obstacle !== null && obstacle !== "breaker_open") return;
   // A slot that a refusal gives back is hardly free: two that wait for it would hand it round as fast as they can.
   const mayGo = ({ spec }: Lane) => hasRoom(node, spec.wants.slot) && !(isRefused && spec.isAlone);
-  review.serve(room.lanesOn(node.id), { mayGo, isOver: () => !hasRoom(node, null) });
+  review.serve(room.lanesOn(node.id), { mayGo, isOver: () => isFull(node) });
 }
 
 /** It waits for a node rather than for a slot: one that fits and cannot serve is news, too. */

@@ -242,8 +242,7 @@ export function createPlacement(options: PlacementOptions): Placement {
       one.node = registry.findKnown(nodeId);
       byNode.put(one, nodeId);
       one.wantedRuntime = one.task.message.requires.runtime ?? null;
-      const known = one.task.attempts.at(-1)?.runtime ?? one.wantedRuntime;
-      if (one.node !== null) one.runtime = registry.reserve(one.node, known);
+      if (one.node !== null) one.runtime = registry.reserve(one.node, one.wantedRuntime);
     },
     recount: (one, runtime) => {
       const { node, runtime: before } = one;

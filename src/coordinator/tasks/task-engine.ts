@@ -88,7 +88,7 @@ interface EngineOptions {
 }
 
 export function createTaskEngine(options: EngineOptions): TaskEngine {
-  const { store, deadlines, log } = options;
+  const { store, router, deadlines, log } = options;
   const live = new Map<TaskId, LiveTask>();
   const byNode = createTasksByNode();
   const writer = createTaskWriter(store, deadlines, log);
@@ -143,7 +143,10 @@ export function createTaskEngine(options: EngineOptions): TaskEngine {
   function begin(one: LiveTask, attempt: AttemptNumber, told: RuntimeKind | undefined): void {
     const only = one.node?.runtimes.length === 1 ? one.node.runtimes[0]?.kind : undefined;
     const runtime = told ?? one.wantedRuntime ?? only;
-    if (runtime !== undefined) placement.recount(one, runtime);
+    if (runtime !== undefined) {
+      placement.recount(one, runtime);
+      if (one.node !== null) router.bindRuntime(one.task.message, one.node.id, runtime);
+    }
     void report(one, { kind: "started", attempt, runtime });
   }
 

@@ -1,11 +1,12 @@
+import type { RuntimeKind } from "../../protocol/capability.ts";
 import type { RefusalReason } from "../../protocol/decision.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import type { AllowedNodes } from "./allowed-nodes.ts";
-import { isRuntimeReady, meetsNeeds, type NodeNeeds } from "./capable.ts";
+import { isKindReady, isRuntimeReady, meetsNeeds, type NodeNeeds } from "./capable.ts";
 import type { MeshIndex, Place } from "./mesh-index.ts";
 import type { NodeView } from "./mesh-snapshot.ts";
 import { notCapable, notTarget, runtimeNotReady, type Scope } from "./scope.ts";
-import { hasRoom, type SlotNeed } from "./slot-need.ts";
+import { hasRoom, isDownToEcho, type SlotNeed } from "./slot-need.ts";
 
 /** In the order in which they are looked for: a node is refused for the first that holds. */
 const orderedReasons = [
@@ -55,11 +56,13 @@ export interface CandidateQuestion {
   readonly ignoresBreakers?: boolean;
   /** The message is part of a conversation; default false. */
   readonly isConversation?: boolean;
+  /** The runtime of the conversation's node that has its former turns; default null: not known, or there were none. */
+  readonly heldBy?: RuntimeKind | null;
 }
 
-/** The sender's own word comes first, then the rule's. */
-export function slotNeed({ declared, scope, isConversation }: CandidateQuestion): SlotNeed {
-  return declared?.runtime ?? scope?.runtime ?? (isConversation === true ? "first" : null);
+/** The sender's own word comes first, then the rule's, then what the conversation began with. */
+export function slotNeed({ declared, scope, isConversation, heldBy }: CandidateQuestion): SlotNeed {
+  return declared?.runtime ?? scope?.runtime ?? heldBy ?? (isConversation === true ? "first" : null);
 }
 
 export const notAllowed: Standing = standingFor("not_allowed");
@@ -77,7 +80,8 @@ export function standingOf(place: Place, question: CandidateQuestion): Standing 
   const { declared } = question;
   if (question.allowed !== null && question.allowed[place.position] !== 1) return notAllowed;
   if (!node.isOnline) return offline;
-  if (!node.isReady) return notReady;
+  const need = slotNeed(question);
+  if (!node.isReady || (isOpenNeed(need) && isDownToEcho(node))) return notReady;
   if (node.scheduling !== "active") return node.scheduling === "draining" ? draining : cordoned;
   if (node.isBreakerOpen && question.ignoresBreakers !== true) return breakerOpen;
   if (declared !== null) {
@@ -89,7 +93,8 @@ export function standingOf(place: Place, question: CandidateQuestion): Standing 
     if (tier < 0) return standingOutside(tier);
   }
   if (question.holder !== null && question.holder !== place) return elsewhere;
-  if (!hasRoom(node, slotNeed(question))) return full;
+  if (question.heldBy === need && need !== null && !isKindReady(node, need)) return notReady;
+  if (!hasRoom(node, need)) return full;
   return question.excluded?.has(node.id) === true ? alreadyTried : free;
 }
 
@@ -110,6 +115,11 @@ export function couldServe(place: Place, question: CandidateQuestion): boolean {
   if (declared !== null && !meetsNeeds(place.node, declared, index.isGroupMember)) return false;
   const tier = scope === null ? 0 : (scope.tiers[place.position] ?? notTarget);
   return tier >= 0 || tier === runtimeNotReady;
+}
+
+/** Whether any runtime will do that answers what asks for none. */
+export function isOpenNeed(need: SlotNeed): boolean {
+  return need === null || need === "first";
 }
 
 /** What makes a node unavailable for the moment, apart from its load; null when nothing does. */

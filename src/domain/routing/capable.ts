@@ -81,9 +81,11 @@ export function meetsNeeds(node: NodeView, needs: NodeNeeds, isGroupMember: IsGr
 
 /** Whether the runtime that is asked for, if any, is ready on a node. */
 export function isRuntimeReady(node: NodeView, needs: NodeNeeds): boolean {
-  return (
-    needs.runtime === null || node.runtimes.some((runtime) => runtime.kind === needs.runtime && runtime.ready)
-  );
+  return needs.runtime === null || isKindReady(node, needs.runtime);
+}
+
+export function isKindReady({ runtimes }: NodeView, kind: RuntimeKind): boolean {
+  return runtimes.some((runtime) => runtime.kind === kind && runtime.ready);
 }
 
 /** What a node lacks, in the words of the command line: `os=darwin`. Empty exactly when it meets the needs. */

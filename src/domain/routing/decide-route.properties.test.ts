@@ -122,7 +122,8 @@ test("a message goes only to nodes that are available, have a free slot and all 
       (nodes, asked, inputs, more) => {
         const excluded = new Set(more.excludedNames.map((name) => nodeOf({ name }).id));
         const boundId = more.boundName === null ? null : nodeOf({ name: more.boundName }).id;
-        const binding = boundId === null ? null : { nodeId: boundId, boundAtMs: 0, lastUsedAtMs: 0 };
+        const binding =
+          boundId === null ? null : { nodeId: boundId, boundAtMs: 0, lastUsedAtMs: 0, runtime: null };
         const random = createSeededRandom(more.seed);
         const context = contextOf({ random, excluded, binding });
         const decided = decideRoute(asked, nodes, rulesOf(...inputs), context);

@@ -5,6 +5,7 @@ import {
   free,
   full,
   hasCandidate,
+  isOpenNeed,
   notReady,
   type Standing,
   slotNeed,
@@ -26,7 +27,7 @@ import type { RoutingMessage } from "./routing-message.ts";
 import { readMessage, ruleApplies } from "./rule-applies.ts";
 import { createScope } from "./scope.ts";
 import { decideSession, type SessionBinding, type SessionVerdict } from "./session-affinity.ts";
-import { wouldEcho } from "./slot-need.ts";
+import { isDownToEcho } from "./slot-need.ts";
 import { strategyNamed } from "./strategies/index.ts";
 import type { Strategy } from "./strategies/strategy.ts";
 
@@ -53,7 +54,7 @@ const nothingInferred: readonly InferredRequirement[] = [];
 /** One tier of a fallback chain outweighs all inferred needs, of which there are at most 16. */
 const tierStep = 64;
 
-/** A node that would only echo stands behind every node with an AI, whatever inferred needs it meets. */
+/** A node that can only echo stands behind every node with an AI, whatever inferred needs it meets. */
 const echoStep = 32;
 
 /** How nodes are chosen where no rule says otherwise. */
@@ -87,7 +88,8 @@ export function decideRoute(
   const inferred = message.infer
     ? inferRequirements(message.content, context.memo.vocabularyOf(index, rules))
     : nothingInferred;
-  const verdict = message.session === null ? null : decideSession(context.binding, question, context);
+  const ofHolder: CandidateQuestion = { ...question, heldBy: context.binding?.runtime ?? null };
+  const verdict = message.session === null ? null : decideSession(context.binding, ofHolder, context);
   const routing: Routing = { message, context, inferred, verdict };
   const held = verdict !== null && "holder" in verdict ? verdict : null;
   if (held === null && message.target === null) return decideByRules(routing, question, rules);
@@ -109,7 +111,7 @@ export function decideRoute(
   }
   return held === null
     ? settle(routing, { question, ...byDefault })
-    : settleWithHolder(routing, question, held);
+    : settleWithHolder(routing, ofHolder, held);
 }
 
 /** Whether a node is one of those that the decision lets have the message, apart from how busy and how ready it is. */
@@ -256,14 +258,13 @@ function surveyNodes(routing: Routing, { question, rule, strategy, passedOver }:
     lastPosition: rule === null ? -1 : lastPosition(question.index, context.cursors, rule),
     conversation: message.session ?? message.source,
   });
-  const need = slotNeed(question);
   for (const place of places) {
     const standing = standingOf(place, question);
     standings[place.position] = standing;
     counts[standing] = (counts[standing] ?? 0) + 1;
     if (standing === free) {
       const tier = question.scope?.tiers[place.position] ?? 0;
-      const echo = place.isEchoOnly || wouldEcho(place.node, need) ? echoStep : 0;
+      const echo = place.isEchoOnly ? echoStep : 0;
       const preference = tier * tierStep + echo + unmetCount(place.node, inferred, question.index);
       ranking.offer(place, preference, strategy.score(place, draw));
     }
@@ -302,7 +303,9 @@ function nodesStanding(standing: Standing, { question, standings }: RouteEvidenc
 }
 
 function unavailableNodes(question: CandidateQuestion): readonly NodeView[] {
+  const isOpen = isOpenNeed(slotNeed(question));
+  const isAway = (node: NodeView) => unavailability(node) !== null || (isOpen && isDownToEcho(node));
   return question.index.places
-    .filter((place) => unavailability(place.node) !== null && couldServe(place, question))
+    .filter((place) => isAway(place.node) && couldServe(place, question))
     .map((place) => place.node);
 }

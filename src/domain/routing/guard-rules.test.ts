@@ -19,7 +19,8 @@ interface Asked extends Partial<RoutingMessage> {
 }
 
 function decide(rules: readonly RuleInput[], { heldBy, waitingSinceMs, ...parts }: Asked = {}) {
-  const binding = heldBy === undefined ? null : { nodeId: nodeIdOf(heldBy), boundAtMs: 0, lastUsedAtMs: 0 };
+  const binding =
+    heldBy === undefined ? null : { nodeId: nodeIdOf(heldBy), boundAtMs: 0, lastUsedAtMs: 0, runtime: null };
   const message = messageOf("hello", { ...parts, session: binding === null ? null : "s" });
   const context = contextOf({ binding, waitingSinceMs: waitingSinceMs ?? null });
   const decided = decideRoute(message, mesh, rulesOf(...rules), context);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { slotNeed } from "./candidates.ts";
 import { decideRoute, type RoutingContext } from "./decide-route.ts";
 import {
   contextOf,
@@ -10,6 +11,7 @@ import {
   rulesOf,
 } from "./mesh-fixture.ts";
 import { type SessionBinding, sessionGraceMs, sessionWaitMs } from "./session-affinity.ts";
+import { toDecision } from "./to-decision.ts";
 
 const other = nodeOf({ name: "a-other", skills: ["cobol"] });
 const message = messageOf("and then?", { session: "trip" });
@@ -21,6 +23,7 @@ function decideWith(home: Partial<NodeSketch>, context: Partial<RoutingContext> 
     nodeId: node.id,
     boundAtMs: fixtureNowMs - 1000,
     lastUsedAtMs: fixtureNowMs - 1000,
+    runtime: null,
   };
   const decided = decideRoute(asked, meshOf([other, node]), rules, contextOf({ binding, ...context }));
   const names = decided.order.map(({ name }) => name);
@@ -96,7 +99,7 @@ describe("a conversation", () => {
 
   test("moves at once when its node drains or was removed", () => {
     expect(decideWith({ scheduling: "draining" })).toMatchObject({ names: ["a-other"], binding: "moved" });
-    const binding = { nodeId: nodeOf({ name: "gone" }).id, boundAtMs: 0, lastUsedAtMs: 0 };
+    const binding = { nodeId: nodeOf({ name: "gone" }).id, boundAtMs: 0, lastUsedAtMs: 0, runtime: null };
     expect(decideWith({}, { binding })).toMatchObject({ names: ["a-other"], binding: "moved" });
   });
 
@@ -116,5 +119,52 @@ describe("a conversation", () => {
   test("waits for its node after that node refused the message", () => {
     const excluded = new Set([nodeOf({ name: "home" }).id]);
     expect(decideWith({}, { excluded })).toMatchObject({ outcome: "waiting", waits: ["home"] });
+  });
+});
+
+describe("a conversation in one of several runtimes", () => {
+  const both = (openclaw: boolean, zeroclaw: boolean) =>
+    [
+      { kind: "openclaw", ready: openclaw },
+      { kind: "zeroclaw", ready: zeroclaw },
+    ] as const;
+  const bound = {
+    nodeId: nodeOf({ name: "home" }).id,
+    boundAtMs: 0,
+    lastUsedAtMs: 0,
+    runtime: "zeroclaw",
+  } as const;
+  const decide = (home: Partial<NodeSketch>, context: Partial<RoutingContext> = {}, asked = message) =>
+    decideWith({ slots: 2, ...home }, { binding: bound, ...context }, asked);
+  const free = (...kinds: readonly ("openclaw" | "zeroclaw")[]) => new Set(kinds);
+  const needOf = (decided: ReturnType<typeof decide>) => slotNeed(decided.evidence.question);
+
+  test("needs that one, whichever its node prefers now", () => {
+    const decided = decide({ runtimes: both(true, true), freeRuntimes: free("openclaw", "zeroclaw") });
+    expect([decided.names, needOf(decided)]).toEqual([["home"], "zeroclaw"]);
+    const busy = decide({ runtimes: both(true, true), freeRuntimes: free("openclaw") });
+    expect(busy).toMatchObject({ outcome: "waiting", waits: ["home"], binding: "waiting" });
+  });
+
+  test("waits while that is not ready, and moves after the whole wait", () => {
+    const away = { runtimes: both(true, false), freeRuntimes: free("openclaw") };
+    const early = decide(away, { waitingSinceMs: fixtureNowMs - sessionWaitMs + 1 });
+    expect(early).toMatchObject({ outcome: "waiting", waits: ["home"], recheckAtMs: fixtureNowMs + 1 });
+    expect(toDecision(early, 0).refused.named).toContainEqual(
+      expect.objectContaining({ reason: "not_ready", detail: "its runtime zeroclaw is not ready" }),
+    );
+    const late = decide(away, { waitingSinceMs: fixtureNowMs - sessionWaitMs });
+    expect(late).toMatchObject({ outcome: "assigned", names: ["a-other"], binding: "moved" });
+    expect(needOf(late)).toBe("first");
+  });
+
+  test("moves at once when its node has that no more", () => {
+    expect(decide({ runtimes: [{ kind: "openclaw", ready: true }] })).toMatchObject({ binding: "moved" });
+  });
+
+  test("is left for one message that asks for another", () => {
+    const asked = { ...message, requires: { runtime: "openclaw" } as const };
+    const decided = decide({ runtimes: both(true, false), freeRuntimes: free("openclaw") }, {}, asked);
+    expect([decided.names, decided.binding, needOf(decided)]).toEqual([["home"], "kept", "openclaw"]);
   });
 });

@@ -1,7 +1,9 @@
+import type { RuntimeKind } from "../../protocol/capability.ts";
 import type { NodeId } from "../../protocol/ids.ts";
 import { type CandidateQuestion, free, full, type Standing, standingOf } from "./candidates.ts";
 import { meetsNeeds } from "./capable.ts";
 import type { Place } from "./mesh-index.ts";
+import type { NodeView } from "./mesh-snapshot.ts";
 import { notTarget } from "./scope.ts";
 
 /** Where a conversation lives. Stored by the caller, who writes it when a decision says `new` or `moved`. */
@@ -9,6 +11,8 @@ export interface SessionBinding {
   readonly nodeId: NodeId;
   readonly boundAtMs: number;
   readonly lastUsedAtMs: number;
+  /** Which of the node's runtimes has its turns; null: not known yet. */
+  readonly runtime: RuntimeKind | null;
 }
 
 /** How long one message waits for the node of its conversation while that node is full or cannot serve. */
@@ -41,10 +45,10 @@ interface SessionTimes {
 
 /**
  * A conversation stays on its node while that node can serve. It moves when the node was removed, drains, is none that the
- * sender may use any more, or is offline beyond {@link sessionGraceMs}; and when the node was not ready, cordoned, broken or had refused the message for all of
- * {@link sessionWaitMs}. A node that is merely full is waited for as long and then the message fails with reason `full`:
+ * sender may use any more, has not its runtime any more, or is offline beyond {@link sessionGraceMs}; and when the node, or
+ * the runtime of the conversation, was not ready, cordoned, broken or had refused the message for all of {@link sessionWaitMs}. A node that is merely full is waited for as long and then the message fails with reason `full`:
  * losing one message is better than losing the thread of all.
- * The question must carry the declared needs and the target of the message, and no rule: rules do not move conversations.
+ * The question must carry the declared needs and the target of the message, the runtime of the conversation, and no rule: rules do not move conversations.
  */
 export function decideSession(
   binding: SessionBinding | null,
@@ -61,7 +65,7 @@ export function decideSession(
     const untilMs = (node.missedSinceMs ?? times.nowMs) + sessionGraceMs;
     return times.nowMs < untilMs ? { kind: "wait", holder, untilMs } : { kind: "move" };
   }
-  if (node.scheduling === "draining") return { kind: "move" };
+  if (node.scheduling === "draining" || hasLostRuntime(node, question)) return { kind: "move" };
   return verdictFor(standingOf(holder, question), holder, times);
 }
 
@@ -70,6 +74,13 @@ function verdictFor(standing: Standing, holder: Place, times: SessionTimes): Ses
   const untilMs = (times.waitingSinceMs ?? times.nowMs) + sessionWaitMs;
   if (times.nowMs < untilMs) return { kind: "wait", holder, untilMs };
   return standing === full ? { kind: "refuse", holder } : { kind: "move" };
+}
+
+/** Its list of runtimes has changed: the one that has the former turns does not come back by waiting. */
+function hasLostRuntime({ runtimes }: NodeView, { declared, heldBy = null }: CandidateQuestion): boolean {
+  return (
+    heldBy !== null && (declared?.runtime ?? null) === null && runtimes.every(({ kind }) => kind !== heldBy)
+  );
 }
 
 function isAskedFor(holder: Place, { declared, scope, index }: CandidateQuestion): boolean {

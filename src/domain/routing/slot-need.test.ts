@@ -60,12 +60,30 @@ describe("a message that needs no runtime", () => {
     expect(decided.outcome).toBe("waiting");
     expect(toDecision(decided, 0).refused.named[0]?.detail).toBe("all slots of its runtimes in use");
   });
+});
 
-  test("goes to a node with an AI before one where only the echo is free", () => {
-    const runtimes = [both[0], { kind: "echo", ready: true }] as const;
-    const echoes = twoRuntimes("echoes", ["echo"], { runtimes, slots: 100 });
-    const works = twoRuntimes("works", ["zeroclaw"], { inFlight: 1 });
-    expect(namesOf(decide({}, echoes, works))).toEqual(["works", "echoes"]);
+describe("beside another runtime an echo", () => {
+  const runtimes = [both[0], { kind: "echo", ready: true }] as const;
+  const echoes = twoRuntimes("echoes", ["echo"], { runtimes, slots: 100 });
+  const alone = twoRuntimes("alone", ["echo"], { runtimes: [{ ...both[0], ready: false }, runtimes[1]] });
+
+  test("answers only what requires it", () => {
+    for (const message of [{}, { session: "lake" }]) expect(decide(message, echoes).outcome).toBe("waiting");
+    expect(namesOf(decide({ requires: { runtime: "echo" } }, echoes))).toEqual(["echoes"]);
+    expect(namesOf(decide({}, echoes, twoRuntimes("works", ["zeroclaw"], { inFlight: 1 })))).toEqual([
+      "works",
+    ]);
+  });
+
+  test("makes no node ready for what it does not answer, nor full", () => {
+    for (const message of [{}, { session: "lake" }]) {
+      const decided = decide(message, alone);
+      expect(decided).toMatchObject({ outcome: "unroutable", waitFor: [alone] });
+      expect(toDecision(decided, 0).refused.named).toMatchObject([
+        { reason: "not_ready", detail: "only its echo is ready" },
+      ]);
+    }
+    expect(namesOf(decide({ requires: { runtime: "echo" } }, alone))).toEqual(["alone"]);
   });
 });
 
@@ -108,8 +126,9 @@ test("whatever is free, a message is only ever given to a runtime that is, and t
     fc.property(node, need, (one, wanted) => {
       const free = one.freeRuntimes ?? new Set();
       const kind = runtimeFor(one, wanted);
+      if (wanted !== "echo") expect(kind).not.toBe("echo");
       if (hasRoom(one, wanted)) expect(kind !== null && free.has(kind)).toBe(true);
-      else if (wanted === null) expect(free.size).toBe(0);
+      else if (wanted === null) expect([...free].filter((one) => one !== "echo")).toEqual([]);
       else if (wanted !== "first") expect(free.has(wanted)).toBe(false);
       else expect(kind === null || !free.has(kind)).toBe(true);
     }),

@@ -12,7 +12,7 @@ export function hasRoom(node: NodeView, need: SlotNeed): boolean {
   if (node.inFlight >= node.slots) return false;
   const { freeRuntimes } = node;
   if (freeRuntimes === null || freeRuntimes === undefined) return true;
-  if (need === null) return freeRuntimes.size > 0;
+  if (need === null) return node.runtimes.some(({ kind }) => freeRuntimes.has(kind) && mayAnswer(node, kind));
   const kind = need === "first" ? firstReady(node) : need;
   return kind !== null && freeRuntimes.has(kind);
 }
@@ -22,15 +22,27 @@ export function runtimeFor(node: NodeView, need: SlotNeed): RuntimeKind | null {
   if (need !== null && need !== "first") return need;
   const { runtimes, freeRuntimes } = node;
   if (need === "first" || freeRuntimes === null || freeRuntimes === undefined) return firstReady(node);
-  return runtimes.find(({ kind }) => freeRuntimes.has(kind))?.kind ?? firstReady(node);
+  return (
+    runtimes.find(({ kind }) => freeRuntimes.has(kind) && mayAnswer(node, kind))?.kind ?? firstReady(node)
+  );
 }
 
-/** Whether only an echo would answer such a message on this node now. */
-export function wouldEcho(node: NodeView, need: SlotNeed): boolean {
-  return node.freeRuntimes?.has("echo") === true && runtimeFor(node, need) === "echo";
+/** Whether no runtime of the node, an echo among them, has a free slot. */
+export function isFull({ inFlight, slots, freeRuntimes }: NodeView): boolean {
+  return inFlight >= slots || freeRuntimes?.size === 0;
 }
 
-function firstReady({ runtimes }: NodeView): RuntimeKind | null {
-  for (const { kind, ready } of runtimes) if (ready) return kind;
+/** Whether of several runtimes only the echo is ready, so that a message that asks for no runtime finds none. */
+export function isDownToEcho(node: NodeView): boolean {
+  return node.runtimes.length > 1 && node.isReady && firstReady(node) === null;
+}
+
+function firstReady(node: NodeView): RuntimeKind | null {
+  for (const { kind, ready } of node.runtimes) if (ready && mayAnswer(node, kind)) return kind;
   return null;
+}
+
+/** Beside any other runtime an echo answers only what requires it: who asks an AI is not to get his own words. */
+function mayAnswer({ runtimes }: NodeView, kind: RuntimeKind): boolean {
+  return kind !== "echo" || runtimes.length === 1;
 }

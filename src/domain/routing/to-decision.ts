@@ -8,7 +8,7 @@ import { meetsInferred } from "./infer-requirements.ts";
 import type { Place } from "./mesh-index.ts";
 import type { NodeView } from "./mesh-snapshot.ts";
 import type { RouteDecision, RouteEvidence } from "./route-decision.ts";
-import { runtimeFor, type SlotNeed } from "./slot-need.ts";
+import { isDownToEcho, runtimeFor, type SlotNeed } from "./slot-need.ts";
 import { slotsText } from "./strategies/strategy.ts";
 
 const notTarget = standingFor("not_target");
@@ -98,7 +98,7 @@ function refusalDetail(reason: RefusalReason, { node }: Place, decision: RouteDe
     case "offline":
       return node.offlineSinceMs === null ? null : `offline since ${toIsoTime(node.offlineSinceMs)}`;
     case "not_ready":
-      return node.reason ?? runtimeDetail(wantedNeeds(decision));
+      return node.reason ?? runtimeDetail(node, decision);
     case "not_capable":
       return lackText(node, decision);
     case "not_target":
@@ -118,9 +118,11 @@ function fullText(node: NodeView, need: SlotNeed): string {
   return kind === null ? "all slots of its runtimes in use" : `all slots of its runtime ${kind} in use`;
 }
 
-function runtimeDetail(wanted: readonly NodeNeeds[]): string | null {
-  const kind = wanted.find(({ runtime }) => runtime !== null)?.runtime;
-  return kind === undefined ? null : `its runtime ${kind} is not ready`;
+function runtimeDetail(node: NodeView, decision: RouteDecision): string | null {
+  const wanted = wantedNeeds(decision).find(({ runtime }) => runtime !== null)?.runtime;
+  const kind = wanted ?? decision.evidence.question.heldBy ?? null;
+  if (kind !== null) return `its runtime ${kind} is not ready`;
+  return isDownToEcho(node) ? "only its echo is ready" : null;
 }
 
 /** null: what it lacks is not to be told. */

@@ -96,7 +96,7 @@ describe("what would unblock a message", () => {
   });
 
   test("speaks of the conversation when its node is away", () => {
-    const binding = { nodeId: linux.id, boundAtMs: 0, lastUsedAtMs: 0 };
+    const binding = { nodeId: linux.id, boundAtMs: 0, lastUsedAtMs: 0, runtime: null };
     const message = messageOf("and then?", { session: "trip" });
     const waiting = decide(message, [asleep], {
       binding: { ...binding, nodeId: asleep.id },

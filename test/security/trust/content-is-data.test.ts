@@ -129,7 +129,9 @@ const rule: fc.Arbitrary<RuleInput> = fc.oneof(
 );
 const rules = fc.array(rule, { maxLength: 5 });
 const limit = fc.option(fc.subarray(["own", "guests", "gone"]));
-const binding = fc.option(node.map((name) => ({ nodeId: nodeIdOf(name), boundAtMs: 0, lastUsedAtMs: 0 })));
+const binding = fc.option(
+  node.map((name) => ({ nodeId: nodeIdOf(name), boundAtMs: 0, lastUsedAtMs: 0, runtime: null })),
+);
 
 interface Decided {
   readonly outcome: string;

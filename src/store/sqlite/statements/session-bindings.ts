@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../../../platform/sqlite.ts";
+import { RuntimeKind } from "../../../protocol/capability.ts";
 import { NodeId } from "../../../protocol/ids.ts";
 import type { StoredBinding } from "../../sessions.ts";
 import { parseRow } from "../row.ts";
@@ -10,6 +11,7 @@ const BindingRow = z.object({
   node_id: NodeId,
   bound_at_ms: z.number(),
   last_used_at_ms: z.number(),
+  runtime: RuntimeKind.nullable(),
 });
 
 export interface SessionBindingStatements {
@@ -24,9 +26,11 @@ export function prepareSessionBindings(database: Database): SessionBindingStatem
     "select * from session_bindings order by last_used_at_ms, subject, session",
   );
   const upsert = database.prepare(`
-    insert into session_bindings (subject, session, node_id, bound_at_ms, last_used_at_ms) values (?, ?, ?, ?, ?)
+    insert into session_bindings (subject, session, node_id, bound_at_ms, last_used_at_ms, runtime)
+    values (?, ?, ?, ?, ?, ?)
     on conflict (subject, session) do update set
-      node_id = excluded.node_id, bound_at_ms = excluded.bound_at_ms, last_used_at_ms = excluded.last_used_at_ms`);
+      node_id = excluded.node_id, bound_at_ms = excluded.bound_at_ms, last_used_at_ms = excluded.last_used_at_ms,
+      runtime = excluded.runtime`);
   const deleteUnused = database.prepare("delete from session_bindings where last_used_at_ms < ?");
   const deleteBeyond = database.prepare(`
     delete from session_bindings where (subject, session) in (
@@ -41,10 +45,12 @@ export function prepareSessionBindings(database: Database): SessionBindingStatem
           nodeId: row.node_id,
           boundAtMs: row.bound_at_ms,
           lastUsedAtMs: row.last_used_at_ms,
+          runtime: row.runtime,
         };
       }),
     bind: (subject, session, binding) => {
-      upsert.run(subject, session, binding.nodeId, binding.boundAtMs, binding.lastUsedAtMs);
+      const { nodeId, boundAtMs, lastUsedAtMs, runtime } = binding;
+      upsert.run(subject, session, nodeId, boundAtMs, lastUsedAtMs, runtime);
     },
     prune: (unusedSinceMs, keep) => {
       deleteUnused.run(unusedSinceMs);
