@@ -45,7 +45,7 @@ export interface NodeAgentOptions {
   readonly runtimes: readonly Runtime[];
   /** Attempts at once on single runtimes, where the operator set them; default: nowhere. */
   readonly slotsOf?: ReadonlyMap<RuntimeKind, number>;
-  /** Gateways of these runtimes that are kept alive; the agent ends them with itself. Default: none. */
+  /** Gateways of these runtimes that are kept alive; the agent ends them with itself, and who starts it when the start fails. Default: none. */
   readonly supervised?: readonly SupervisedGateway[] | undefined;
   /** Limit of one run; the smaller of it and the task's wins. null: only the task's. */
   readonly maxRunMs: number | null;

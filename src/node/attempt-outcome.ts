@@ -27,8 +27,16 @@ export type OutcomeFrame = ResultFrame | FailedFrame | CancelledFrame | LostFram
 
 const maxReasonLength = 1024;
 
-/** The outcome within the limits of the wire: answers over 8 MiB fail as `too_large`, long reasons are cut. */
+/**
+ * The outcome within the limits of the wire: answers over 8 MiB fail as `too_large`, long reasons are cut, and what is no
+ * outcome, as of an adapter that trusts a gateway too far, fails as `internal`: journal and coordinator would refuse it.
+ */
 export function boundOutcome(outcome: RunOutcome): RunOutcome {
+  const checked = StoredOutcome.safeParse(cutOutcome(outcome));
+  return checked.success ? checked.data : malformed;
+}
+
+function cutOutcome(outcome: RunOutcome): RunOutcome {
   switch (outcome.kind) {
     case "succeeded":
       return exceedsBytes(outcome.text, maxAnswerBytes) ? tooLarge : outcome;
@@ -47,6 +55,11 @@ export function boundOutcome(outcome: RunOutcome): RunOutcome {
 const tooLarge: RunOutcome = {
   kind: "failed",
   failure: { class: "too_large", message: `the answer is longer than ${maxAnswerBytes / 2 ** 20} MiB` },
+};
+
+const malformed: RunOutcome = {
+  kind: "failed",
+  failure: { class: "runtime_error", kind: "internal", message: "the runtime adapter told no valid outcome" },
 };
 
 /** Whether the outcome goes as one frame; a longer answer goes before it in {@link answerChunks}. */

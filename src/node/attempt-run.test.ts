@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createManualClock } from "../../test/support/manual-clock.ts";
 import { createScriptedRuntime, type ScriptedRuntimeOptions } from "../../test/support/scripted-runtime.ts";
 import { createDeadlines } from "../platform/deadlines.ts";
-import { type TaskId, toAttemptKey } from "../protocol/ids.ts";
+import { type MeshId, type TaskId, toAttemptKey } from "../protocol/ids.ts";
 import type { OfferFrame } from "../protocol/link/v1/frames.ts";
 import type { RunOutcome } from "../runtimes/runtime.ts";
 import { type AttemptRunDeps, reattachRun, startRun, stopLimitMs } from "./attempt-run.ts";
@@ -29,6 +29,7 @@ function setUp(parts: { runtime?: ScriptedRuntimeOptions; offer?: Partial<OfferF
     },
     startedAtMs: clock.nowMs(),
     runtime,
+    meshId: null,
     maxRunMs: null,
     clock,
     deadlines: createDeadlines(clock),
@@ -187,5 +188,56 @@ describe("the untrusted label", () => {
     reattachRun(deps);
     expect(await seen.promise).toBe(true);
     await settled;
+  });
+});
+
+describe("the key of a conversation", () => {
+  const session = { key: "a".repeat(32), name: "lake" };
+  const meshes = [1, 2].map((number) => `mesh_${String(number).repeat(32)}` as MeshId);
+
+  /** What the runtime is given, of an attempt that begins and of one that is taken up. */
+  async function keysIn(meshId: MeshId | null) {
+    const seen = Promise.withResolvers<string | undefined>();
+    const { deps, runtime } = setUp({
+      offer: { session },
+      runtime: {
+        reattach: (attempt) => {
+          seen.resolve(attempt.session?.key);
+          return Promise.resolve({ kind: "succeeded", text: "recovered" });
+        },
+      },
+    });
+    startRun({ ...deps, meshId });
+    const { attempt } = await runtime.nextRun();
+    expect(attempt.session?.name).toBe("lake");
+    reattachRun({ ...deps, meshId });
+    return [attempt.session?.key, await seen.promise];
+  }
+
+  test("is another one in each mesh, so that two with one gateway never share a conversation", async () => {
+    const [first = [], second = []] = await Promise.all(meshes.map(keysIn));
+    expect(first[0]).toMatch(/^[0-9a-f]{32}$/);
+    expect(first[0]).not.toBe(second[0]);
+    expect(first[0]).not.toBe(session.key);
+  });
+
+  test("stays the same when the attempt is taken up after a restart", async () => {
+    const [begun, takenUp] = await keysIn(meshes[0] ?? null);
+    expect(takenUp).toBe(begun);
+  });
+});
+
+test.each<[string, unknown]>([
+  ["a kind that is none", { kind: "failed", failure: { class: "runtime_error", kind: {}, message: "no" } }],
+  ["a class that is none", { kind: "failed", failure: { class: "__proto__", message: "no" } }],
+  ["a loss that does not say whether it had begun", { kind: "lost", reason: "gone" }],
+  ["an end that is none", { kind: "finished" }],
+])("an outcome of %s fails as one of the adapter's own", async (_what, outcome) => {
+  const { deps, settled } = setUp();
+  const runtime = { ...deps.runtime, run: async () => outcome as RunOutcome };
+  startRun({ ...deps, runtime });
+  expect(await settled).toMatchObject({
+    kind: "failed",
+    failure: { class: "runtime_error", kind: "internal" },
   });
 });

@@ -1,7 +1,8 @@
 import type { Clock } from "../platform/clock.ts";
 import type { Deadlines } from "../platform/deadlines.ts";
+import { sha256Hex } from "../platform/hash.ts";
 import type { RuntimeKind } from "../protocol/capability.ts";
-import type { AttemptKey } from "../protocol/ids.ts";
+import type { AttemptKey, MeshId } from "../protocol/ids.ts";
 import type { AttemptRef, OfferFrame } from "../protocol/link/v1/frames.ts";
 import type { RunControl, RunOutcome, Runtime, RuntimeAttempt, StopReason } from "../runtimes/runtime.ts";
 import { boundOutcome } from "./attempt-outcome.ts";
@@ -30,6 +31,8 @@ export interface AttemptRunDeps {
   readonly offer: OfferFrame;
   readonly startedAtMs: number;
   readonly runtime: Runtime;
+  /** null: the coordinator is a classic one, which has no conversations. */
+  readonly meshId: MeshId | null;
   /** The operator's limit for one run; null: only the task's own. */
   readonly maxRunMs: number | null;
   readonly clock: Clock;
@@ -122,7 +125,7 @@ function createRun(deps: AttemptRunDeps, timeoutMs: number, work: Work): Attempt
 
   const begin = async () => {
     try {
-      settle(await work(toRuntimeAttempt(key, offer, timeoutMs), control));
+      settle(await work(toRuntimeAttempt(deps, timeoutMs), control));
     } catch (error) {
       deps.onFault(error);
       // An adapter that throws before its first wait must not settle within the call that began it.
@@ -141,17 +144,23 @@ function createRun(deps: AttemptRunDeps, timeoutMs: number, work: Work): Attempt
   return run;
 }
 
-function toRuntimeAttempt(key: AttemptKey, offer: OfferFrame, timeoutMs: number): RuntimeAttempt {
+function toRuntimeAttempt({ key, offer, meshId }: AttemptRunDeps, timeoutMs: number): RuntimeAttempt {
+  const { session } = offer;
   return {
     key,
     content: offer.content,
     source: offer.source,
-    session: offer.session ?? null,
+    session: session === undefined ? null : { ...session, key: sessionKeyOf(meshId, session.key) },
     labels: offer.labels ?? {},
     effects: offer.effects,
     timeoutMs,
     isUntrusted: offer.untrusted === true,
   };
+}
+
+/** A machine may be a node of two meshes, with one gateway: owners and sessions of the same name are not the same there. */
+function sessionKeyOf(meshId: MeshId | null, key: string): string {
+  return sha256Hex(`${meshId ?? ""}\n${key}`).slice(0, key.length);
 }
 
 /** The runtime was asked to stop and did not say what became of the run. */

@@ -149,6 +149,7 @@ export function openMembership(deps: MembershipDeps): Membership {
     journal,
     link,
     watch,
+    meshId: identity.meshId,
     maxRunMs: deps.maxRunMs,
     clock,
     deadlines,

@@ -2,7 +2,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Deadlines } from "../platform/deadlines.ts";
 import type { Log } from "../platform/log.ts";
 import type { ScheduleTurn } from "../platform/loop-turn.ts";
-import { type AttemptKey, toAttemptKey } from "../protocol/ids.ts";
+import { type AttemptKey, type MeshId, toAttemptKey } from "../protocol/ids.ts";
 import { toIsoTime } from "../protocol/iso-time.ts";
 import type {
   AckFrame,
@@ -25,6 +25,7 @@ export interface WorkLoopDeps {
   readonly journal: Journal;
   readonly link: FrameLink;
   readonly watch: Pick<RuntimeWatch, "slots" | "pick" | "find" | "occupy">;
+  readonly meshId: MeshId;
   /** The operator's limit for one run; null: only the task's own. */
   readonly maxRunMs: number | null;
   readonly clock: Clock;
@@ -85,6 +86,7 @@ export function createWorkLoop(deps: WorkLoopDeps): WorkLoop {
     offer,
     startedAtMs: clock.nowMs(),
     runtime,
+    meshId: deps.meshId,
     maxRunMs: deps.maxRunMs,
     clock,
     deadlines: deps.deadlines,

@@ -1,7 +1,11 @@
 /** What the agent does with gateways that are kept alive for it: tells their state, and ends them last. */
 import { afterEach, expect, test } from "bun:test";
+import { startNodeAgent } from "../../src/node/index.ts";
+import { silentLog } from "../../src/platform/log.ts";
 import type { Supervision } from "../../src/protocol/node.ts";
+import { Secret } from "../../src/protocol/secret.ts";
 import type { SupervisedGateway } from "../../src/provision/supervised-gateway.ts";
+import { startClassicCoordinator } from "../support/classic-coordinator.ts";
 import { startLinkCoordinator } from "../support/link-coordinator.ts";
 import { createScriptedRuntime } from "../support/scripted-runtime.ts";
 import { makeDataDir, startTestAgent } from "../support/test-agent.ts";
@@ -66,20 +70,44 @@ test("a change of a gateway is told at once, and it is ended when the last run i
   expect(events).toEqual(["run ended", "gateway ended"]);
 });
 
+function start(coordinatorUrl: string, gateway: SupervisedGateway, token: Secret | null, dataDir: string) {
+  return startNodeAgent({
+    coordinatorUrl,
+    token,
+    invite: null,
+    name: "claw",
+    tags: [],
+    slots: null,
+    dataDir,
+    runtimes: [{ kind: "echo", slots: null }],
+    supervised: [gateway],
+    maxRunMs: null,
+    version: "test",
+    log: silentLog,
+    env: {},
+    direct: { isWanted: false, listen: "127.0.0.1:0", endpoint: null },
+  });
+}
+
 test("gateways are ended when the node cannot join", async () => {
   const events: string[] = [];
   const dataDir = await makeDataDir();
-  opened.push(dataDir.stop);
-  const { gateway } = createGateway(() => events.push("gateway ended"));
   const coordinator = startLinkCoordinator();
-  opened.push(coordinator.stop);
-  const starting = startTestAgent({
-    coordinatorUrl: coordinator.url,
-    dataDir: dataDir.path,
-    invite: null,
-    runtimes: [createScriptedRuntime({ kind: "openclaw" })],
-    supervised: [gateway],
-  });
+  opened.push(dataDir.stop, coordinator.stop);
+  const { gateway } = createGateway(() => events.push("gateway ended"));
+  const starting = start(coordinator.url, gateway, null, dataDir.path);
   await expect(starting).rejects.toMatchObject({ code: "TOKEN_MISSING" });
+  expect(events).toEqual(["gateway ended"]);
+});
+
+test("gateways go on where a classic coordinator turns the link down, and are ended with the node", async () => {
+  const events: string[] = [];
+  const dataDir = await makeDataDir();
+  const coordinator = startClassicCoordinator();
+  opened.push(dataDir.stop, () => coordinator[Symbol.asyncDispose]());
+  const { gateway } = createGateway(() => events.push("gateway ended"));
+  const agent = await start(coordinator.url, gateway, new Secret(coordinator.token), dataDir.path);
+  expect(events).toEqual([]);
+  await agent.stop();
   expect(events).toEqual(["gateway ended"]);
 });

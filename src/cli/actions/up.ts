@@ -75,6 +75,8 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
     const leaving = local?.stop("the coordinator on this machine stops") ?? Promise.resolve();
     await waitAtMost(leaving, { clock: this.clock, limitMs: leaveDeadlineMs, otherwise: undefined });
     await coordinator.stop();
+    // Nobody else would end the gateways that it has kept alive.
+    if (config.value.node.supervise) await leaving;
   }
 }
 
@@ -166,10 +168,10 @@ async function startLocalNode(
         tags: [...node.tags],
         slots: node.slots,
         dataDir: config.dataDir,
-        ...(node.supervise
-          ? await superviseRuntimes(context, config, { log, wishes })
-          : { runtimes: wishes }),
+        ...(node.supervise ? await superviseWhatCan(context, config, { log, wishes }) : { runtimes: wishes }),
         maxRunMs: toMaxRunMs(node),
+        // The coordinator has waited for what runs.
+        stopLimitMs: 0,
         version: context.version,
         log,
         env: context.env,
@@ -187,6 +189,17 @@ async function startLocalNode(
   }
   log.info("no AI runtime found on this machine; it takes no messages itself");
   return null;
+}
+
+/** A runtime that nobody keeps alive, as `echo`, is a runtime all the same. */
+async function superviseWhatCan(...[context, config, options]: Parameters<typeof superviseRuntimes>) {
+  try {
+    return await superviseRuntimes(context, config, options);
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.code !== "RUNTIME_NOT_FOUND") throw error;
+    options.log.warn("no runtime of this node is kept alive", { reason: error.message });
+    return { runtimes: options.wishes };
+  }
 }
 
 interface Running {

@@ -4,7 +4,10 @@ import { createScriptedRuntime } from "../../../test/support/scripted-runtime.ts
 import { until } from "../../../test/support/until.ts";
 import { createDeadlines } from "../../platform/deadlines.ts";
 import { silentLog } from "../../platform/log.ts";
+import type { RuntimeKind } from "../../protocol/capability.ts";
 import type { DirectMessage, DirectOffer } from "../../protocol/direct.ts";
+import type { AttemptKey } from "../../protocol/ids.ts";
+import { createRuntimeWatch } from "../runtime-watch.ts";
 import {
   type AttemptEnd,
   createDirectAttempts,
@@ -23,7 +26,13 @@ function start(slots = 1) {
   const clock = createManualClock();
   const runtime = createScriptedRuntime();
   const attempts = createDirectAttempts({
-    watch: { slots: () => slots, pick: () => ({ kind: "picked", runtime }), occupy: () => () => {} },
+    meshId: null,
+    watch: {
+      slots: () => slots,
+      pick: () => ({ kind: "picked", runtime }),
+      occupy: () => () => {},
+      onChange: () => () => {},
+    },
     maxRunMs: null,
     clock,
     deadlines: createDeadlines(clock),
@@ -184,5 +193,52 @@ describe("the attempts of a direct node", () => {
     run.succeed("done");
     expect(await again).toEqual(await first);
     expect(attempts.inFlight()).toBe(0);
+  });
+});
+
+describe("the attempts of a node with several runtimes", () => {
+  /** Of one slot each. */
+  const setUp = async (kinds: readonly [RuntimeKind, RuntimeKind]) => {
+    const [first, second] = [
+      createScriptedRuntime({ kind: kinds[0] }),
+      createScriptedRuntime({ kind: kinds[1] }),
+    ] as const;
+    const clock = createManualClock();
+    const slotsOf = new Map<RuntimeKind, number>(kinds.map((kind) => [kind, 1]));
+    const watch = createRuntimeWatch({ runtimes: [first, second], slots: null, slotsOf, clock });
+    await watch.probe();
+    const attempts = createDirectAttempts({
+      meshId: null,
+      watch,
+      maxRunMs: null,
+      clock,
+      deadlines: createDeadlines(clock),
+      log: silentLog,
+      onIdle: () => {},
+    });
+    return { first, second, watch, attempts };
+  };
+  const needs = (runtime: RuntimeKind): DirectOffer => ({ ...offer, runtime });
+
+  test("go as soon as another of its runtimes is ready", async () => {
+    const { first, second, watch, attempts } = await setUp(["openclaw", "zeroclaw"]);
+    second.setReady("it is away");
+    await watch.probe();
+    for (const id of ["a", "b"]) void attempts.take(message(id), null, here);
+    expect([first.runs.length, second.runs.length]).toEqual([1, 0]);
+    second.setReady(null);
+    await watch.probe();
+    expect((await second.nextRun()).attempt.key).toBe("b" as AttemptKey);
+  });
+
+  test("are not held up by one that waits for a runtime that is full", async () => {
+    const { first, second, attempts } = await setUp(["openclaw", "echo"]);
+    void attempts.take(message("a"), null, here);
+    void attempts.take(message("b"), null, here);
+    expect(attempts.inFlight()).toBe(2);
+    expect(await attempts.take(message("c"), needs("openclaw"), here)).toMatchObject({ reason: "full" });
+    void attempts.take(message("d"), needs("echo"), here);
+    expect((await second.nextRun()).attempt.key).toBe("d" as AttemptKey);
+    expect(first.runs).toHaveLength(1);
   });
 });

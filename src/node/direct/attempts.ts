@@ -3,7 +3,7 @@ import type { Deadlines } from "../../platform/deadlines.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import type { Log } from "../../platform/log.ts";
 import type { DirectMessage, DirectOffer } from "../../protocol/direct.ts";
-import type { AttemptKey } from "../../protocol/ids.ts";
+import type { AttemptKey, MeshId } from "../../protocol/ids.ts";
 import type { OfferFrame } from "../../protocol/link/v1/frames.ts";
 import type { RunOutcome, Runtime, StopReason } from "../../runtimes/runtime.ts";
 import { type AttemptRun, startRun } from "../attempt-run.ts";
@@ -50,7 +50,9 @@ export interface DirectAttempts {
 }
 
 export interface DirectAttemptsDeps {
-  readonly watch: Pick<RuntimeWatch, "pick" | "slots" | "occupy">;
+  /** null: of a classic coordinator. */
+  readonly meshId: MeshId | null;
+  readonly watch: Pick<RuntimeWatch, "pick" | "slots" | "occupy" | "onChange">;
   /** The operator's limit of one run; null: none. */
   readonly maxRunMs: number | null;
   readonly clock: Clock;
@@ -176,6 +178,7 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
       offer: toOffer(entry),
       startedAtMs: clock.nowMs(),
       runtime,
+      meshId: deps.meshId,
       maxRunMs: deps.maxRunMs,
       clock,
       deadlines,
@@ -223,6 +226,9 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
       keptBytes -= bytes;
     }
   }
+
+  // One that is ready again, or has more slots, is worth as much as a run that ends.
+  watch.onChange(startWaiting);
 
   return {
     take,

@@ -10,6 +10,8 @@ test.each([
   ["timeout", "overloaded"],
   ["format", "bad_request"],
   ["a reason of tomorrow", "internal"],
+  ["__proto__", "internal"],
+  ["constructor", "internal"],
   [null, "internal"],
 ] as const)("a provider failure %p is of kind %s", (failoverReason, kind) => {
   const failure = matchRunFailure("it failed", { failoverReason, hadNoEffect: false });

@@ -28,14 +28,18 @@ export const nothingObserved: RunObservations = { failoverReason: null, hadNoEff
 
 /** A run that ended with an error of the model provider or of the gateway. */
 export function matchRunFailure(message: string, observed: RunObservations): Failure {
-  const kind =
-    observed.failoverReason === null ? "internal" : (kindOfReason[observed.failoverReason] ?? "internal");
   return {
     class: "runtime_error",
-    kind,
+    kind: kindOf(observed.failoverReason),
     message: tidyMessage(message),
     ...(observed.hadNoEffect ? { nothing_done: true } : {}),
   };
+}
+
+/** The name is the gateway's: what every object has is none of ours. */
+function kindOf(reason: string | null): RuntimeErrorKind {
+  const isKnown = reason !== null && Object.hasOwn(kindOfReason, reason);
+  return isKnown ? (kindOfReason[reason] ?? "internal") : "internal";
 }
 
 /** An error answer of the gateway to a request that started nothing. */
