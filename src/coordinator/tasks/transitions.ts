@@ -130,10 +130,13 @@ export function createTransitions(options: TransitionOptions): Transitions {
     else one.preview.clear();
     one.answerParts = [];
     one.answerLength = 0;
-    const attempt = latestTask(one).attempts.at(-1);
+    const { attempts, cancelRequestedAtMs } = latestTask(one);
+    const attempt = attempts.at(-1);
     if (attempt === undefined || one.node === null) return null;
     const { number, nodeId, failure } = attempt;
-    return { taskId: one.id, attempt: number, nodeId, failure };
+    // Many runtimes confirm no stop: a run that its sender has cancelled is lost with them, which is nothing against the node.
+    const isCancelled = cancelRequestedAtMs !== null && failure?.class === "lost_after_start";
+    return { taskId: one.id, attempt: number, nodeId, failure: isCancelled ? null : failure };
   }
 
   function follow(one: LiveTask, next: NextStep, event: TaskEvent): void {

@@ -82,6 +82,29 @@ describe("a node that fails five times in a row", () => {
     expect(breakersOf("bad")).toEqual([]);
   });
 
+  test("keeps its work when what was lost had been cancelled: many runtimes confirm no stop", async () => {
+    const lost = (offer: OfferFrame) =>
+      ({
+        type: "lost",
+        ...refOf(offer),
+        started: true,
+        fenced: false,
+        reason: "the request was closed",
+      }) as const;
+    for (let count = 0; count < failuresToOpen; count += 1) {
+      const live = await submit({ target: "bad" });
+      for (const one of held(bad)) {
+        bad.start(one);
+        await world.settle();
+        await world.now().engine.cancel(live);
+        bad.end(one, lost);
+        await world.settle();
+      }
+      expect(live.task).toMatchObject({ state: "cancelled", failure: { class: "outcome_unknown" } });
+    }
+    expect(breakersOf("bad")).toEqual([]);
+  });
+
   test("keeps its work when the failures are of different kinds", async () => {
     for (const kind of ["internal", "auth", "quota", "overloaded", "internal", "auth"] as const) {
       await submit();
