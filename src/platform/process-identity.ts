@@ -88,7 +88,8 @@ function readPsStart(pid: number): string | null {
   return state === "" || state.startsWith("Z") || start.length === 0 ? null : start.join(" ");
 }
 
-function runPs(args: readonly string[]): string {
+/** What `ps` prints; empty when there is no such program. */
+export function runPs(args: readonly string[]): string {
   try {
     const { stdout } = Bun.spawnSync(["ps", ...args], {
       stdio: ["ignore", "pipe", "ignore"],

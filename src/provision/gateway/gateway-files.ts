@@ -15,13 +15,25 @@ export const GatewayRecord = z.object({
   endpoint: z.string().max(512),
   /** Somebody asked for its end: nobody starts it again. */
   stop_asked: z.boolean(),
+  /** Value of {@link startVariable} in its environment; null: of one that was started without. */
+  start_id: z.string().max(64).nullable().default(null),
 });
 export type GatewayRecord = z.infer<typeof GatewayRecord>;
+
+/** Names a start in the environment of what was started: whoever starts a gateway may end before it has noted the process. */
+export const startVariable = "GATEWAY_START_ID";
+
+/** A gateway that is about to be started, as it is kept in `starting.json` until `gateway.json` names its process. */
+const GatewayStart = GatewayRecord.pick({ command: true, endpoint: true }).extend({
+  start_id: z.string().min(1).max(64),
+});
+export type GatewayStart = z.infer<typeof GatewayStart>;
 
 /** Below the data directory; what concerns the gateway of one kind. */
 export interface GatewayFiles {
   readonly folder: string;
   readonly record: string;
+  readonly starting: string;
   readonly log: string;
   /** Held while a gateway of the kind is started or ended. */
   readonly startLock: string;
@@ -34,6 +46,7 @@ export function gatewayFiles(dataDir: string, kind: InstallableKind): GatewayFil
   return {
     folder,
     record: join(folder, "gateway.json"),
+    starting: join(folder, "starting.json"),
     log: join(folder, "gateway.log"),
     startLock: join(folder, "start.lock"),
     supervisorLock: join(folder, "supervisor.lock"),
@@ -47,11 +60,20 @@ export async function createGatewayFolder({ folder }: GatewayFiles): Promise<voi
 
 /** null: none was started, or what is there cannot be understood; its process is nobody's then. */
 export async function loadGatewayRecord(files: GatewayFiles): Promise<GatewayRecord | null> {
-  const text = await readTextIfExists(files.record);
+  return await loadJson(files.record, GatewayRecord);
+}
+
+/** null: none is under way, or what is there cannot be understood. */
+export async function loadGatewayStart(files: GatewayFiles): Promise<GatewayStart | null> {
+  return await loadJson(files.starting, GatewayStart);
+}
+
+async function loadJson<T>(path: string, schema: z.ZodType<T>): Promise<T | null> {
+  const text = await readTextIfExists(path);
   if (text === null) return null;
   try {
-    const record = GatewayRecord.safeParse(parseJsonText(text));
-    return record.success ? record.data : null;
+    const parsed = schema.safeParse(parseJsonText(text));
+    return parsed.success ? parsed.data : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;
@@ -60,13 +82,25 @@ export async function loadGatewayRecord(files: GatewayFiles): Promise<GatewayRec
 
 /** @throws the file system's error, with its `code` */
 export async function saveGatewayRecord(files: GatewayFiles, record: GatewayRecord): Promise<void> {
-  await writeFileAtomic(files.record, `${JSON.stringify(record, null, 2)}\n`, {
-    mode: privateFileMode,
-    overwrite: true,
-  });
+  await saveJson(files.record, record);
 }
 
-/** Does nothing when there is none. */
+/** @throws the file system's error, with its `code` */
+export async function saveGatewayStart(files: GatewayFiles, start: GatewayStart): Promise<void> {
+  await saveJson(files.starting, start);
+}
+
+async function saveJson(path: string, value: GatewayRecord | GatewayStart): Promise<void> {
+  const text = `${JSON.stringify(value, null, 2)}\n`;
+  await writeFileAtomic(path, text, { mode: privateFileMode, overwrite: true });
+}
+
+/** Does nothing when there is none. Under the start lock only, as else it may be that of the next gateway. */
 export async function removeGatewayRecord(files: GatewayFiles): Promise<void> {
   await rm(files.record, { force: true });
+}
+
+/** Does nothing when there is none. Under the start lock only. */
+export async function removeGatewayStart(files: GatewayFiles): Promise<void> {
+  await rm(files.starting, { force: true });
 }

@@ -17,6 +17,7 @@ const killLimitMs = 10_000;
 /** A gateway that runs, whether this process has started it or an earlier one. */
 export interface GatewayProcess {
   readonly identity: ProcessIdentity;
+  /** @throws the system's error, with its `code`, when that cannot be told */
   readonly isRunning: () => boolean;
   /** How it ended, when this process has started it; else null for ever, and {@link isRunning} is to be asked. */
   readonly exited: Promise<ChildExit> | null;
@@ -30,7 +31,8 @@ export function toGatewayProcess(
   void exited?.then(() => {
     hasExited = true;
   });
-  return { identity, isRunning: () => !hasExited && isProcessRunning(identity), exited };
+  // Whoever started it is told of its end, and need not look.
+  return { identity, isRunning: () => (exited === null ? isProcessRunning(identity) : !hasExited), exited };
 }
 
 interface EndOptions {
@@ -42,6 +44,7 @@ interface EndOptions {
 /**
  * SIGTERM, and after the limit SIGKILL, to it and to what it has started: workers have groups of their own, and would hold
  * locks on its state. Resolves when it is gone; false: not even that ended it.
+ * @throws the system's error, with its `code`, when it cannot be told whether it runs
  */
 export async function endProcess(gateway: GatewayProcess, { clock, limitMs }: EndOptions): Promise<boolean> {
   if (!signalProcess(gateway.identity, "SIGTERM")) return true;

@@ -1,12 +1,15 @@
+import type { ChildExit } from "../../platform/child-processes.ts";
 import { delay } from "../../platform/clock.ts";
+import { findLockHolder } from "../../platform/process-lock.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { Secret } from "../../protocol/secret.ts";
 import type { GatewayProgram } from "../gateway-program.ts";
 import type { GatewayDeps } from "./gateway-deps.ts";
-import { gatewayFiles, removeGatewayRecord } from "./gateway-files.ts";
+import { gatewayFiles } from "./gateway-files.ts";
 import { readLogTail } from "./gateway-log.ts";
 import { endProcess, type GatewayProcess } from "./gateway-process.ts";
-import { describeExit, launchGateway } from "./launch-gateway.ts";
+import { describeExit, isDaemon, launchGateway } from "./launch-gateway.ts";
+import { forgetGateway } from "./own-gateway.ts";
 
 const readyLookMs = 250;
 
@@ -42,7 +45,7 @@ export async function startGateway(gateway: GatewayProgram, deps: StartGatewayDe
   await waitUntilReady(gateway, launched.process, deps).catch(async (error: unknown) => {
     if (deps.signal?.aborted === true && launched.how === "launched" && launched.process !== null) {
       await endProcess(launched.process, { clock: deps.clock, limitMs: abandonLimitMs });
-      await removeGatewayRecord(gatewayFiles(deps.dataDir, gateway.kind));
+      await forgetGateway(gatewayFiles(deps.dataDir, gateway.kind), launched.process.identity, deps);
     }
     throw error;
   });
@@ -57,29 +60,37 @@ export async function startGateway(gateway: GatewayProgram, deps: StartGatewayDe
 
 async function waitUntilReady(
   gateway: GatewayProgram,
-  process: GatewayProcess | null,
+  started: GatewayProcess | null,
   deps: StartGatewayDeps,
 ): Promise<void> {
   const { clock, signal } = deps;
+  let process = started;
   const endsAtMs = clock.monotonicMs() + gateway.readyLimitMs;
   while (true) {
     const isRunning = process?.isRunning() ?? true;
     if (await gateway.isReady()) return;
-    if (!isRunning) throw await endedError(gateway, process, deps);
+    if (process !== null && !isRunning) {
+      const exit = process.exited === null ? null : await process.exited;
+      if (exit === null || !(await isDaemon(gateway, exit, deps)))
+        throw await endedError(gateway, { process, exit, deps });
+      process = null;
+    }
     if (clock.monotonicMs() >= endsAtMs) throw lateError(gateway);
     await delay(clock, readyLookMs, signal);
     signal?.throwIfAborted();
   }
 }
 
-async function endedError(
-  gateway: GatewayProgram,
-  process: GatewayProcess | null,
-  { dataDir }: GatewayDeps,
-): Promise<MeshError> {
-  const files = gatewayFiles(dataDir, gateway.kind);
-  const exit = process?.exited === null || process === null ? null : await process.exited;
-  await removeGatewayRecord(files);
+interface EndedParts {
+  readonly process: GatewayProcess;
+  readonly exit: ChildExit | null;
+  readonly deps: GatewayDeps;
+}
+
+async function endedError(gateway: GatewayProgram, { process, exit, deps }: EndedParts): Promise<MeshError> {
+  const files = gatewayFiles(deps.dataDir, gateway.kind);
+  // Whoever keeps it alive reads there whether somebody asked for its end.
+  if (findLockHolder(files.supervisorLock) === null) await forgetGateway(files, process.identity, deps);
   const lines = await readLogTail(files.log, shownLogLines);
   const how = exit === null ? "" : ` (${describeExit(exit)})`;
   const said = lines.length === 0 ? "" : ` It wrote:\n${lines.map((line) => `  ${line}`).join("\n")}`;

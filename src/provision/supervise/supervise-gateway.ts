@@ -1,20 +1,18 @@
+import { errorCodeOf } from "../../platform/atomic-file.ts";
 import { delay, toIsoTime } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
+import type { ProcessIdentity } from "../../platform/process-identity.ts";
 import { acquireLock, findLockHolder, type ProcessLock } from "../../platform/process-lock.ts";
 import type { Random } from "../../platform/random.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import type { Supervision } from "../../protocol/node.ts";
 import { redactText } from "../../protocol/redact-text.ts";
 import type { GatewayDeps } from "../gateway/gateway-deps.ts";
-import {
-  createGatewayFolder,
-  gatewayFiles,
-  loadGatewayRecord,
-  removeGatewayRecord,
-} from "../gateway/gateway-files.ts";
-import { rotateLog } from "../gateway/gateway-log.ts";
+import { createGatewayFolder, gatewayFiles, loadGatewayRecord } from "../gateway/gateway-files.ts";
 import { endProcess, type GatewayProcess } from "../gateway/gateway-process.ts";
-import { describeExit, findOwnProcess, launchGateway } from "../gateway/launch-gateway.ts";
+import { describeExit, isDaemon, launchGateway } from "../gateway/launch-gateway.ts";
+import { endLeftovers, findOwnProcess, forgetGateway, isOf, recordGateway } from "../gateway/own-gateway.ts";
+import { rotateRegularly } from "../gateway/rotate-regularly.ts";
 import type { GatewayProgram } from "../gateway-program.ts";
 import type { SupervisedGateway } from "../supervised-gateway.ts";
 import {
@@ -69,10 +67,15 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
   const listeners = new Set<() => void>();
   /** Ends the pause before the next look. */
   let wake = new AbortController();
+  const atEnd = new AbortController();
   let state: SupervisionState = initialSupervision(clock.monotonicMs());
   let isEnding = false;
   let isEnded = false;
   let process: GatewayProcess | null = null;
+  /** The one that ran last; `runtime stop` may speak of it while it is down. */
+  let last: ProcessIdentity | null = null;
+  /** Of the start that {@link process} comes from; null: it was taken over, with its record. */
+  let startId: string | null = null;
   let lock: ProcessLock | null = null;
 
   const tell = (before: SupervisionState) => {
@@ -103,15 +106,17 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
     else if (effect === "adopt") take(await findOwnProcess(files));
   };
 
-  const take = (found: GatewayProcess | null) => {
+  const take = (found: GatewayProcess | null, id: string | null = null) => {
     process = found;
+    startId = id;
+    last = found?.identity ?? last;
     if (found !== null) void untilEnded(found).then(() => wake.abort());
   };
 
   const untilEnded = async (found: GatewayProcess) => {
     if (found.exited !== null) await found.exited;
     // One that was taken over tells nobody of its end.
-    while (found === process && found.isRunning() && !isEnding) await delay(clock, adoptedLookMs);
+    while (found === process && mayRun(found) && !isEnding) await delay(clock, adoptedLookMs);
   };
 
   const isMine = async (): Promise<boolean> => {
@@ -125,8 +130,10 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
 
   const launch = async () => {
     try {
-      if (await isMine()) take((await launchGateway(gateway, deps)).process);
-      else take(await findOwnProcess(files));
+      if (!(await isMine())) return take(await findOwnProcess(files));
+      const launched = await launchGateway(gateway, deps, { after: last });
+      take(launched.process, launched.startId);
+      if (launched.how === "stopped") await handle(askedEnd);
     } catch (error) {
       // A full disk is no fault of the gateway: the next look tries again.
       if (!(error instanceof MeshError) || error.code !== "RUNTIME_START_FAILED") throw error;
@@ -143,25 +150,35 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
     wake.abort();
   };
 
+  /** A full disk may have kept its process from being noted. */
+  const keepRecord = async () => {
+    if (lock === null || startId === null || process?.isRunning() !== true) return;
+    await recordGateway(files, { gateway, startId, identity: process.identity }, deps);
+  };
+
   const findEnd = async (): Promise<SupervisionEvent | null> => {
     if (process === null || process.isRunning()) return null;
     const exit = process.exited === null ? null : await process.exited;
     const record = await loadGatewayRecord(files);
-    const isOurs = record?.pid === process.identity.pid;
+    const own = record !== null && isOf(record, process.identity) ? record : null;
     process = null;
+    // It went into the background by itself, and is watched like anybody's.
+    if (exit !== null && state.phase.kind === "starting" && (await isDaemon(gateway, exit, deps)))
+      return null;
+    if (lock !== null && own?.stop_asked === false && exit?.code !== 0) endLeftovers(own);
     return {
       kind: "ended",
       detail: exit === null ? "it ended" : `it ended with ${describeExit(exit)}`,
       isFinal: exit?.code !== null && exit !== null && gateway.finalExitCodes.includes(exit.code),
-      wasAsked: isOurs && record?.stop_asked === true,
+      wasAsked: own?.stop_asked === true,
     };
   };
 
   /** `runtime stop` of one that is down and waits to be started again. */
   const findStopAsked = async (): Promise<SupervisionEvent | null> => {
-    if (state.phase.kind !== "backing_off") return null;
-    const isAsked = (await loadGatewayRecord(files))?.stop_asked === true;
-    return isAsked ? { kind: "ended", detail: "it was stopped", isFinal: false, wasAsked: true } : null;
+    if (state.phase.kind !== "backing_off" || last === null) return null;
+    const record = await loadGatewayRecord(files);
+    return record?.stop_asked === true && isOf(record, last) ? askedEnd : null;
   };
 
   const look = async () => {
@@ -171,10 +188,12 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
     if (state.phase.kind === "running" && process === null) take(await findOwnProcess(files));
     const end = (await findEnd()) ?? (await findStopAsked());
     if (end !== null) await handle(end);
+    // The signal could not be sent, or did not end it.
+    else if (state.phase.kind === "ending") await kill();
+    await keepRecord();
     const health = (await gateway.isReady()) ? "ready" : (await gateway.isAlive()) ? "unready" : "silent";
     // It ended meanwhile: what was seen is of the past, or of somebody else.
     if (process === null || process.isRunning()) await handle({ kind: "looked", health });
-    if (lock !== null) await rotateLog(files.log);
   };
 
   const pauseMs = () => {
@@ -206,10 +225,11 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
     wake.abort();
     await running;
     isEnded = true;
-    if (lock !== null && process?.isRunning() === true) {
+    if (lock !== null && process !== null && mayRun(process)) {
       log.info("the gateway finishes its work and ends", { runtime: gateway.kind });
       await endOwn(process);
     }
+    atEnd.abort();
     lock?.release();
     for (const listener of listeners) listener();
   };
@@ -218,7 +238,7 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
   const endOwn = async (own: GatewayProcess) => {
     try {
       await endProcess(own, { clock, limitMs: gateway.stopLimitMs });
-      await removeGatewayRecord(files);
+      await forgetGateway(files, own.identity, deps);
     } catch (error) {
       log.warn("the gateway could not be ended", { runtime: gateway.kind, error });
     }
@@ -227,6 +247,10 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
   const run = (): SupervisedGateway => {
     const running = loop().catch((error: unknown) => {
       log.error("the care for the gateway ended", { runtime: gateway.kind, error });
+    });
+    const rotation = { clock, isMine: () => lock !== null, signal: atEnd.signal };
+    void rotateRegularly(files.log, rotation).catch((error: unknown) => {
+      log.error("the log of the gateway is not kept small any more", { runtime: gateway.kind, error });
     });
     let stopped: Promise<void> | null = null;
     return {
@@ -246,6 +270,23 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
   const toWallTime = (atMs: number) => toIsoTime(clock.nowMs() + atMs - clock.monotonicMs());
 
   return { run };
+}
+
+const askedEnd: SupervisionEvent = {
+  kind: "ended",
+  detail: "it was stopped",
+  isFinal: false,
+  wasAsked: true,
+};
+
+/** What cannot be told just now is seen at the next look. */
+function mayRun(found: GatewayProcess): boolean {
+  try {
+    return found.isRunning();
+  } catch (error) {
+    if (errorCodeOf(error) === null) throw error;
+    return true;
+  }
 }
 
 interface ShownParts {

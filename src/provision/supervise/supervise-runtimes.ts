@@ -63,6 +63,7 @@ export async function superviseUntilReady(
   deps: SuperviseDeps & { readonly signal: AbortSignal },
 ): Promise<SupervisedGateway> {
   const { clock, signal } = deps;
+  signal.throwIfAborted();
   const supervised = superviseGateway(gateway, deps);
   const settled = Promise.withResolvers<void>();
   const look = () => {
@@ -70,10 +71,12 @@ export async function superviseUntilReady(
     if (state === "running" || state === "crash_loop" || state === "stopped") settled.resolve();
   };
   const stopListening = supervised.onChange(look);
-  signal.addEventListener("abort", () => settled.resolve(), { once: true });
+  const giveUp = () => settled.resolve();
+  signal.addEventListener("abort", giveUp, { once: true });
   look();
   await waitAtMost(settled.promise, { clock, limitMs: gateway.readyLimitMs, otherwise: undefined });
   stopListening();
+  signal.removeEventListener("abort", giveUp);
   if (signal.aborted) {
     await supervised.stop();
     signal.throwIfAborted();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readProcessStart } from "../../../src/platform/process-identity.ts";
 import { MeshError } from "../../../src/protocol/errors.ts";
@@ -28,6 +28,7 @@ describe("a gateway in the background", () => {
 
   const record = async () => JSON.parse(await readFile(recordPath(), "utf8"));
   const recordPath = () => join(zeroclaw.dataDir, "runtimes", "zeroclaw", "gateway.json");
+  const startPath = () => join(zeroclaw.dataDir, "runtimes", "zeroclaw", "starting.json");
   const logPath = () => join(zeroclaw.dataDir, "runtimes", "zeroclaw", "gateway.log");
 
   test("is started, waited for, known by its process, and stopped", async () => {
@@ -167,6 +168,35 @@ describe("a gateway in the background", () => {
     await writeFile(recordPath(), '{"pid": -1');
     expect(await readGatewayState("zeroclaw", zeroclaw.deps)).toMatchObject({ isRunning: false });
     expect(await startGateway(gateway, zeroclaw.deps)).toMatchObject({ how: "started" });
+  });
+
+  test("that was started by somebody who ended before noting it is found and used", async () => {
+    const gateway = await zeroclaw.setUp();
+    const { pid } = await startGateway(gateway, zeroclaw.deps);
+    const { command, endpoint, start_id } = await record();
+    await rm(recordPath());
+    await writeFile(startPath(), JSON.stringify({ command, endpoint, start_id }));
+    expect(await startGateway(gateway, zeroclaw.deps)).toMatchObject({ how: "already_running", pid });
+    expect(await record()).toMatchObject({ pid });
+    expect(await Bun.file(startPath()).exists()).toBe(false);
+    await rm(recordPath());
+    await writeFile(startPath(), JSON.stringify({ command, endpoint, start_id }));
+    expect(await stopGateway("zeroclaw", zeroclaw.deps)).toBe(true);
+    expect(readProcessStart(pid ?? 0)).toBeNull();
+  });
+
+  test("that goes into the background by itself is waited for, and left running", async () => {
+    const gateway = await zeroclaw.setUp();
+    const main = zeroclaw.program.command[0] ?? "";
+    await copyFile(main, join(zeroclaw.home, "real"));
+    await writeFile(
+      main,
+      `#!/bin/sh\n"${zeroclaw.home}/real" "$@" &\necho $! > ${zeroclaw.home}/daemon.pid\n`,
+    );
+    expect(await startGateway(gateway, zeroclaw.deps)).toMatchObject({ how: "started" });
+    expect(await gateway.isReady()).toBe(true);
+    expect(await stopGateway("zeroclaw", zeroclaw.deps)).toBe(false);
+    process.kill(Number(await readFile(join(zeroclaw.home, "daemon.pid"), "utf8")), "SIGKILL");
   });
 
   test("gets no variable of claw-mesh, and no key on its command line", async () => {

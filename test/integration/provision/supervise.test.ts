@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { silentLog } from "../../../src/platform/log.ts";
+import { checkPort } from "../../../src/platform/port-check.ts";
 import { readProcessStart } from "../../../src/platform/process-identity.ts";
 import { systemRandom } from "../../../src/platform/random.ts";
 import type { Supervision } from "../../../src/protocol/node.ts";
+import { gatewayFiles } from "../../../src/provision/gateway/gateway-files.ts";
+import { lockStart } from "../../../src/provision/gateway/own-gateway.ts";
 import {
   type GatewayProgram,
   readGatewayState,
@@ -12,6 +15,7 @@ import {
   startGateway,
   stopGateway,
   superviseGateway,
+  superviseUntilReady,
 } from "../../../src/provision/index.ts";
 import { startGatewayKeeper } from "../../support/gateway-keeper.ts";
 import { createZeroclawHome, type ZeroclawHome } from "../../support/zeroclaw/home.ts";
@@ -57,6 +61,7 @@ describe("a gateway that is kept alive", () => {
   };
   const isRunning = ({ state }: Supervision) => state === "running";
   const pid = async () => (await readGatewayState("zeroclaw", zeroclaw.deps)).pid ?? 0;
+  const recordPath = () => join(zeroclaw.dataDir, "runtimes", "zeroclaw", "gateway.json");
   const untilGone = async (gone: number) => {
     while (readProcessStart(gone) !== null) await Bun.sleep(10);
   };
@@ -218,6 +223,107 @@ describe("a gateway that is kept alive", () => {
     await until(one, ({ restarts }) => restarts === 1);
     await until(one, isRunning);
     expect(await pid()).not.toBe(0);
+  });
+
+  test("stays down when it is stopped just as it is started again", async () => {
+    const one = supervise();
+    await until(one, isRunning);
+    process.kill(await pid(), "SIGKILL");
+    await until(one, ({ state }) => state === "backing_off");
+    // The next start and the stop wait for each other's turn; whose comes first is left to chance.
+    const lock = await lockStart(gatewayFiles(zeroclaw.dataDir, "zeroclaw"), zeroclaw.deps);
+    await until(one, ({ restarts }) => restarts === 1);
+    const stopping = stopGateway("zeroclaw", zeroclaw.deps);
+    await Bun.sleep(50);
+    lock.release();
+    expect(await stopping).toBe(true);
+    await until(one, ({ state }) => state === "stopped");
+    expect(await gateway.isAlive()).toBe(false);
+    expect(await pid()).toBe(0);
+  });
+
+  test("is not started again when it was stopped before its turn came", async () => {
+    const one = supervise();
+    await until(one, isRunning);
+    process.kill(await pid(), "SIGKILL");
+    await until(one, ({ state }) => state === "backing_off");
+    const lock = await lockStart(gatewayFiles(zeroclaw.dataDir, "zeroclaw"), zeroclaw.deps);
+    await until(one, ({ restarts }) => restarts === 1);
+    const record = JSON.parse(await readFile(recordPath(), "utf8"));
+    await writeFile(recordPath(), JSON.stringify({ ...record, stop_asked: true }));
+    lock.release();
+    await until(one, ({ state }) => state === "stopped");
+    expect(await zeroclaw.starts()).toBe(1);
+  });
+
+  test("is started again although an earlier one was to stay down", async () => {
+    const one = supervise();
+    await until(one, isRunning);
+    const record = JSON.parse(await readFile(recordPath(), "utf8"));
+    const killed = await pid();
+    const innocent = Bun.spawn(["true"]);
+    await innocent.exited;
+    await writeFile(recordPath(), JSON.stringify({ ...record, pid: innocent.pid, stop_asked: true }));
+    process.kill(killed, "SIGKILL");
+    await until(one, ({ restarts }) => restarts === 1);
+    await until(one, isRunning);
+  });
+
+  test("keeps its record when somebody waited for the one before", async () => {
+    await zeroclaw.behave({ startDelayMs: 400 });
+    const one = supervise();
+    while ((await pid()) === 0) await Bun.sleep(5);
+    const first = await pid();
+    const waiting = startGateway(gateway, zeroclaw.deps).catch((error: unknown) => error);
+    await Bun.sleep(100);
+    process.kill(first, "SIGKILL");
+    await waiting;
+    await until(one, isRunning);
+    expect(await pid()).not.toBe(0);
+    expect(await stopGateway("zeroclaw", zeroclaw.deps)).toBe(true);
+    await until(one, ({ state }) => state === "stopped");
+  });
+
+  test("is noted again when its record was lost", async () => {
+    const one = supervise();
+    await until(one, isRunning);
+    const running = await pid();
+    await rm(recordPath());
+    while ((await pid()) !== running) await Bun.sleep(10);
+    expect(one.state().restarts).toBe(0);
+  });
+
+  test("is started again although its worker has outlived it with its port", async () => {
+    const port = Number(zeroclaw.env.ZEROCLAW_gateway__port);
+    const worker = join(zeroclaw.home, "worker.ts");
+    await writeFile(
+      worker,
+      `Bun.serve({ port: ${port}, hostname: "127.0.0.1", fetch: () => new Response("") });`,
+    );
+    const main = zeroclaw.program.command[0] ?? "";
+    const real = await readFile(main, "utf8");
+    await writeFile(main, `#!/bin/sh\n${process.execPath} ${worker} &\nwait\n`);
+    const one = supervise();
+    while ((await checkPort("127.0.0.1", port)).kind === "free") await Bun.sleep(20);
+    await writeFile(main, real);
+    process.kill(await pid(), "SIGKILL");
+    await until(one, ({ restarts }) => restarts === 1);
+    expect(await until(one, isRunning)).toMatchObject({ restarts: 1, detail: "it ended with SIGKILL" });
+  });
+
+  test("is not begun for somebody who has given up, and ended for one who does", async () => {
+    const deps = { ...zeroclaw.deps, random: systemRandom, log: silentLog };
+    const early = AbortSignal.abort(new Error("interrupted"));
+    await expect(superviseUntilReady(gateway, { ...deps, signal: early })).rejects.toThrow("interrupted");
+    expect(await zeroclaw.starts()).toBe(0);
+    await zeroclaw.behave({ startDelayMs: 60_000 });
+    const stop = new AbortController();
+    const starting = superviseUntilReady(gateway, { ...deps, signal: stop.signal });
+    starting.catch(() => undefined);
+    while ((await pid()) === 0) await Bun.sleep(5);
+    stop.abort(new Error("interrupted"));
+    await expect(starting).rejects.toThrow("interrupted");
+    expect(await pid()).toBe(0);
   });
 
   test("has its log kept small", async () => {
