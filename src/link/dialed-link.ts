@@ -64,6 +64,8 @@ export interface DialedLink {
   readonly close: (code: number, reason: string) => void;
   /** Pings the coordinator; without an answer to that very ping in time it closes the link. Resolves with what it found. */
   readonly confirm: (withinMs: number) => Promise<boolean>;
+  /** How long the last question took to be answered: the hello, or a ping. 0 before. */
+  readonly roundTripMs: () => number;
   /** Resolves when the socket is gone, so that all that was sent is with the coordinator or lost. */
   readonly gone: Promise<void>;
 }
@@ -77,6 +79,8 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
   const silence = createSilenceWatch({ clock, onSilent: (reason) => close(closeCodes.silent, reason) });
   const life = createLifeCheck({ clock, ping: () => socket.ping(String(pingCount)) });
   let pingCount = 0;
+  let askedAtMs = 0;
+  let roundTripMs = 0;
   let hasOpened = false;
   let wasWelcomed = false;
   let isClosed = false;
@@ -91,13 +95,16 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
       if (isClosed) return;
       hasOpened = true;
       after("limit", dialLimitMs, () => close(closeCodes.silent, "no welcome"));
+      askedAtMs = clock.monotonicMs();
       guard(() => outbox.send(deps.hello()));
     },
     onMessage: (text) => receive(text),
     onPong: (payload) => {
       silence.heard();
       // What lay in the buffers while this machine slept proves nothing.
-      if (payload === String(pingCount)) life.settle(true);
+      if (payload !== String(pingCount)) return;
+      roundTripMs = clock.monotonicMs() - askedAtMs;
+      life.settle(true);
     },
     onClose: (code, reason) => {
       cutTimer();
@@ -195,6 +202,7 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
 
   const welcome = (frame: WelcomeFrame) => {
     wasWelcomed = true;
+    roundTripMs = clock.monotonicMs() - askedAtMs;
     timers.get("limit")?.();
     silence.heard();
     silence.start(frame.beat_ms);
@@ -212,10 +220,12 @@ export function createDialedLink(deps: DialedLinkDeps): DialedLink {
     confirm: async (withinMs) => {
       if (isClosed) return false;
       pingCount += 1;
+      askedAtMs = clock.monotonicMs();
       const isAlive = await life.ask(withinMs);
       if (!isAlive) close(closeCodes.silent, "no answer to a ping");
       return isAlive;
     },
+    roundTripMs: () => roundTripMs,
     gone: gone.promise,
   };
 }

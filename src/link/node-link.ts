@@ -30,8 +30,15 @@ export const refusedRetryMs = 30_000;
 /** A link that held for so long makes the next backoff start from the beginning. */
 const steadyAfterMs = 5_000;
 
-/** Time that a coordinator has to answer after this machine slept; a node that is back late costs more than a dial. */
+/**
+ * Time that a coordinator has to answer after this machine slept; a node that is back late costs more than a dial. A link
+ * that is slow but well has three of its round trips, up to {@link longestWakeAnswerMs}.
+ */
 export const wakeAnswerMs = 1_000;
+export const longestWakeAnswerMs = 3_000;
+
+/** Machines that were shut off together wake together: each waits a part of this before it asks or dials. */
+export const wakeSpreadMs = 400;
 
 /** One that throws does not keep the link from coming back: see {@link NodeLinkOptions.onFault}. */
 export interface NodeLinkHandlers {
@@ -99,6 +106,9 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
   let backoffCapMs = defaultBackoffCapMs;
   let upSinceMs = 0;
   let cancelDial: CancelTimer = () => {};
+  let cancelWake: CancelTimer = () => {};
+  /** The answer to a wake is about to begin, and dials where there is no link by then. */
+  let isWaking = false;
   let dialCount = 0;
   /** This machine slept, and the link it slept with has not answered since: what follows it is dialed without a wait. */
   let hasWoken = false;
@@ -114,6 +124,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
   const end = (error: MeshError) => {
     isStopped = true;
     wakes.stop();
+    cancelWake();
     tell(() => handlers.onEnded(error));
   };
 
@@ -140,13 +151,26 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
   const wake = () => {
     if (isStopped) return;
     failures = 0;
+    if (link === null) cancelDial();
+    else hasWoken = true;
+    cancelWake();
+    isWaking = true;
+    cancelWake = clock.after(wakeSpreadMs * options.random.next(), () => {
+      isWaking = false;
+      answerWake();
+    });
+  };
+
+  const answerWake = () => {
+    if (isStopped) return;
     if (link === null) {
       cancelDial();
       return dial();
     }
-    hasWoken = true;
+    if (!hasWoken) return;
     if (!isUp) return link.close(dialFailed, "this machine slept");
-    void link.confirm(wakeAnswerMs).then((isAlive) => {
+    const limitMs = Math.min(longestWakeAnswerMs, Math.max(wakeAnswerMs, 3 * link.roundTripMs()));
+    void link.confirm(limitMs).then((isAlive) => {
       if (isAlive) hasWoken = false;
     });
   };
@@ -188,7 +212,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
       tell(() => handlers.onDown(why));
     }
     if (isStopped) return;
-    if (!why.hasOpened) return followsWake ? dial() : explain(token);
+    if (!why.hasOpened) return followsWake ? dialAwake() : explain(token);
     const error = finalError(why);
     if (error !== null) return end(error);
     if (why.code === closeCodes.notAllowed) {
@@ -196,7 +220,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
       const hasBetter = wasUp && options.credentials()[0]?.reveal() !== token.reveal();
       return hasBetter ? dial() : refused(toRefusal(why.reason));
     }
-    if (followsWake) return dial();
+    if (followsWake) return dialAwake();
     if (!wasUp) {
       unreachable(
         new MeshError(
@@ -206,6 +230,10 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
       );
     }
     retry();
+  };
+
+  const dialAwake = () => {
+    if (!isWaking) dial();
   };
 
   const unreachable = (error: MeshError) => tell(() => handlers.onUnreachable(error));
@@ -250,6 +278,7 @@ export function createNodeLink(options: NodeLinkOptions): NodeLink {
     stop: async (goodbye) => {
       isStopped = true;
       wakes.stop();
+      cancelWake();
       cancelDial();
       if (isUp && goodbye !== null) link?.send({ type: "goodbye", reason: goodbye.slice(0, 256) });
       const last = link;

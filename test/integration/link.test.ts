@@ -7,6 +7,7 @@ import {
   type NodeLinkOptions,
   refusedRetryMs,
   wakeAnswerMs,
+  wakeSpreadMs,
 } from "../../src/link/node-link.ts";
 import { wakeLookMs } from "../../src/link/wake-watch.ts";
 import { systemClock } from "../../src/platform/clock.ts";
@@ -164,7 +165,7 @@ describe("the link between node and coordinator", () => {
     await node.until("welcome");
     proxy.strand();
     clock.skipWall(8 * 3_600_000);
-    clock.advance(wakeLookMs + wakeAnswerMs);
+    clock.advance(wakeLookMs + wakeSpreadMs + wakeAnswerMs);
     expect(await node.until<unknown>("down")).toMatchObject({
       code: closeCodes.silent,
       reason: "no answer to a ping",
@@ -180,7 +181,7 @@ describe("the link between node and coordinator", () => {
     const node = openLink(coordinator.port, { clock });
     await node.until("welcome");
     clock.skipWall(60_000);
-    clock.advance(wakeLookMs);
+    clock.advance(wakeLookMs + wakeSpreadMs);
     // The coordinator has this behind the ping, and the node what follows behind the answer to it.
     node.link.send({ type: "goodbye", reason: "not yet" });
     await coordinator.find("goodbye");
@@ -201,7 +202,7 @@ describe("the link between node and coordinator", () => {
     credential = "invite";
     expect(refusedRetryMs).toBeGreaterThan(10 * wakeLookMs);
     clock.skipWall(60_000);
-    clock.advance(wakeLookMs);
+    clock.advance(wakeLookMs + wakeSpreadMs);
     await node.until("welcome");
   });
 
@@ -215,7 +216,7 @@ describe("the link between node and coordinator", () => {
     proxy.strand();
     proxy.goSilent(false);
     clock.skipWall(60_000);
-    clock.advance(wakeLookMs);
+    clock.advance(wakeLookMs + wakeSpreadMs);
     await node.until("welcome");
     expect(coordinator.hellos.length).toBe(1);
   });
