@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { basename, delimiter, isAbsolute, join } from "node:path";
 import type { LoadedConfig } from "../../config/load-config.ts";
 import { readTextIfExists } from "../../platform/atomic-file.ts";
@@ -29,6 +28,7 @@ import {
 import type { ServiceManager } from "../../platform/services/service-manager.ts";
 import type { ServiceSpec } from "../../platform/services/service-spec.ts";
 import {
+  digestUnit,
   type ServicePaths,
   saveCredential,
   saveServiceText,
@@ -91,7 +91,7 @@ interface Effect {
 /** Remembers what was put into effect only when it was: after a failure on the way, the next installation does all again. */
 async function putIntoEffect({ plan, manager, control, folder }: Effect): Promise<Installed> {
   const { spec, owner, credential, paths } = plan;
-  const digest = `${createHash("sha256").update(manager.render(spec)).digest("hex")}\n`;
+  const digest = digestUnit(manager.render(spec));
   const applied = folder.file(basename(paths.applied));
   let isApplied = (await readPrivateText(applied)) === digest;
   if (credential !== null && (await saveCredential(folder, spec.id, { secret: credential, owner }))) {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Secret } from "../../protocol/secret.ts";
 import { writeFileAtomic } from "../atomic-file.ts";
@@ -44,6 +45,11 @@ export async function saveCredential(
   { secret, owner }: { readonly secret: Secret; readonly owner: FileOwner },
 ): Promise<boolean> {
   return saveServiceText(folder.file(`${serviceName(id)}.token`), `${secret.reveal()}\n`, owner);
+}
+
+/** Tells units apart, as a line. */
+export function digestUnit(unit: string): string {
+  return `${createHash("sha256").update(unit).digest("hex")}\n`;
 }
 
 /** The folder's file with that text, for its user alone; false when it was there already. */
