@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readProcessStart } from "../../src/platform/process-identity.ts";
 import {
@@ -58,6 +58,18 @@ describe("join --supervise", () => {
       supervision: { state: "running", restarts: 0, next_start_at: null },
     });
     expect((await send("hello")).body).toMatchObject({ node_name: "claw", response: "answer to: hello" });
+  });
+
+  test("of a node that cannot trust its coordinator starts nothing", async () => {
+    await using other = await createZeroclawHome();
+    await other.setUp(provider.baseUrl);
+    const stranger = await mesh.createMachine("stranger", other.env);
+    await writeFile(join(other.home, "ca.pem"), "no certificate\n");
+    const flags = ["--runtime", "zeroclaw", "--supervise", "--ca", join(other.home, "ca.pem")];
+    const joined = await stranger.cli(["join", "https://127.0.0.1:9", "--token", "x".repeat(40), ...flags]);
+    expect(joined.exitCode).not.toBe(0);
+    expect(joined.stderr).toContain("ca.pem");
+    expect(await other.starts()).toBe(0);
   });
 
   test("starts it again after kill -9: it answers, and the list of nodes tells", async () => {

@@ -65,6 +65,8 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
   const { protocol, hostname } = new URL(url);
   if (protocol === "http:") warnOfPlainHttp(hostname, "node", log);
 
+  // Before anything is installed or started: what fails later leaves it behind.
+  const trust = await findTrust(this, config, url);
   const { startNodeAgent } = await import("../../node/index.ts");
   let agent: RunningNodeAgent;
   try {
@@ -85,7 +87,7 @@ export async function runJoin(this: CliContext, flags: JoinFlags, address: strin
       version: this.version,
       log,
       env: this.env,
-      trust: await findTrust(this, config, url),
+      trust,
       direct: directSettings(flags, node.endpoint),
       syncConfig: node.sync_config ? (flags.syncConfig === true ? "now" : "once") : null,
       signal: this.interrupt,

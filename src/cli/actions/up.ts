@@ -41,6 +41,8 @@ export interface UpFlags {
 const stopDeadlineMs = 5000;
 /** How long the local node may take after that to say goodbye and close its runtime. */
 const leaveDeadlineMs = 1000;
+/** The same with a gateway that is kept alive: OpenClaw finishes what it works on for up to 330 s. */
+const leaveGatewayDeadlineMs = 345_000;
 
 export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
   const localChoices = readLocalChoices(this, flags);
@@ -73,7 +75,8 @@ export async function runUp(this: CliContext, flags: UpFlags): Promise<void> {
   } finally {
     await coordinator.drain(stopDeadlineMs);
     const leaving = local?.stop("the coordinator on this machine stops") ?? Promise.resolve();
-    await waitAtMost(leaving, { clock: this.clock, limitMs: leaveDeadlineMs, otherwise: undefined });
+    const limitMs = config.value.node.supervise ? leaveGatewayDeadlineMs : leaveDeadlineMs;
+    await waitAtMost(leaving, { clock: this.clock, limitMs, otherwise: undefined });
     await coordinator.stop();
     // Nobody else would end the gateways that it has kept alive.
     if (config.value.node.supervise) await leaving;

@@ -162,15 +162,16 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
     const record = await loadGatewayRecord(files);
     const own = record !== null && isOf(record, process.identity) ? record : null;
     process = null;
+    const wasAsked = own?.stop_asked === true;
+    const mayBeDaemon = state.phase.kind === "starting" && !wasAsked;
     // It went into the background by itself, and is watched like anybody's.
-    if (exit !== null && state.phase.kind === "starting" && (await isDaemon(gateway, exit, deps)))
-      return null;
-    if (lock !== null && own?.stop_asked === false && exit?.code !== 0) endLeftovers(own);
+    if (mayBeDaemon && exit !== null && (await isDaemon(gateway, exit, deps))) return null;
+    if (lock !== null && own !== null && !wasAsked && exit?.code !== 0) endLeftovers(own);
     return {
       kind: "ended",
       detail: exit === null ? "it ended" : `it ended with ${describeExit(exit)}`,
       isFinal: exit?.code !== null && exit !== null && gateway.finalExitCodes.includes(exit.code),
-      wasAsked: own?.stop_asked === true,
+      wasAsked,
     };
   };
 
