@@ -125,7 +125,7 @@ export const containmentClaims: readonly Claim[] = [
   {
     id: "containment.seed",
     claim:
-      "What a coordinator offers of its machine holds no secrets and no places of that machine, and only who asked for it takes it over: known names inside the workspace, through no link, and no settings that start programs or loosen what an agent may do.",
+      "What a coordinator offers of its machine are settings of a closed list and texts without secrets of known shapes, and only who asked for it takes it over, once: known names inside the workspace, through no link, without hidden characters, and no settings but those of the list, which start, choose, redirect and loosen nothing.",
     shownBy: [
       { file: "src/domain/seed/seed.test.ts" },
       { file: "src/node/seed/seed.test.ts" },
