@@ -12,7 +12,7 @@ async function main(): Promise<void> {
     return;
   }
   // Whatever is made from here on, here or by a child, is its owner's alone unless it says otherwise.
-  process.umask(0o077);
+  const startUmask = process.umask(0o077);
   process.on("uncaughtException", endByFault);
   process.on("unhandledRejection", endByFault);
   // A reader that leaves early, such as `head`, is no fault.
@@ -29,6 +29,7 @@ async function main(): Promise<void> {
       cwd: currentDirectory(),
       programFile: process.execPath,
       version,
+      startUmask,
       interrupt: interruptOnSignals(),
     }),
   );

@@ -1,7 +1,7 @@
 import type { LoadedConfig } from "../config/load-config.ts";
 import type { StartNodeAgentOptions } from "../node/index.ts";
 import type { Log } from "../platform/log.ts";
-import { preparePrivateDir } from "../platform/private-files.ts";
+import { findOpenEntries, preparePrivateDir } from "../platform/private-files.ts";
 import { systemRandom } from "../platform/random.ts";
 import { MeshError } from "../protocol/errors.ts";
 import type {
@@ -42,6 +42,8 @@ export async function previewProvision(
 ): Promise<ProvisionPreview> {
   const { planInstallation, planProvision } = await import("../provision/index.ts");
   const { planJson, planText } = await import("./provision-text.ts");
+  // A run would refuse a state directory that others may write to.
+  await findOpenEntries(config.dataDir);
   const provider = toProvider(context, await readProviderDraft(context, flags));
   const { asked, startsGateway } = wish;
   const request = { asked, version: flags.runtimeVersion ?? null, provider, startsGateway };
@@ -170,5 +172,10 @@ function namesProvider({ apiProvider, apiKey, apiKeyFile, apiBase, apiModel }: P
 }
 
 function provisionDeps(context: CliContext, config: LoadedConfig) {
-  return { ...toProvisionDeps(context, config), random: systemRandom };
+  const { startUmask } = context;
+  return {
+    ...toProvisionDeps(context, config),
+    random: systemRandom,
+    ...(startUmask === undefined ? {} : { startUmask }),
+  };
 }

@@ -24,6 +24,8 @@ export interface CliWorld {
   readonly hostName: string;
   /** Version of this program. */
   readonly version: string;
+  /** The umask that this process was started with; it runs with 077. Absent: with the one that it has. */
+  readonly startUmask?: number;
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly interrupt: AbortSignal;
 }

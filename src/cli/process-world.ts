@@ -15,12 +15,13 @@ interface ProcessParts {
   readonly cwd: string | null;
   readonly programFile: string;
   readonly version: string;
+  readonly startUmask: number;
   readonly interrupt: AbortSignal;
 }
 
 /** The world of a real process. */
 export function createWorld(parts: ProcessParts): CliWorld {
-  const { env, stdin, stdout, stderr, cwd, programFile, version, interrupt } = parts;
+  const { env, stdin, stdout, stderr, cwd, programFile, version, startUmask, interrupt } = parts;
   return {
     env,
     stdin: createInput(stdin),
@@ -34,6 +35,7 @@ export function createWorld(parts: ProcessParts): CliWorld {
     home: homeDir(env),
     hostName: hostname(),
     version,
+    startUmask,
     interrupt,
   };
 }

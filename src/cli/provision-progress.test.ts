@@ -58,7 +58,7 @@ describe("the progress of an installation", () => {
         .trimEnd()
         .split("\n")
         .map((line) => line.split(" ")[0]),
-    ).toEqual(["download", "check", "unpack", "write"]);
+    ).toEqual(["download", "check", "unpack", "put", "write"]);
     expect(stderr).not.toContain("\r");
     expect(stdout).toMatch(
       /^ZeroClaw 0\.8\.4 is installed and set up, because it was asked for; it was not started\.\n$/,

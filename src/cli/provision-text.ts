@@ -19,14 +19,18 @@ export function stepText({ step: texts }: Texts, step: ProvisionStep): string {
   switch (step.do) {
     case "run":
       return texts.run(programText(texts, step), commandText(step.command));
+    case "fetch":
+      return texts.fetch(commandText(step.command), step.to, step.integrity);
     case "download":
       return texts.download(step.url, step.to);
     case "verify":
       return texts.verify(step.file, step.checksumsUrl);
     case "unpack":
-      return texts.unpack(step.file, step.to);
+      return texts.unpack(step.file, step.program);
     case "keep_previous":
-      return texts.keepPrevious(step.from, step.to);
+      return texts.keepPrevious(step.from, step.to, step.link);
+    case "place":
+      return texts.place(step.to);
     case "write_config":
       return texts.writeConfig(step.path, step.backup);
     case "start":
@@ -47,7 +51,7 @@ function programText(
 
 /** What a step that goes on is called on one short line. */
 export function stepName(texts: Texts, step: ProvisionStep): string {
-  return step.do === "download" ? basename(step.to) : stepText(texts, step);
+  return step.do === "download" || step.do === "fetch" ? basename(step.to) : stepText(texts, step);
 }
 
 function commandText(command: readonly string[]): string {

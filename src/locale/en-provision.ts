@@ -43,8 +43,12 @@ export const provisionTexts = {
     run: (what: string, command: string) => `install ${what}: ${command}`,
     download: (url: string, to: string) => `download ${url} to ${to}`,
     verify: (file: string, url: string) => `check the SHA-256 of ${file} against ${url}`,
-    unpack: (file: string, to: string) => `unpack ${file}, put its program at ${to}`,
-    keepPrevious: (from: string, to: string) => `keep ${from} as ${to}`,
+    fetch: (command: string, to: string, integrity: string | null) =>
+      `${command}; check its ${integrity ?? "SHA-512 against the registry's"}; keep it as ${to}`,
+    unpack: (file: string, program: string) => `unpack ${program} of ${file}, ask it for its version`,
+    keepPrevious: (from: string, to: string, link: string | null) =>
+      link === null ? `keep ${from} as ${to}` : `keep ${from}, a link to ${link}, as the link ${to}`,
+    place: (to: string) => `put it at ${to}`,
     writeConfig: (path: string, backup: string | null) =>
       backup === null ? `write ${path}` : `write ${path}, its old text to ${backup}`,
     start: (command: string, log: string) => `start in the background: ${command} (log: ${log})`,

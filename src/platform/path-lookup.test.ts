@@ -56,6 +56,17 @@ describe("looking programs up on PATH", () => {
     expect([...(await find(["docker"], ["missing", "first"])).keys()]).toEqual(["docker"]);
   });
 
+  test("looks into no folder that depends on where one stands", async () => {
+    const before = process.cwd();
+    process.chdir(join(root, "first"));
+    try {
+      const env = { PATH: [".", "", "../second"].join(delimiter) };
+      expect(await findOnPath(["docker", "go"], { env, clock: systemClock })).toEqual(new Map());
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   test("finds nothing without PATH", async () => {
     expect(await findOnPath(["docker"], { env: {}, clock: systemClock })).toEqual(new Map());
   });

@@ -1,5 +1,5 @@
 import { access, constants, readdir, stat } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { waitAtMost } from "./bounded-wait.ts";
 import type { Clock } from "./clock.ts";
 
@@ -75,9 +75,10 @@ async function isProgram(path: string): Promise<boolean> {
   }
 }
 
+/** A relative one means another folder wherever one stands, and what lies there may be anybody's. */
 function pathFolders(env: PathLookup["env"], isWindows: boolean): readonly string[] {
   const path = env.PATH ?? (isWindows ? env.Path : undefined) ?? "";
-  const folders = path.split(delimiter).filter((folder) => folder !== "");
+  const folders = path.split(delimiter).filter((folder) => isAbsolute(folder));
   return [...new Set(folders)].slice(0, maxFolders);
 }
 

@@ -29,6 +29,12 @@ export async function readProgramVersion(
   return output === null ? null : matchVersion(output);
 }
 
+/** Whether both name the same release; a `v` in front and what stands behind `+` tell nothing about it. */
+export function isSameVersion(one: string, other: string): boolean {
+  const bare = (version: string) => version.replace(/^v/, "").replace(/\+.*$/, "");
+  return bare(one) === bare(other);
+}
+
 /** The first version in what a program printed: `zeroclaw 0.8.4`, `OpenClaw 2026.9.6 (abc)`, `v24.16.0`. */
 export function matchVersion(output: string): string | null {
   return versionPattern.exec(output)?.[1] ?? null;

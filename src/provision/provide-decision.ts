@@ -13,6 +13,7 @@ import { openclawNodeRange } from "./install/pins.ts";
 import type { InstalledProgram } from "./installed-program.ts";
 import { findInstalled } from "./installed-programs.ts";
 import { probeMachine } from "./machine-probe.ts";
+import { isSameVersion } from "./program-version.ts";
 
 /** What has to be done for a node to have a runtime. */
 export type ProvideDecision =
@@ -30,12 +31,19 @@ export type ProvideDecision =
 
 const installableKinds: readonly InstallableKind[] = ["openclaw", "zeroclaw"];
 
+export interface ProvideWish {
+  /** What `--runtime` says; null: the machine decides. */
+  readonly asked: InstallableKind | null;
+  /** What `--runtime-version` says; null: any will do. */
+  readonly version: string | null;
+}
+
 /**
  * Looks for what is there before anything is installed. Changes nothing.
- * @param asked what `--runtime` says; null: the machine decides
+ * Another version than the one that was asked for is as good as none.
  */
 export async function decideProvision(
-  asked: InstallableKind | null,
+  { asked, version }: ProvideWish,
   deps: DetectDeps,
 ): Promise<ProvideDecision> {
   const detected = await detectRuntimes(deps);
@@ -43,10 +51,12 @@ export async function decideProvision(
     detected.filter((runtime) => !isOwnBridge(runtime)),
     asked,
   );
-  if (chosen !== null) return { do: "use", runtime: chosen };
+  if (chosen !== null && !isOtherVersion(chosen, version)) return { do: "use", runtime: chosen };
   for (const kind of asked === null ? installableKinds : [asked]) {
     const program = await findInstalled(kind, deps);
-    if (program !== null) return { do: "start", program };
+    if (program === null) continue;
+    if (version === null || (program.version !== null && isSameVersion(program.version, version)))
+      return { do: "start", program };
   }
   return await decideInstallation(asked, deps);
 }
@@ -59,6 +69,12 @@ export async function decideInstallation(
   const facts = await probeMachine({ env: deps.env, clock: deps.clock });
   const recommendation = recommendRuntime(facts, { asked, nodeRange: openclawNodeRange });
   return { do: "install", kind: recommendation.runtime, facts, recommendation };
+}
+
+/** Of a gateway that is installed from here and tells its version. A tag of npm such as `latest` names none. */
+function isOtherVersion({ kind, version }: DetectedRuntime, asked: string | null): boolean {
+  if (asked === null || version === null || !/^v?\d/.test(asked)) return false;
+  return installableKinds.some((own) => own === kind) && !isSameVersion(version, asked);
 }
 
 /** OpenClaw and ZeroClaw speak ACP, too, but not as well as by their gateways, which can be started. */

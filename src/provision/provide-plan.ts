@@ -1,9 +1,11 @@
+import { join } from "node:path";
 import type { InstallableKind, Recommendation } from "../domain/provision/recommend-runtime.ts";
 import type { DetectDeps } from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
 import { gatewayFiles } from "./gateway/gateway-files.ts";
 import { planInstall } from "./install/install.ts";
-import type { PlannedStep } from "./install/install-plan.ts";
+import type { InstallPlan, PlannedStep } from "./install/install-plan.ts";
+import type { InstalledProgram } from "./installed-program.ts";
 import { findInstalled } from "./installed-programs.ts";
 import { decideInstallation, decideProvision, type ProvideDecision } from "./provide-decision.ts";
 import { needsProvider, type ProvideRequest, requireKind } from "./provide-runtime.ts";
@@ -33,7 +35,7 @@ export type PlanRequest = Pick<ProvideRequest, "asked" | "version" | "startsGate
 
 /** What `provideRuntime` would do. Changes nothing. @throws MeshError as it does */
 export async function planProvision(request: PlanRequest, deps: DetectDeps): Promise<ProvidePlan> {
-  const decision = await decideProvision(request.asked, deps);
+  const decision = await decideProvision(request, deps);
   return decision.do === "use"
     ? { will: "use", runtime: decision.runtime }
     : await planDecision(decision, request, deps);
@@ -56,7 +58,7 @@ async function planDecision(
       ? null
       : await planInstall(kind, { version: request.version, facts: decision.facts }, deps);
   const setup = await planSetup(kind, request.provider, deps);
-  const start = request.startsGateway ? await planStarting(kind, deps) : [];
+  const start = request.startsGateway ? await planStarting({ kind, install }, deps) : [];
   return {
     will: decision.do,
     kind,
@@ -71,21 +73,34 @@ async function planDecision(
 }
 
 /** By its own configuration where it has one, else as it will be. */
-async function planStarting(kind: InstallableKind, deps: DetectDeps): Promise<readonly ProvisionStep[]> {
-  const program = await findInstalled(kind, deps);
+async function planStarting(
+  { kind, install }: { readonly kind: InstallableKind; readonly install: InstallPlan | null },
+  deps: DetectDeps,
+): Promise<readonly ProvisionStep[]> {
+  const program =
+    install !== null && install.installed === null
+      ? plannedProgram(install)
+      : await findInstalled(kind, deps);
   if (program !== null && !(await needsProvider(kind, deps))) {
     return planStart(await findGatewayProgram(program, deps), deps);
   }
   const { log } = gatewayFiles(deps.dataDir, kind);
   const isOpenclaw = kind === "openclaw";
-  const command = isOpenclaw ? ["openclaw", "gateway", "run"] : ["zeroclaw", "gateway", "start"];
+  const args = ["gateway", isOpenclaw ? "run" : "start"];
   const url = `http://127.0.0.1:${isOpenclaw ? usualOpenclawPort : usualZeroclawPort}`;
   return [
     {
       do: "start",
-      command: [...(program?.command ?? command.slice(0, 1)), ...command.slice(1)],
+      command: [...(program?.command ?? [kind]), ...args],
       logFile: log,
     },
     { do: "wait_ready", url, limitMs: isOpenclaw ? 180_000 : 60_000 },
   ];
+}
+
+/** As it can be called by hand once it is there. */
+function plannedProgram(install: InstallPlan): InstalledProgram {
+  const { kind, version } = install;
+  const program = kind === "openclaw" ? join(install.prefix, "bin", "openclaw") : install.program;
+  return { kind, version, command: [program], env: {} };
 }

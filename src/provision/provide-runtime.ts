@@ -50,7 +50,7 @@ export interface Provided {
  * @throws MeshError; the reason of `signal`
  */
 export async function provideRuntime(request: ProvideRequest, deps: DetectDeps): Promise<ProvideOutcome> {
-  const decision = await decideProvision(request.asked, deps);
+  const decision = await decideProvision(request, deps);
   return decision.do === "use"
     ? { did: "used", runtime: decision.runtime }
     : await carryOut(decision, request, deps);

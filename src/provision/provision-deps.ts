@@ -11,4 +11,6 @@ export interface ProvisionDeps {
   readonly clock: Clock;
   /** With the proxy of the environment. */
   readonly fetch: HttpFetch;
+  /** The umask that this process was started with, for what is installed for all users; undefined: the one that it has. */
+  readonly startUmask?: number;
 }

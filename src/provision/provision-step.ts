@@ -13,11 +13,26 @@ export type ProvisionStep =
       /** Bytes on disk afterwards, about. */
       readonly bytes: number;
     }
+  | {
+      /** A package of npm, as a file that is hashed before anything of it is installed. */
+      readonly do: "fetch";
+      readonly command: readonly string[];
+      readonly to: string;
+      /** The SHA-512 that it has to have; null: the one that the registry tells. */
+      readonly integrity: string | null;
+    }
   | { readonly do: "download"; readonly url: string; readonly to: string }
   | { readonly do: "verify"; readonly file: string; readonly checksumsUrl: string }
-  | { readonly do: "unpack"; readonly file: string; readonly to: string }
-  /** The program that was there before stays at `to`, for a rollback. */
-  | { readonly do: "keep_previous"; readonly from: string; readonly to: string }
+  /** Out of the archive, and asked for its version. */
+  | { readonly do: "unpack"; readonly file: string; readonly program: string }
+  /** The program that was there before stays at `to`, for a rollback. `link`: what it leads to when it is one; null: it is none. */
+  | {
+      readonly do: "keep_previous";
+      readonly from: string;
+      readonly to: string;
+      readonly link: string | null;
+    }
+  | { readonly do: "place"; readonly to: string }
   /** `backup`: where the file that was there is kept; null: there is none. */
   | { readonly do: "write_config"; readonly path: string; readonly backup: string | null }
   | { readonly do: "start"; readonly command: readonly string[]; readonly logFile: string }

@@ -3,7 +3,7 @@
  * up with a provider on loopback, starts its gateway and pairs. What is in the archive is the protocol server of the tests.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFreePort } from "../support/free-port.ts";
@@ -236,6 +236,7 @@ describe("join --auto-install on an empty machine without npm", () => {
       "download",
       "check the SHA-256",
       "unpack",
+      "put it at",
       "write",
       "start in the background",
       "wait until",
@@ -250,11 +251,47 @@ describe("join --auto-install on an empty machine without npm", () => {
       "download",
       "verify",
       "unpack",
+      "place",
       "write_config",
       "start",
       "wait_ready",
     ]);
+    const start = json.plans[0].steps.find((step: { do: string }) => step.do === "start");
+    expect(start.command).toEqual([join(machine.home, ".local", "bin", "zeroclaw"), "gateway", "start"]);
     expect(await tree(machine.home)).toEqual(before);
+  });
+
+  test("refuses in a dry run the state directory that a run would refuse", async () => {
+    const machine = await createBareMachine("open");
+    await mkdir(join(machine.home, ".claw-mesh"));
+    await chmod(machine.home, 0o777);
+    const env = withoutNpm(machine);
+    for (const args of [joinArgs("open"), ["runtime", "install", "zeroclaw", ...providerFlags()]])
+      for (const dry of [["--dry-run"], []]) {
+        const { stderr } = await machine.cli([...args, ...dry, "--json"], { env });
+        expect(JSON.parse(stderr)).toMatchObject({ code: "FILE_UNSAFE" });
+      }
+    await chmod(machine.home, 0o700);
+  });
+
+  test("brings the version that was asked for where another one is installed, in a dry run and in a run", async () => {
+    releases.publish(tag, zeroclawAsset(), { bytes: archive });
+    releases.publish("v0.8.5", zeroclawAsset(), { bytes: newerArchive });
+    const machine = await createBareMachine("versioned");
+    const env = withoutNpm(machine);
+    const install = ["runtime", "install", "zeroclaw", "--no-start", ...providerFlags()];
+    expect((await machine.cli(install, { env })).exitCode).toBe(0);
+    const preview = async (version: string) => {
+      const args = joinArgs("versioned", "--dry-run", "--json", "--runtime-version", version);
+      return JSON.parse((await machine.cli(args, { env })).stdout).plans[0];
+    };
+    expect(await preview("v0.8.4")).toMatchObject({ will: "start", version: "0.8.4" });
+    expect(await preview("0.8.5")).toMatchObject({ will: "install", version: "0.8.5" });
+    const node = machine.start(joinArgs("versioned", "--runtime-version", "0.8.5"), { env });
+    await node.waitForLine(/^ZeroClaw 0\.8\.5 is installed/, 30_000);
+    await node.waitForLine(/^Joined /);
+    expect(await preview("0.8.4")).toMatchObject({ will: "install", version: "0.8.4" });
+    await node.stop("SIGTERM");
   });
 
   test("names what is missing of the provider, before it downloads anything", async () => {

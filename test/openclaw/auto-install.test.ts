@@ -63,8 +63,8 @@ describe.skipIf(!isOpenclawWanted)("join --auto-install with npm", () => {
         expect.objectContaining({ kind: "node_too_old", version: "20.0.0" }),
       );
       expect(plan.steps.map((step: { do: string; installs?: string }) => step.installs ?? step.do)).toEqual([
-        "node",
-        "openclaw",
+        ...["fetch", "node"],
+        ...["fetch", "openclaw"],
         "write_config",
         "start",
         "wait_ready",

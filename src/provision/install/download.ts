@@ -16,6 +16,10 @@ import {
 /** A server that sends nothing for so long is given up, and asked again. */
 const silenceLimitMs = 30_000;
 
+/** Of one download, and of a list of checksums, in all: a server that sends a byte now and then is not waited for longer. */
+const downloadLimitMs = 2 * 60 * 60_000;
+const textLimitMs = 120_000;
+
 /** Tries in a row that may bring nothing, and tries in all. */
 const maxFruitlessTries = 3;
 const maxTries = 40;
@@ -54,10 +58,12 @@ export async function downloadFile(
 ): Promise<{ readonly isResumed: boolean }> {
   const part = `${request.file}.part`;
   const startBytes = await sizeOf(part);
+  const endsMs = deps.clock.monotonicMs() + downloadLimitMs;
   let fruitless = 0;
   for (let tries = 1; ; tries += 1) {
     const before = await sizeOf(part);
-    const outcome = await withFileFailures(part, () => fetchRest(request, part, deps)).catch(
+    const limitMs = endsMs - deps.clock.monotonicMs();
+    const outcome = await withFileFailures(part, () => fetchRest({ request, part, limitMs }, deps)).catch(
       async (error: unknown) => {
         if (error instanceof MeshError && error.details?.is_too_large === true)
           await forgetDownload(request.file);
@@ -83,18 +89,30 @@ export async function downloadFile(
 /** Removes what a download left, whole or partial. */
 export async function forgetDownload(file: string): Promise<void> {
   const part = `${file}.part`;
-  for (const path of [file, part, noteFile(part)]) await rm(path, { force: true });
+  for (const path of [file, part, noteFile(part)])
+    await withFileFailures(path, () => rm(path, { force: true }));
 }
 
-async function fetchRest(request: DownloadRequest, part: string, deps: DownloadDeps): Promise<TryOutcome> {
+interface RestRequest {
+  readonly request: DownloadRequest;
+  readonly part: string;
+  /** What is left of {@link downloadLimitMs}. */
+  readonly limitMs: number;
+}
+
+async function fetchRest({ request, part, limitMs }: RestRequest, deps: DownloadDeps): Promise<TryOutcome> {
   const { url } = request;
   const validator = await loadValidator(part, url);
   const haveBytes = validator === null ? 0 : await sizeOf(part);
-  const silence = watchSilence(request.signal, deps.clock);
+  const silence = watchSilence(request.signal, limitMs, deps.clock);
   try {
     const headers: Record<string, string> =
       validator === null || haveBytes === 0 ? {} : { range: `bytes=${haveBytes}-`, "if-range": validator };
-    const { response, failure } = await fetchRelease(url, { headers, signal: silence.signal }, deps);
+    const { response, failure } = await fetchRelease(
+      url,
+      { headers, signal: silence.signal, isRaw: true },
+      deps,
+    );
     if (failure !== null) return { state: "more", failure };
     const rest = readRestHead(response, haveBytes);
     if (rest === null) {
@@ -111,6 +129,7 @@ async function fetchRest(request: DownloadRequest, part: string, deps: DownloadD
     }
     return await saveBody({ response, rest, part, request, silence }, deps);
   } catch (error) {
+    if (silence.isLate()) return { state: "more", failure: tooSlow(url) };
     if (silence.isSilent()) return { state: "more", failure: broken("the server sent nothing any more") };
     throw error;
   } finally {
@@ -150,6 +169,7 @@ async function saveBody(input: BodyInput, deps: DownloadDeps): Promise<TryOutcom
     const body: ReadableStream<Uint8Array> | null = response.status === 416 ? null : response.body;
     const pieces = body?.[Symbol.asyncIterator]() ?? null;
     for (let piece = await readPiece(pieces, input, deps); piece.state !== "end"; ) {
+      if (silence.isLate()) return { state: "more", failure: tooSlow(request.url) };
       if (piece.state === "broken") return { state: "more", failure: piece.failure };
       silence.heard();
       await writeAll(file, piece.bytes, doneBytes);
@@ -200,6 +220,13 @@ function broken(reason: string): FetchFailure {
   return { error: new MeshError("DOWNLOAD_FAILED", `the download stopped: ${reason}`), kind: "passing" };
 }
 
+function tooSlow(url: string): FetchFailure {
+  const { hostname, pathname } = new URL(url);
+  const message = `${hostname} was too slow: ${pathname} is not there after two hours`;
+  const hint = "Run the same command again: it goes on where it stopped.";
+  return { error: new MeshError("DOWNLOAD_FAILED", message, { hint }), kind: "final" };
+}
+
 function checkSize(bytes: number | null, { url, maxBytes }: DownloadRequest): void {
   if (bytes === null || bytes <= maxBytes) return;
   throw new MeshError("DOWNLOAD_FAILED", `${new URL(url).pathname} has more than ${maxBytes} bytes`, {
@@ -212,22 +239,32 @@ interface SilenceWatch {
   readonly signal: AbortSignal;
   readonly heard: () => void;
   readonly isSilent: () => boolean;
+  /** The time for all of it is over. */
+  readonly isLate: () => boolean;
   readonly end: () => void;
 }
 
-function watchSilence(outer: AbortSignal, clock: Clock): SilenceWatch {
+function watchSilence(outer: AbortSignal, limitMs: number, clock: Clock): SilenceWatch {
   const silent = new AbortController();
+  const late = new AbortController();
+  const cancelLimit = clock.after(Math.max(0, limitMs), () =>
+    late.abort(new DOMException("late", "TimeoutError")),
+  );
   const arm = () =>
     clock.after(silenceLimitMs, () => silent.abort(new DOMException("silent", "TimeoutError")));
   let cancel = arm();
   return {
-    signal: AbortSignal.any([outer, silent.signal]),
+    signal: AbortSignal.any([outer, silent.signal, late.signal]),
     heard: () => {
       cancel();
       cancel = arm();
     },
     isSilent: () => silent.signal.aborted && !outer.aborted,
-    end: () => cancel(),
+    isLate: () => late.signal.aborted && !outer.aborted,
+    end: () => {
+      cancel();
+      cancelLimit();
+    },
   };
 }
 
@@ -279,12 +316,13 @@ export async function fetchReleaseText(
   request: { readonly url: string; readonly maxBytes: number; readonly signal: AbortSignal },
   deps: DownloadDeps,
 ): Promise<string> {
+  const endsMs = deps.clock.monotonicMs() + textLimitMs;
   for (let tries = 1; ; tries += 1) {
-    const silence = watchSilence(request.signal, deps.clock);
+    const silence = watchSilence(request.signal, endsMs - deps.clock.monotonicMs(), deps.clock);
     try {
       const { response, failure } = await fetchRelease(
         request.url,
-        { headers: {}, signal: silence.signal },
+        { headers: {}, signal: silence.signal, isRaw: false },
         deps,
       );
       if (failure === null) {
@@ -296,7 +334,8 @@ export async function fetchReleaseText(
     } catch (error) {
       if (error instanceof MeshError) throw error;
       request.signal.throwIfAborted();
-      if (tries >= maxFruitlessTries) throw toConnectionFailure(error, request.url, deps.env).error;
+      if (tries >= maxFruitlessTries || silence.isLate())
+        throw toConnectionFailure(error, request.url, deps.env).error;
     } finally {
       silence.end();
     }

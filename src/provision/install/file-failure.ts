@@ -2,7 +2,12 @@ import { errorCodeOf } from "../../platform/atomic-file.ts";
 import { MeshError } from "../../protocol/errors.ts";
 
 const fullCodes: readonly (string | null)[] = ["ENOSPC", "EDQUOT"];
-const deniedCodes: readonly (string | null)[] = ["EACCES", "EPERM", "EROFS", "ENOTDIR", "EISDIR", "ELOOP"];
+const deniedCodes: readonly (string | null)[] = ["EACCES", "EPERM", "EROFS"];
+
+/** A file where a folder is to be, a folder where a file is to be, a link to itself. */
+const occupiedCodes: readonly (string | null)[] = [
+  ...["ENOTDIR", "EISDIR", "ERR_FS_EISDIR", "EEXIST", "ENOTEMPTY", "ELOOP"],
+];
 
 /** What the system says of a file that an installation writes or reads, as a coded error; another error stays as it is. */
 export function toFileFailure(error: unknown, path: string): unknown {
@@ -12,6 +17,12 @@ export function toFileFailure(error: unknown, path: string): unknown {
   if (deniedCodes.includes(code)) {
     return new MeshError("RUNTIME_INSTALL_FAILED", `cannot write to ${path} (${code})`, {
       hint: `Make that folder writable for this user, then run the same command again.`,
+      cause: error,
+    });
+  }
+  if (occupiedCodes.includes(code)) {
+    return new MeshError("RUNTIME_INSTALL_FAILED", `something else is at ${path} (${code})`, {
+      hint: "Move it away, then run the same command again.",
       cause: error,
     });
   }

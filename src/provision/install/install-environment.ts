@@ -7,9 +7,16 @@ import { matchVersion } from "../program-version.ts";
 /** A program of a hundred megabytes that is read from a slow card for the first time. */
 const firstStartLimitMs = 30_000;
 
+/** Names that people give to keys. */
+const keyName =
+  /(?:_|^)(?:API_?KEY|SECRET|TOKEN|PASSWORD|PASSWD|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)(?:_|$)/i;
+
+/** npm's own, which its configuration names to log in to a registry. */
+const npmName = /^(?:npm_|NODE_AUTH_TOKEN$)/i;
+
 /**
- * The environment with its proxy, certificates and settings of npm; without keys, with which what is only being installed has no
- * business. The Node.js of `nodeDir` comes first.
+ * The environment with its proxy, certificates and settings of npm; without what looks like a key by its name, with which what is
+ * only being installed has no business. The Node.js of `nodeDir` comes first.
  */
 export function installEnvironment(
   env: Environment,
@@ -17,7 +24,8 @@ export function installEnvironment(
 ): Readonly<Record<string, string>> {
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || /^CLAW_MESH_|^(?:ANTHROPIC|OPENAI)_API_KEY$/i.test(name)) continue;
+    const isKept = npmName.test(name) || !(/^CLAW_MESH_/i.test(name) || keyName.test(name));
+    if (value === undefined || !isKept) continue;
     kept[name] = value;
   }
   return nodeDir === null ? kept : { ...kept, PATH: pathWithFirst(nodeDir, env) };

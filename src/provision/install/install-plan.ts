@@ -1,6 +1,6 @@
 import type { InstalledProgram } from "../installed-program.ts";
 import type { ProvisionStep } from "../provision-step.ts";
-import type { PackagePin } from "./pins.ts";
+import type { PackageOrder } from "./fetch-package.ts";
 import type { ZeroclawRelease } from "./zeroclaw-release.ts";
 
 /** A step, and why it need not be done; null: it has to be. */
@@ -23,9 +23,9 @@ export interface OpenclawPlan extends PlanBase {
   /** Where npm puts it: `<prefix>/lib/node_modules/openclaw`. */
   readonly prefix: string;
   /** Installed before OpenClaw and used for it; null: the machine's own will do, or it is there. */
-  readonly privateNode: PackagePin | null;
+  readonly privateNode: PackageOrder | null;
   /** null: the OpenClaw that is there is used, and only Node.js is missing. */
-  readonly openclaw: { readonly spec: string; readonly integrity: string | null } | null;
+  readonly openclaw: PackageOrder | null;
 }
 
 export interface ZeroclawPlan extends PlanBase {

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import type { InstallableKind } from "../../domain/provision/recommend-runtime.ts";
-import { readTextIfExists, writeFileAtomic } from "../../platform/atomic-file.ts";
+import { errorCodeOf, readTextIfExists, writeFileAtomic } from "../../platform/atomic-file.ts";
 import { privateDirMode, privateFileMode } from "../../platform/private-files.ts";
 import { parseJsonText } from "../../protocol/json-text.ts";
 import { withFileFailures } from "./file-failure.ts";
@@ -25,13 +25,13 @@ export async function loadInstallRecord(
   dataDir: string,
   kind: InstallableKind,
 ): Promise<InstallRecord | null> {
-  const text = await readTextIfExists(installRecordFile(dataDir, kind));
-  if (text === null) return null;
   try {
+    const text = await readTextIfExists(installRecordFile(dataDir, kind));
+    if (text === null) return null;
     const record = InstallRecord.safeParse(parseJsonText(text));
     return record.success ? record.data : null;
   } catch (error) {
-    if (error instanceof SyntaxError) return null;
+    if (error instanceof SyntaxError || errorCodeOf(error) !== null) return null;
     throw error;
   }
 }

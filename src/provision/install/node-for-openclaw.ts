@@ -33,9 +33,9 @@ async function isAccepted(program: string, deps: Pick<ProvisionDeps, "env" | "cl
 }
 
 /** The package that carries a Node.js for the machine; null: there is none that is known to work. */
-export function matchNodePin(machine: BuildMachine): PackagePin | null {
+export function matchNodePin(machine: BuildMachine, pins: readonly PackagePin[]): PackagePin | null {
   const name = matchNodePackage(machine);
-  return nodePins.find((pin) => pin.name === name) ?? null;
+  return pins.find((pin) => pin.name === name) ?? null;
 }
 
 export function privateNodeProgram(dataDir: string, pin: PackagePin): string {

@@ -30,6 +30,10 @@ export interface NpmCommand {
   readonly byHand: string;
   /** Where it writes; null: it only reads. */
   readonly prefix: string | null;
+  /** Whether standard output is asked for as JSON; default true. */
+  readonly isJson?: boolean;
+  /** Whether files get the rights that those of this user usually get, and not only his own: other users run what is global. */
+  readonly isShared?: boolean;
 }
 
 export interface NpmDeps {
@@ -39,6 +43,8 @@ export interface NpmDeps {
   readonly clock: Clock;
   /** Folder of the Node.js that npm runs under, and the install scripts of packages; null: that of PATH. */
   readonly nodeDir: string | null;
+  /** The umask that this process was started with; undefined: the one that it has. */
+  readonly startUmask?: number;
   /** An existing folder without a package of its own. */
   readonly cwd: string;
   /** What npm writes is added to it. */
@@ -59,7 +65,7 @@ export async function runNpm(command: NpmCommand, deps: NpmDeps): Promise<string
   const cancelLimit = deps.clock.after(npmLimitMs, () => limit.abort());
   try {
     const child = processes.start({
-      command: [deps.npm, ...command.args, "--json", "--no-audit", "--no-fund", "--loglevel=error"],
+      command: toProcess(command, deps),
       cwd: deps.cwd,
       env: installEnvironment(deps.env, deps.nodeDir),
       stdin: "ignore",
@@ -84,6 +90,17 @@ export async function runNpm(command: NpmCommand, deps: NpmDeps): Promise<string
     processes.stop();
     await log.close();
   }
+}
+
+function toProcess(
+  { args, isJson = true, isShared = false }: NpmCommand,
+  { npm, startUmask }: NpmDeps,
+): string[] {
+  const quiet = [...(isJson ? ["--json"] : []), "--no-audit", "--no-fund", "--loglevel=error"];
+  const command = [npm, ...args, ...quiet];
+  if (!isShared || startUmask === undefined) return command;
+  // The umask of this process stays: other files are written at the same time.
+  return ["/bin/sh", "-c", 'umask "$1"; shift; exec "$@"', "sh", `0${startUmask.toString(8)}`, ...command];
 }
 
 interface NpmLog {

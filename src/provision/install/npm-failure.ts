@@ -1,5 +1,6 @@
 import { MeshError } from "../../protocol/errors.ts";
 import { diskFull } from "./file-failure.ts";
+import { certificateHint } from "./release-fetch.ts";
 
 /** A command of npm that did not go well, as far as it says why. */
 export interface NpmFailure {
@@ -67,6 +68,7 @@ const causes: Readonly<Record<string, Cause>> = {
   UNABLE_TO_GET_ISSUER_CERT: "untrusted",
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "untrusted",
   CERT_HAS_EXPIRED: "untrusted",
+  CERT_NOT_YET_VALID: "untrusted",
   ERR_TLS_CERT_ALTNAME_INVALID: "untrusted",
   EBADENGINE: "platform",
   EBADPLATFORM: "platform",
@@ -97,7 +99,10 @@ export function toNpmError(failure: NpmFailure): MeshError {
       });
     case "missing":
       return new MeshError("RUNTIME_INSTALL_FAILED", `npm ${task}: there is no such version${named}`, {
-        hint: "Name another version with --runtime-version, or leave it out.",
+        hint:
+          code === "ETARGET"
+            ? `It may be newer than npm's settings "before" and "min-release-age" allow (npm config get before), or not be there: name another OpenClaw with --runtime-version, or leave it out. ${by}`
+            : "Name another version with --runtime-version, or leave it out.",
         details,
       });
     case "denied":
@@ -117,7 +122,7 @@ export function toNpmError(failure: NpmFailure): MeshError {
         "DOWNLOAD_FAILED",
         `npm ${task}: the certificate of the registry is not trusted${named}`,
         {
-          hint: `When a proxy looks into TLS here, name its certificate in NODE_EXTRA_CA_CERTS. ${by}`,
+          hint: `${certificateHint(code ?? "")} ${by}`,
           details,
         },
       );

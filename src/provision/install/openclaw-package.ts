@@ -1,5 +1,5 @@
 import { realpath } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { errorCodeOf, readTextIfExists } from "../../platform/atomic-file.ts";
 import { findOnPath } from "../../platform/path-lookup.ts";
@@ -52,8 +52,10 @@ export async function readNpmPrefix(
   { env, clock }: Pick<ProvisionDeps, "env" | "clock">,
 ): Promise<string | null> {
   const options = { limitMs: npmPrefixLimitMs, env: installEnvironment(env, null), clock };
-  const prefix = (await readCommandOutput([npm, "prefix", "-g"], options))?.trim() ?? "";
-  return prefix === "" ? null : prefix;
+  const output = await readCommandOutput([npm, "prefix", "-g"], options);
+  // Wrappers of npm write lines of their own first.
+  const prefix = output?.trim().split("\n").at(-1)?.trim() ?? "";
+  return isAbsolute(prefix) ? prefix : null;
 }
 
 export function openclawFolder(prefix: string): string {
@@ -62,7 +64,7 @@ export function openclawFolder(prefix: string): string {
 
 /** null: the folder has no OpenClaw, or half of one. */
 export async function readOpenclawPackage(folder: string): Promise<OpenclawPackage | null> {
-  const text = await readTextIfExists(join(folder, "package.json"));
+  const text = await readOrNull(join(folder, "package.json"));
   if (text === null) return null;
   const file = PackageFile.safeParse(parseOrNull(text));
   if (!file.success) return null;
@@ -71,6 +73,16 @@ export async function readOpenclawPackage(folder: string): Promise<OpenclawPacka
   if (script === undefined) return null;
   const path = join(folder, script);
   return (await Bun.file(path).exists()) ? { folder, version, script: path } : null;
+}
+
+/** What is no file, or is not for this user to read, has no OpenClaw that could be started. */
+async function readOrNull(path: string): Promise<string | null> {
+  try {
+    return await readTextIfExists(path);
+  } catch (error) {
+    if (errorCodeOf(error) === null) throw error;
+    return null;
+  }
 }
 
 function parseOrNull(text: string): unknown {

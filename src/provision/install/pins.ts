@@ -2,7 +2,7 @@
 export interface PackagePin {
   readonly name: string;
   readonly version: string;
-  /** `dist.integrity` of the registry; npm checks what it downloads against the same field. */
+  /** SHA-512 of the package as the registry publishes it; what npm fetches is hashed here, and has to have it. */
   readonly integrity: string;
 }
 
@@ -45,6 +45,14 @@ export const nodePins: readonly PackagePin[] = [
       "sha512-luw6mVEaplXiL26420vAPkMXNBLxYWXOsGjT4lzS4+MmI41k8tE67m9Z6kPjJnnku5Lidsmo0YDDAdts/+jgIQ==",
   },
 ];
+
+/** What an installation holds packages against. */
+export interface PackagePins {
+  readonly openclaw: PackagePin;
+  readonly nodes: readonly PackagePin[];
+}
+
+export const packagePins: PackagePins = { openclaw: openclawPin, nodes: nodePins };
 
 /** The tag of the release whose protocol the adapter was written for. */
 export const zeroclawTag = "v0.8.4";

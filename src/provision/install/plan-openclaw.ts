@@ -6,11 +6,12 @@ import { MeshError } from "../../protocol/errors.ts";
 import { toOpenclawProgram } from "../installed-programs.ts";
 import type { ProvisionDeps } from "../provision-deps.ts";
 import type { ProvisionStep } from "../provision-step.ts";
-import { privateNodeDir, userPrefix } from "./install-places.ts";
+import { type PackageOrder, packArgs, packFolder } from "./fetch-package.ts";
+import { downloadsDir, privateNodeDir, userPrefix } from "./install-places.ts";
 import type { OpenclawPlan, PlannedStep } from "./install-plan.ts";
 import { type AcceptedNode, findAcceptedNode, matchNodePin } from "./node-for-openclaw.ts";
 import { findOpenclawPackage, type OpenclawPackage, readNpmPrefix } from "./openclaw-package.ts";
-import { openclawNodeRange, openclawPin, type PackagePin } from "./pins.ts";
+import { openclawNodeRange, openclawPin, type PackagePin, type PackagePins, packagePins } from "./pins.ts";
 
 /** On disk, about. */
 const nodeBytes = 190 * 1024 * 1024;
@@ -23,6 +24,8 @@ export interface PlanRequest {
   /** null: the one that this program was tested with. */
   readonly version: string | null;
   readonly facts: MachineFacts;
+  /** What packages of npm are held against; default: what this program was tested with. */
+  readonly pins?: PackagePins;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface PlanRequest {
  * @throws MeshError RUNTIME_UNSUPPORTED without npm, or without a Node.js that there is none of for the machine; USAGE
  */
 export async function planOpenclaw(
-  { version: asked, facts }: PlanRequest,
+  { version: asked, facts, pins = packagePins }: PlanRequest,
   deps: ProvisionDeps,
 ): Promise<OpenclawPlan> {
   if (asked !== null && !versionPattern.test(asked)) {
@@ -38,30 +41,65 @@ export async function planOpenclaw(
       hint: `A version is like ${openclawPin.version}.`,
     });
   }
-  const version = asked ?? openclawPin.version;
+  const version = asked ?? pins.openclaw.version;
   const [found, node] = await Promise.all([findOpenclawPackage(deps), findAcceptedNode(deps)]);
   const isThere = found !== null && isAtLeast(found.version, version, asked);
-  const nodePin = matchNodePin(facts);
+  const nodePin = matchNodePin(facts, pins.nodes);
   if (isThere && node !== null) {
     return donePlan({ found, node, version, facts, nodePin }, deps);
   }
   const npm = requireNpm(facts, found);
   if (node === null && nodePin === null) throw noNode(facts);
   const prefix = await choosePrefix(npm, deps);
-  const privateNode = node === null ? nodePin : null;
-  const spec = `${openclawPin.name}@${version}`;
+  const order = { name: openclawPin.name, version, pin: pins.openclaw, file: packageFile(version, deps) };
   const steps: readonly PlannedStep[] = [
     ...(nodePin === null || node?.isPrivate === false
       ? []
-      : [{ step: nodeStep(nodePin, deps), skipped: node === null ? null : "it is installed" }]),
-    {
-      step: openclawStep({ version, prefix }),
+      : packageSteps({
+          order: nodeOrder(nodePin, deps),
+          install: nodeStep(nodePin, deps),
+          skipped: node === null ? null : "it is installed",
+        })),
+    ...packageSteps({
+      order,
+      install: openclawStep({ version, prefix, file: order.file }),
       skipped: isThere ? `OpenClaw ${found.version} is installed in ${found.folder}` : null,
-    },
+    }),
   ];
-  const integrity = version === openclawPin.version ? openclawPin.integrity : null;
-  const openclaw = isThere ? null : { spec, integrity };
+  const privateNode = node === null && nodePin !== null ? nodeOrder(nodePin, deps) : null;
+  const openclaw = isThere ? null : order;
   return { kind: "openclaw", version, npm, prefix, privateNode, openclaw, steps, installed: null };
+}
+
+interface PackageSteps {
+  readonly order: PackageOrder;
+  readonly install: ProvisionStep;
+  readonly skipped: string | null;
+}
+
+/** What is there need not be fetched, and so is not spoken of twice. */
+function packageSteps({ order, install, skipped }: PackageSteps): readonly PlannedStep[] {
+  const { name, version, pin, file } = order;
+  if (skipped !== null) return [{ step: install, skipped }];
+  const fetch: ProvisionStep = {
+    do: "fetch",
+    command: ["npm", ...packArgs(`${name}@${version}`, packFolder(file))],
+    to: file,
+    integrity: version === pin.version ? pin.integrity : null,
+  };
+  return [
+    { step: fetch, skipped },
+    { step: install, skipped },
+  ];
+}
+
+function nodeOrder(pin: PackagePin, { dataDir }: ProvisionDeps): PackageOrder {
+  const { name, version } = pin;
+  return { name, version, pin, file: join(downloadsDir(dataDir), `${name}-${version}.tgz`) };
+}
+
+function packageFile(version: string, { dataDir }: ProvisionDeps): string {
+  return join(downloadsDir(dataDir), `${openclawPin.name}-${version}.tgz`);
 }
 
 interface Done {
@@ -87,7 +125,10 @@ function donePlan({ found, node, version, facts, nodePin }: Done, deps: Provisio
     prefix,
     privateNode: null,
     openclaw: null,
-    steps: [...nodeDone, { step: openclawStep({ version, prefix }), skipped }],
+    steps: [
+      ...nodeDone,
+      { step: openclawStep({ version, prefix, file: packageFile(version, deps) }), skipped },
+    ],
     installed: toOpenclawProgram(found, node, deps),
   };
 }
@@ -99,31 +140,48 @@ function isAtLeast(there: string, wanted: string, asked: string | null): boolean
   return Bun.semver.order(there, wanted) >= 0;
 }
 
-function nodeStep(pin: PackagePin, { dataDir }: ProvisionDeps): ProvisionStep {
+function nodeStep(pin: PackagePin, deps: ProvisionDeps): ProvisionStep {
   return {
     do: "run",
     installs: "node",
     version: pin.version,
-    command: ["npm", ...nodeArgs(pin, dataDir)],
+    command: ["npm", ...nodeArgs(nodeOrder(pin, deps).file, deps.dataDir)],
     bytes: nodeBytes,
   };
 }
 
-/** Its package needs no script, so none gets to run. */
-export function nodeArgs(pin: PackagePin, dataDir: string): readonly string[] {
-  const spec = `${pin.name}@${pin.version}`;
-  return ["install", "--prefix", privateNodeDir(dataDir), "--save-exact", "--ignore-scripts", spec];
+/**
+ * Its package needs no script, so none gets to run. What a `.npmrc` may say otherwise is said here.
+ * @param spec the file of the package; in what is shown to be done by hand, name and version
+ */
+export function nodeArgs(spec: string, dataDir: string): readonly string[] {
+  return [
+    ...["install", "--prefix", privateNodeDir(dataDir), "--location=project", "--no-save"],
+    ...["--ignore-scripts", "--no-package-lock", ...doesInstall, spec],
+  ];
 }
 
-function openclawStep({ version, prefix }: { version: string; prefix: string }): ProvisionStep {
-  const command = ["npm", ...openclawArgs(`${openclawPin.name}@${version}`, prefix)];
+interface OpenclawCommand {
+  readonly version: string;
+  readonly prefix: string;
+  readonly file: string;
+}
+
+function openclawStep({ version, prefix, file }: OpenclawCommand): ProvisionStep {
+  const command = ["npm", ...openclawArgs(file, prefix)];
   return { do: "run", installs: "openclaw", version, command, bytes: openclawBytes };
 }
 
-/** npm takes the folder of its Node.js for its own prefix, and that may be the private one: so it is named. */
+/**
+ * npm takes the folder of its Node.js for its own prefix, and that may be the private one: so it is named.
+ * @param spec as for {@link nodeArgs}
+ */
 export function openclawArgs(spec: string, prefix: string): readonly string[] {
-  return ["install", "--global", "--prefix", prefix, spec];
+  return ["install", "--global", "--prefix", prefix, ...doesInstall, spec];
 }
+
+/** A `.npmrc` with the opposite makes npm say that all went well, and install nothing. */
+const doesInstall = ["--no-dry-run", "--no-package-lock-only"];
 
 function requireNpm({ npm, platform }: MachineFacts, found: OpenclawPackage | null): string {
   if (platform === "win32") {
@@ -131,7 +189,16 @@ function requireNpm({ npm, platform }: MachineFacts, found: OpenclawPackage | nu
       hint: `Install it by hand with: npm install -g ${openclawPin.name}@${openclawPin.version}`,
     });
   }
-  if (npm !== null) return npm.path;
+  if (npm !== null && npm.version !== null) return npm.path;
+  if (npm !== null) {
+    throw new MeshError(
+      "RUNTIME_UNSUPPORTED",
+      `OpenClaw is installed with npm, and ${npm.path} does not run`,
+      {
+        hint: "Mend or replace the Node.js that it belongs to, or choose ZeroClaw with --runtime zeroclaw.",
+      },
+    );
+  }
   const what =
     found === null ? "OpenClaw is installed with npm" : "the Node.js that OpenClaw needs comes with npm";
   throw new MeshError("RUNTIME_UNSUPPORTED", `${what}, and npm was not found on PATH`, {

@@ -3,7 +3,7 @@ import { findInstalled, zeroclawProgram } from "../installed-programs.ts";
 import type { ProvisionDeps } from "../provision-deps.ts";
 import { downloadsDir } from "./install-places.ts";
 import type { PlannedStep, ZeroclawPlan } from "./install-plan.ts";
-import { isFile, previousProgram } from "./place-program.ts";
+import { isFile, previousProgram, readProgramLink } from "./place-program.ts";
 import type { PlanRequest } from "./plan-openclaw.ts";
 import { matchZeroclawRelease } from "./zeroclaw-release.ts";
 
@@ -23,13 +23,20 @@ export async function planZeroclaw(
   const program = zeroclawProgram(deps.home);
   const skipped = isThere ? `ZeroClaw ${found.version} is installed: ${found.command.join(" ")}` : null;
   const hasOld = await isFile(program);
+  const link = await readProgramLink(program);
   const steps: readonly PlannedStep[] = [
     { step: { do: "download", url: release.archiveUrl, to: archive }, skipped },
     { step: { do: "verify", file: archive, checksumsUrl: release.checksumsUrl }, skipped },
+    { step: { do: "unpack", file: archive, program: "zeroclaw" }, skipped },
     ...(hasOld && !isThere
-      ? [{ step: { do: "keep_previous", from: program, to: previousProgram(program) } as const, skipped }]
+      ? [
+          {
+            step: { do: "keep_previous", from: program, to: previousProgram(program), link } as const,
+            skipped,
+          },
+        ]
       : []),
-    { step: { do: "unpack", file: archive, to: program }, skipped },
+    { step: { do: "place", to: program }, skipped },
   ];
   return { kind: "zeroclaw", version, release, archive, program, steps, installed: isThere ? found : null };
 }

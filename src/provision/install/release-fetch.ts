@@ -2,6 +2,7 @@ import { errorCodeOf } from "../../platform/atomic-file.ts";
 import type { Environment } from "../../platform/environment.ts";
 import { type HttpFetch, proxyForUrl } from "../../platform/http-fetch.ts";
 import { MeshError } from "../../protocol/errors.ts";
+import { requireTlsChecks } from "./tls-checks.ts";
 import { isLoopbackHttp } from "./zeroclaw-release.ts";
 
 /** Redirects that one request follows. */
@@ -17,6 +18,13 @@ export interface ReleaseFetchDeps {
   readonly env: Environment;
 }
 
+export interface ReleaseFetchOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  /** The bytes as they come: some servers call a `.tar.gz` a tar that they have packed for the way. */
+  readonly isRaw: boolean;
+}
+
 /** A failure to get a file. `passing`: the next try may go well. `unreachable`: nothing answered at all. */
 export interface FetchFailure {
   readonly error: MeshError;
@@ -29,16 +37,17 @@ export type FetchOutcome =
 
 /**
  * Asks for a file of a release; every address on the way is https, or this machine's own when the first one is. Rejects only
- * with the reason of `signal`.
+ * with the reason of `signal`, or DOWNLOAD_FAILED where no certificate would be checked.
  */
 export async function fetchRelease(
   address: string,
-  options: { readonly headers: Readonly<Record<string, string>>; readonly signal: AbortSignal },
+  options: ReleaseFetchOptions,
   deps: ReleaseFetchDeps,
 ): Promise<FetchOutcome> {
   const mayBeLoopback = isLoopbackHttp(new URL(address));
   let url = address;
   for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
+    if (url.startsWith("https:")) requireTlsChecks(deps.env);
     let response: Response;
     try {
       response = await deps.fetch(url, {
@@ -47,7 +56,8 @@ export async function fetchRelease(
         // The bytes are counted, gone on with and hashed as they are.
         headers: { ...options.headers, "accept-encoding": "identity" },
         signal: options.signal,
-      });
+        ...(options.isRaw ? { decompress: false } : {}),
+      } satisfies BunFetchRequestInit);
     } catch (error) {
       options.signal.throwIfAborted();
       return { response: null, failure: toConnectionFailure(error, url, deps.env) };
@@ -109,7 +119,7 @@ export function toConnectionFailure(error: unknown, url: string, env: Environmen
       "DOWNLOAD_FAILED",
       `the certificate of ${hostname} is not trusted (${code})`,
       {
-        hint: "When a proxy looks into TLS here, name its certificate in NODE_EXTRA_CA_CERTS.",
+        hint: certificateHint(code),
         cause: error,
       },
     );
@@ -119,6 +129,13 @@ export function toConnectionFailure(error: unknown, url: string, env: Environmen
     cause: error,
   });
   return { error: failed, kind: "passing" };
+}
+
+/** A machine without a battery for its clock starts in the past. */
+export function certificateHint(code: string): string {
+  if (/EXPIRED|NOT_YET_VALID/.test(code))
+    return "Check date and time of this machine: by its clock the certificate is not valid now.";
+  return "When a proxy looks into TLS here, name its certificate in NODE_EXTRA_CA_CERTS.";
 }
 
 function unreachable(message: string, cause: unknown): FetchFailure {

@@ -1,24 +1,25 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MeshError } from "../../protocol/errors.ts";
 import type { InstalledProgram } from "../installed-program.ts";
 import { toOpenclawProgram } from "../installed-programs.ts";
 import type { ProvisionDeps } from "../provision-deps.ts";
+import { type FetchedPackage, fetchPackage, type PackageOrder } from "./fetch-package.ts";
 import { withFileFailures } from "./file-failure.ts";
 import { readFirstVersion } from "./install-environment.ts";
-import { installLogFile, privateNodeDir, runtimeDir } from "./install-places.ts";
+import { downloadsDir, installLogFile, privateNodeDir, runtimeDir } from "./install-places.ts";
 import type { OpenclawPlan } from "./install-plan.ts";
 import { saveInstallRecord } from "./install-record.ts";
 import { type AcceptedNode, findAcceptedNode, privateNodeProgram } from "./node-for-openclaw.ts";
-import { type NpmDeps, resetNpmLog, runNpm, viewPackage } from "./npm-command.ts";
+import { type NpmDeps, resetNpmLog, runNpm } from "./npm-command.ts";
 import { openclawFolder, readOpenclawPackage } from "./openclaw-package.ts";
-import type { PackagePin } from "./pins.ts";
 import { nodeArgs, openclawArgs } from "./plan-openclaw.ts";
 import type { StepReporter } from "./step-reporter.ts";
+import { requireTlsChecks } from "./tls-checks.ts";
 
 /**
- * Two commands of npm, as the second has to run under the Node.js that the first one brings: OpenClaw's own script refuses
- * others. Safe to run again, wherever an earlier run was ended.
+ * npm fetches each package, which is hashed here, and then installs it from that file. OpenClaw comes second, as its own script
+ * has to run under the Node.js that the first one brings. Safe to run again, wherever an earlier run was ended.
  * @throws MeshError of `toNpmError`, CHECKSUM_MISMATCH, RUNTIME_INSTALL_FAILED; the reason of `signal`
  */
 export async function runOpenclawPlan(
@@ -26,23 +27,20 @@ export async function runOpenclawPlan(
   reporter: StepReporter,
   deps: ProvisionDeps & { readonly signal: AbortSignal },
 ): Promise<InstalledProgram> {
+  requireTlsChecks(deps.env);
   const logFile = installLogFile(deps.dataDir, "openclaw");
   const cwd = runtimeDir(deps.dataDir, "openclaw");
-  await withFileFailures(cwd, () => mkdir(cwd, { recursive: true, mode: 0o700 }));
+  for (const folder of [cwd, downloadsDir(deps.dataDir)])
+    await withFileFailures(folder, () => mkdir(folder, { recursive: true, mode: 0o700 }));
   await resetNpmLog(logFile);
   const npmDeps: NpmDeps = { ...deps, npm: plan.npm, nodeDir: null, cwd, logFile };
-  const { privateNode } = plan;
-  if (privateNode !== null) {
-    await reporter.run(isStepOf("node"), () => installNode(privateNode, npmDeps, deps));
-  }
+  if (plan.privateNode !== null) await installNode(plan.privateNode, reporter, { npmDeps, deps });
   const node = await findAcceptedNode(deps);
   if (node === null) throw incomplete("Node.js", privateNodeDir(deps.dataDir));
-  const { openclaw } = plan;
+  const { openclaw, prefix } = plan;
   if (openclaw !== null) {
     const nodeDir = node.isPrivate ? dirname(node.program) : null;
-    await reporter.run(isStepOf("openclaw"), () =>
-      installOpenclaw({ ...openclaw, prefix: plan.prefix }, { ...npmDeps, nodeDir }, deps),
-    );
+    await installOpenclaw({ order: openclaw, prefix }, reporter, { npmDeps: { ...npmDeps, nodeDir }, deps });
   }
   return await readInstalled(plan, node, deps);
 }
@@ -52,57 +50,70 @@ function isStepOf(installs: "node" | "openclaw") {
     step.do === "run" && step.installs === installs;
 }
 
-async function installNode(pin: PackagePin, npmDeps: NpmDeps, deps: ProvisionDeps): Promise<void> {
+interface RunParts {
+  readonly npmDeps: NpmDeps;
+  readonly deps: ProvisionDeps;
+}
+
+async function installNode(
+  order: PackageOrder,
+  reporter: StepReporter,
+  { npmDeps, deps }: RunParts,
+): Promise<void> {
+  const { name, version, pin, file } = order;
   const folder = privateNodeDir(deps.dataDir);
   await withFileFailures(folder, () => mkdir(folder, { recursive: true, mode: 0o700 }));
-  const args = nodeArgs(pin, deps.dataDir);
-  const byHand = `npm ${args.join(" ")}`;
-  const spec = `${pin.name}@${pin.version}`;
-  requireIntegrity(spec, pin.integrity, (await viewPackage(spec, byHand, npmDeps)).integrity);
-  await runNpm({ args, task: `install ${spec}`, byHand, prefix: folder }, npmDeps);
+  const byHand = `npm ${nodeArgs(`${name}@${version}`, deps.dataDir).join(" ")}`;
+  await fetchOrder(order, reporter, { byHand, npmDeps });
+  const args = nodeArgs(file, deps.dataDir);
+  const task = `install ${name}@${version}`;
+  await reporter.run(isStepOf("node"), () => runNpm({ args, task, byHand, prefix: folder }, npmDeps));
   const program = privateNodeProgram(deps.dataDir, pin);
   if ((await readFirstVersion(program, deps)) === null) throw incomplete("Node.js", program);
+  await forgetPackage(file);
 }
 
 interface OpenclawOrder {
-  readonly spec: string;
-  /** null: any; the version was not pinned here. */
-  readonly integrity: string | null;
+  readonly order: PackageOrder;
   readonly prefix: string;
 }
 
 async function installOpenclaw(
-  { spec, integrity, prefix }: OpenclawOrder,
-  npmDeps: NpmDeps,
-  deps: ProvisionDeps,
+  { order, prefix }: OpenclawOrder,
+  reporter: StepReporter,
+  { npmDeps, deps }: RunParts,
 ): Promise<void> {
-  const args = openclawArgs(spec, prefix);
-  const byHand = `npm ${args.join(" ")}`;
-  const published = await viewPackage(spec, byHand, npmDeps);
-  if (integrity !== null) requireIntegrity(spec, integrity, published.integrity);
-  await runNpm({ args, task: `install ${spec}`, byHand, prefix }, npmDeps);
+  const spec = `${order.name}@${order.version}`;
+  const byHand = `npm ${openclawArgs(spec, prefix).join(" ")}`;
+  const fetched = await fetchOrder(order, reporter, { byHand, npmDeps });
+  const args = openclawArgs(order.file, prefix);
+  const command = { args, task: `install ${spec}`, byHand, prefix, isShared: true };
+  await reporter.run(isStepOf("openclaw"), () => runNpm(command, npmDeps));
   const folder = openclawFolder(prefix);
   const found = await readOpenclawPackage(folder);
-  if (found?.version !== published.version) throw incomplete(spec, folder);
+  if (found?.version !== fetched.version) throw incomplete(spec, folder);
   await saveInstallRecord(deps.dataDir, "openclaw", {
     version: found.version,
     place: folder,
     source: spec,
-    checksum: published.integrity,
+    checksum: fetched.integrity,
   });
+  await forgetPackage(order.file);
 }
 
-/** npm checks what it downloads against this same field of the registry; that it is the pinned one is checked here. */
-function requireIntegrity(spec: string, pinned: string, published: string): void {
-  if (published === pinned) return;
-  throw new MeshError(
-    "CHECKSUM_MISMATCH",
-    `the registry has another ${spec} than the one that is known here; nothing was installed`,
-    {
-      hint: "Check npm's registry (npm config get registry), or install another version with --runtime-version.",
-      details: { pinned, published },
-    },
+function fetchOrder(
+  order: PackageOrder,
+  reporter: StepReporter,
+  { byHand, npmDeps }: { readonly byHand: string; readonly npmDeps: NpmDeps },
+): Promise<FetchedPackage> {
+  return reporter.run(
+    (step) => step.do === "fetch" && step.to === order.file,
+    () => fetchPackage(order, byHand, npmDeps),
   );
+}
+
+async function forgetPackage(file: string): Promise<void> {
+  await withFileFailures(file, () => rm(file, { force: true }));
 }
 
 async function readInstalled(

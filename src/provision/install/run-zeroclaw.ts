@@ -4,13 +4,14 @@ import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { MeshError } from "../../protocol/errors.ts";
 import type { InstalledProgram } from "../installed-program.ts";
+import { isSameVersion } from "../program-version.ts";
 import type { ProvisionDeps } from "../provision-deps.ts";
 import { downloadFile, fetchReleaseText, forgetDownload } from "./download.ts";
 import { withFileFailures } from "./file-failure.ts";
 import { readFirstVersion } from "./install-environment.ts";
 import type { ZeroclawPlan } from "./install-plan.ts";
 import { saveInstallRecord } from "./install-record.ts";
-import { draftProgram, isFile, placeProgram, preparePlace } from "./place-program.ts";
+import { createDraft, isFile, keepPrevious, placeProgram } from "./place-program.ts";
 import type { StepReporter } from "./step-reporter.ts";
 import { unpackProgram } from "./unpack-program.ts";
 import { findChecksum } from "./zeroclaw-release.ts";
@@ -36,24 +37,38 @@ export async function runZeroclawPlan(
   await withFileFailures(folder, () => mkdir(folder, { recursive: true, mode: 0o700 }));
   const checksum = await fetchChecksum(plan, deps);
   await downloadChecked({ plan, checksum }, reporter, deps);
-  await preparePlace(program);
-  const draft = draftProgram(program);
-  const version = await reporter.run(
-    (step) => step.do === "unpack",
-    async () => {
-      await unpackProgram(archive, { name: "zeroclaw", to: draft, signal: deps.signal });
-      const told = await requireVersion(draft, plan, deps);
-      await reporter.run(
-        (step) => step.do === "keep_previous",
-        () => placeProgram(program),
-      );
-      return told;
-    },
-  );
+  const version = await placeUnpacked(plan, reporter, deps);
   const source = plan.release.archiveUrl;
   await saveInstallRecord(deps.dataDir, "zeroclaw", { version, place: program, source, checksum });
   await forgetDownload(archive);
   return { kind: "zeroclaw", version, command: [program], env: {} };
+}
+
+/** @returns the version that the program tells */
+async function placeUnpacked(
+  { archive, program, version, release }: ZeroclawPlan,
+  reporter: StepReporter,
+  deps: RunDeps,
+): Promise<string> {
+  await using draft = await createDraft(program, deps);
+  const told = await reporter.run(
+    (step) => step.do === "unpack",
+    async () => {
+      await unpackProgram(archive, { name: "zeroclaw", to: draft.path, signal: deps.signal });
+      return await requireVersion(draft.path, { wanted: version, asset: release.asset }, deps);
+    },
+  );
+  if (await isFile(program)) {
+    await reporter.run(
+      (step) => step.do === "keep_previous",
+      () => keepPrevious(program, draft.path),
+    );
+  }
+  await reporter.run(
+    (step) => step.do === "place",
+    () => placeProgram(draft.path, program),
+  );
+  return told;
 }
 
 async function fetchChecksum({ release }: ZeroclawPlan, deps: RunDeps): Promise<string> {
@@ -89,7 +104,7 @@ async function downloadChecked(wanted: Wanted, reporter: StepReporter, deps: Run
   const { plan, checksum } = wanted;
   const { archive, release } = plan;
   if ((await isFile(archive)) && (await hashFile(archive, deps.signal)) === checksum) return;
-  await rm(archive, { force: true });
+  await withFileFailures(archive, () => rm(archive, { force: true }));
   for (;;) {
     const { isResumed } = await reporter.run(
       (step) => step.do === "download",
@@ -128,14 +143,19 @@ async function hashFile(path: string, signal: AbortSignal): Promise<string> {
   return hash.digest("hex");
 }
 
-/** A program that cannot run here must not take the place of one that can. */
-async function requireVersion(draft: string, { release }: ZeroclawPlan, deps: RunDeps): Promise<string> {
+/** A program that cannot run here, or is another than it should be, must not take the place of one that can. */
+async function requireVersion(
+  draft: string,
+  { wanted, asset }: { readonly wanted: string; readonly asset: string },
+  deps: RunDeps,
+): Promise<string> {
   const version = await readFirstVersion(draft, deps);
-  if (version !== null) return version;
-  await rm(draft, { force: true });
-  throw new MeshError(
-    "RUNTIME_INSTALL_FAILED",
-    `zeroclaw of ${release.asset} does not run on this machine: it told no version`,
-    { hint: "What was installed before stays as it was. Choose another version with --runtime-version." },
-  );
+  if (version !== null && isSameVersion(version, wanted)) return version;
+  const problem =
+    version === null
+      ? "does not run on this machine: it told no version"
+      : `says that it is version ${version}, and ${wanted} was wanted`;
+  throw new MeshError("RUNTIME_INSTALL_FAILED", `zeroclaw of ${asset} ${problem}`, {
+    hint: "What was installed before stays as it was. Choose another version with --runtime-version.",
+  });
 }

@@ -80,7 +80,9 @@ function releasesAddress(env: Environment): string {
 
 /** Plain HTTP is for this machine only: what comes over a network that way can be changed on its way. */
 export function isLoopbackHttp(url: URL): boolean {
-  return url.protocol === "http:" && isLoopbackHost(url.hostname);
+  // Names below localhost lead to this machine by convention only.
+  const isName = url.hostname.endsWith(".localhost");
+  return url.protocol === "http:" && !isName && isLoopbackHost(url.hostname);
 }
 
 /**

@@ -3,13 +3,19 @@
  * test/openclaw/auto-install.test.ts runs the real one.
  */
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { createFetch } from "../../../src/platform/http-fetch.ts";
 import { MeshError } from "../../../src/protocol/errors.ts";
 import { planInstall, runInstall } from "../../../src/provision/install/install.ts";
-import { openclawPin } from "../../../src/provision/install/pins.ts";
+import {
+  nodePins,
+  openclawPin,
+  type PackagePin,
+  type PackagePins,
+} from "../../../src/provision/install/pins.ts";
 import { findInstalled } from "../../../src/provision/installed-programs.ts";
 import { probeMachine } from "../../../src/provision/machine-probe.ts";
 import type { ProvisionDeps } from "../../../src/provision/provision-deps.ts";
@@ -30,31 +36,50 @@ beforeEach(async () => {
 });
 afterEach(() => home[Symbol.asyncDispose]());
 
-/** `fails`: what `npm install` of OpenClaw does in place of installing it. */
+/** What the npm of these tests packs has this hash; what is in the pins of a release is another matter. */
+function hashOfPackage(spec: string): string {
+  return `sha512-${createHash("sha512").update(`package ${spec}`).digest("base64")}`;
+}
+
+const pinned = (pin: PackagePin): PackagePin => ({
+  ...pin,
+  integrity: hashOfPackage(`${pin.name}@${pin.version}`),
+});
+const pins: PackagePins = { openclaw: pinned(openclawPin), nodes: nodePins.map(pinned) };
+
+/** `fails`: what `npm install` of OpenClaw does in place of installing it; `packs`: what it fetches in place of the package. */
 interface FakeNpm {
   readonly fails?: string;
+  readonly packs?: string;
   readonly viewFails?: string;
   readonly integrity?: string;
   readonly version?: string;
 }
 
 /** Each call is a line in `calls`: the Node.js that PATH has first, and the arguments. */
-async function writeNpm({ fails = "", viewFails = "", integrity, version }: FakeNpm = {}): Promise<void> {
+async function writeNpm(fake: FakeNpm = {}): Promise<void> {
+  const { fails = "", viewFails = "", packs = "package $2", integrity, version } = fake;
   const told = version ?? openclawPin.version;
+  const openclawHash = integrity ?? hashOfPackage(`openclaw@${told}`);
+  const nodeHashes = pins.nodes.map(
+    (pin) => `${pin.name}@*) echo '{"version":"${pin.version}","dist.integrity":"${pin.integrity}"}' ;;`,
+  );
   await writeProgram(
     "npm",
     `
 echo "$(command -v node) $*" >> '${home.path}/calls'
-case "$1" in view | install) printenv >> '${home.path}/npm-env' ;; esac
+for file in "$@"; do :; case "$file" in *.tgz) break ;; esac; done
+case "$1" in view | pack | install) printenv >> '${home.path}/npm-env' ;; esac
 case "$1" in
   --version) echo 11.19.1 ;;
   prefix) echo '${prefix()}' ;;
   view)
     ${viewFails}
     case "$2" in
-      openclaw@*) echo '{"version":"${told}","dist.integrity":"${integrity ?? openclawPin.integrity}"}' ;;
-      *) echo '{"version":"24.21.0","dist.integrity":"'"$(cat '${home.path}/node-integrity')"'"}' ;;
+      openclaw@*) echo '{"version":"${told}","dist.integrity":"${openclawHash}"}' ;;
+      ${nodeHashes.join("\n      ")}
     esac ;;
+  pack) printf %s "${packs}" > "$6/packed.tgz" ;;
   install)
     case "$*" in
       *--global*)
@@ -64,9 +89,11 @@ case "$1" in
         echo '{"name":"openclaw","version":"${told}","bin":{"openclaw":"openclaw.mjs"}}' > "$folder/package.json"
         touch "$folder/openclaw.mjs" ;;
       *)
-        mkdir -p "$3/node_modules/\${6%@*}/bin"
-        printf '#!/bin/sh\\necho v24.21.0\\n' > "$3/node_modules/\${6%@*}/bin/node"
-        chmod +x "$3/node_modules/\${6%@*}/bin/node" ;;
+        name="$(basename "$file")"
+        folder="$3/node_modules/\${name%-[0-9]*.tgz}/bin"
+        mkdir -p "$folder"
+        printf '#!/bin/sh\\necho v24.21.0\\n' > "$folder/node"
+        chmod +x "$folder/node" ;;
     esac ;;
 esac
 `,
@@ -91,13 +118,15 @@ function deps(env: Readonly<Record<string, string>> = {}): ProvisionDeps {
   };
 }
 
-async function install(version: string | null = null, env: Readonly<Record<string, string>> = {}) {
-  const given = deps(env);
+async function install(
+  version: string | null = null,
+  env: Readonly<Record<string, string>> = {},
+  more: Partial<ProvisionDeps> = {},
+) {
+  const given = { ...deps(env), ...more };
   const facts = await probeMachine({ env: given.env, clock: systemClock });
   const seen: ProvisionProgress[] = [];
-  const plan = await planInstall("openclaw", { version, facts }, given);
-  if (plan.kind === "openclaw" && plan.privateNode !== null)
-    await writeFile(join(home.path, "node-integrity"), plan.privateNode.integrity);
+  const plan = await planInstall("openclaw", { version, facts, pins }, given);
   const signal = new AbortController().signal;
   const installed = await runInstall(plan, { onProgress: (one) => void seen.push(one), signal }, given);
   return { installed, plan, seen };
@@ -116,12 +145,15 @@ const problem = async (run: Promise<unknown>) => {
 const calls = async () =>
   (await readFile(join(home.path, "calls"), "utf8"))
     .split("\n")
-    .filter((line) => / (?:view|install) /.test(line));
+    .filter((line) => / (?:view|pack|install) /.test(line));
+
+const download = (version = openclawPin.version) =>
+  join(dataDir(), "runtimes", "downloads", `openclaw-${version}.tgz`);
 
 const openclawFolder = (at = prefix()) => join(at, "lib", "node_modules", "openclaw");
 
 describe("an installation of OpenClaw", () => {
-  test("is one command of npm where the machine's Node.js will do", async () => {
+  test("fetches the package, checks it and installs the file, where the machine's Node.js will do", async () => {
     await writeNode("v24.16.0");
     await writeNpm();
     const { installed } = await install();
@@ -133,12 +165,19 @@ describe("an installation of OpenClaw", () => {
       env: {},
     });
     const spec = `openclaw@${openclawPin.version}`;
-    const quiet = "--json --no-audit --no-fund --loglevel=error";
+    const quiet = "--no-audit --no-fund --loglevel=error";
+    const folder = join(dataDir(), "runtimes", "downloads", "npm-pack");
     expect(await calls()).toEqual([
-      `${node} view ${spec} version dist.integrity --fetch-retries=1 --fetch-retry-mintimeout=1000 ${quiet}`,
-      `${node} install --global --prefix ${prefix()} ${spec} ${quiet}`,
+      `${node} view ${spec} version dist.integrity --fetch-retries=1 --fetch-retry-mintimeout=1000 --json ${quiet}`,
+      `${node} pack ${spec} --ignore-scripts --no-dry-run --pack-destination ${folder} ${quiet}`,
+      `${node} install --global --prefix ${prefix()} --no-dry-run --no-package-lock-only ${download()} --json ${quiet}`,
     ]);
     expect(await findInstalled("openclaw", deps())).toEqual(installed);
+    expect(await readdir(join(dataDir(), "runtimes", "downloads"))).toEqual([]);
+    expect(await Bun.file(join(dataDir(), "runtimes", "openclaw", "install.json")).json()).toMatchObject({
+      source: spec,
+      checksum: hashOfPackage(spec),
+    });
   });
 
   test("brings a Node.js of its own where the machine's is too old, and runs the second command under it", async () => {
@@ -151,12 +190,12 @@ describe("an installation of OpenClaw", () => {
     expect(installed.env.PATH).toStartWith(`${join(node, "..")}:${bin()}:`);
     const installs = (await calls()).filter((call) => call.includes(" install "));
     expect(installs[0]).toStartWith(
-      `${join(bin(), "node")} install --prefix ${folder} --save-exact --ignore-scripts`,
+      `${join(bin(), "node")} install --prefix ${folder} --location=project --no-save --ignore-scripts`,
     );
-    expect(installs[1]).toStartWith(`${node} install --global --prefix ${prefix()} openclaw@`);
-    expect(
-      seen.filter(({ state }) => state === "done").map(({ step }) => "installs" in step && step.installs),
-    ).toEqual(["node", "openclaw"]);
+    expect(installs[1]).toStartWith(`${node} install --global --prefix ${prefix()} `);
+    const done = seen.filter(({ state }) => state === "done");
+    const names = done.map(({ step }) => ("installs" in step ? String(step.installs) : step.do));
+    expect(names).toEqual(["fetch", "node", "fetch", "openclaw"]);
   });
 
   test("does nothing the second time, and keeps a newer one that somebody installed", async () => {
@@ -177,8 +216,12 @@ describe("an installation of OpenClaw", () => {
     expect(await problem(install())).toMatchObject({ code: "RUNTIME_INSTALL_FAILED" });
     await writeNpm();
     const again = await install();
-    expect(again.seen.map(({ step, state }) => ["installs" in step && step.installs, state])).toEqual([
+    expect(
+      again.seen.map(({ step, state }) => ["installs" in step ? step.installs : step.do, state]),
+    ).toEqual([
       ["node", "skipped"],
+      ["fetch", "started"],
+      ["fetch", "done"],
       ["openclaw", "started"],
       ["openclaw", "done"],
     ]);
@@ -198,8 +241,12 @@ describe("an installation of OpenClaw", () => {
 
   test("takes a version that was asked for, whose integrity is the registry's", async () => {
     await writeNode("v24.16.0");
-    await writeNpm({ version: "2026.10.1", integrity: "sha512-other" });
+    await writeNpm({ version: "2026.10.1" });
     expect((await install("2026.10.1")).installed.version).toBe("2026.10.1");
+    expect(await problem(install("2026.10.2"))).toMatchObject({
+      code: "RUNTIME_INSTALL_FAILED",
+      message: expect.stringContaining("2026.10.1 where 2026.10.2 was wanted"),
+    });
     expect(await problem(install("--registry=http://example.org"))).toMatchObject({ code: "USAGE" });
   });
 
@@ -213,11 +260,64 @@ describe("an installation of OpenClaw", () => {
       CLAW_MESH_TOKEN: "key-two",
       ANTHROPIC_API_KEY: "key-three",
       OPENAI_API_KEY: "key-four",
+      DEEPSEEK_API_KEY: "key-five",
+      AWS_SECRET_ACCESS_KEY: "key-six",
+      GITHUB_TOKEN: "key-seven",
+      DB_PASSWORD: "key-eight",
+      NPM_TOKEN: "npm-one",
+      NODE_AUTH_TOKEN: "npm-two",
+      MAX_TOKENS: "4096",
     });
     const seen = await readFile(join(home.path, "npm-env"), "utf8");
     expect(seen).toContain("HTTPS_PROXY=http://proxy.example:3128");
     expect(seen).toContain("NODE_EXTRA_CA_CERTS=/etc/ca.pem");
     expect(seen).not.toContain("key-");
+    for (const kept of ["npm-one", "npm-two", "MAX_TOKENS"]) expect(seen).toContain(kept);
+  });
+
+  test("lets other users of the machine run what is global, and only its owner the private Node.js", async () => {
+    await writeNode("v20.20.2");
+    await writeNpm();
+    const before = process.umask(0o077);
+    try {
+      const { installed } = await install(null, {}, { startUmask: 0o022 });
+      const [node = ""] = installed.command;
+      expect((await stat(join(openclawFolder(), "openclaw.mjs"))).mode & 0o777).toBe(0o644);
+      expect((await stat(openclawFolder())).mode & 0o777).toBe(0o755);
+      expect((await stat(node)).mode & 0o077 & 0o066).toBe(0);
+    } finally {
+      process.umask(before);
+    }
+  });
+
+  test("holds a tag that leads to the pinned version against the pin", async () => {
+    await writeNode("v24.16.0");
+    await writeNpm({ integrity: "sha512-another", packs: "another" });
+    expect(await problem(install("latest"))).toMatchObject({ code: "CHECKSUM_MISMATCH" });
+  });
+
+  test("looks in npm's folder only where npm names one, whatever a wrapper says before", async () => {
+    await writeNode("v24.16.0");
+    await writeNpm();
+    const npm = join(bin(), "npm");
+    const text = await readFile(npm, "utf8");
+    await writeFile(npm, text.replace("prefix) echo", "prefix) echo 'Using the npm of nvm'; echo"));
+    expect(await install()).toMatchObject({ plan: { prefix: prefix() } });
+    await writeFile(npm, text.replace(`prefix) echo '${prefix()}'`, "prefix) echo relative/place"));
+    await writeFile(join(openclawFolder(), "package.json"), "{}");
+    expect(await install()).toMatchObject({ plan: { prefix: join(home.path, ".local") } });
+  });
+
+  test("takes what this user cannot read, and links to themselves, for nothing", async () => {
+    await writeNode("v24.16.0");
+    await writeNpm();
+    await mkdir(join(dataDir(), "runtimes", "openclaw", "install.json"), { recursive: true });
+    await mkdir(join(openclawFolder(), "package.json"), { recursive: true });
+    expect(await findInstalled("openclaw", deps())).toBeNull();
+    await symlink("zeroclaw", join(bin(), "zeroclaw"));
+    await mkdir(join(home.path, ".local", "bin"), { recursive: true });
+    await symlink("zeroclaw", join(home.path, ".local", "bin", "zeroclaw"));
+    expect(await findInstalled("zeroclaw", deps())).toBeNull();
   });
 });
 
@@ -236,7 +336,7 @@ describe("what npm cannot do is said in one line, with what to do", () => {
     ["E502", "DOWNLOAD_FAILED", "a proxy stands in the way (E502)", "NO_PROXY"],
     ["E407", "DOWNLOAD_FAILED", "a proxy stands in the way (E407)", "HTTPS_PROXY"],
     ["E403", "DOWNLOAD_FAILED", "the registry refuses it (E403)", "npm login"],
-    ["ETARGET", "RUNTIME_INSTALL_FAILED", "there is no such version (ETARGET)", "--runtime-version"],
+    ["ETARGET", "RUNTIME_INSTALL_FAILED", "there is no such version (ETARGET)", "npm config get before"],
     ["EACCES", "RUNTIME_INSTALL_FAILED", "it may not write to", "Give this user that folder"],
     ["ENOSPC", "DISK_FULL", "no space is left on the disk of", "Free some space"],
     ["EINTEGRITY", "CHECKSUM_MISMATCH", "what came is not what was published", "nothing was unpacked"],
@@ -246,6 +346,7 @@ describe("what npm cannot do is said in one line, with what to do", () => {
       "certificate of the registry is not trusted",
       "NODE_EXTRA_CA_CERTS",
     ],
+    ["CERT_NOT_YET_VALID", "DOWNLOAD_FAILED", "certificate of the registry is not trusted", "date and time"],
     ["EBADENGINE", "RUNTIME_UNSUPPORTED", "it does not run on this machine", "--runtime"],
     ["ELIFECYCLE", "RUNTIME_INSTALL_FAILED", "failed (ELIFECYCLE): its last words", "install.log"],
   ])("%s", async (code, expected, message, hint) => {
@@ -291,6 +392,37 @@ describe("what npm cannot do is said in one line, with what to do", () => {
     expect((await calls()).filter((call) => call.includes(" install "))).toEqual([]);
   });
 
+  test("a registry that says one thing and sends another", async () => {
+    await writeNode("v24.16.0");
+    await writeNpm({ packs: "package with more in it" });
+    expect(await problem(install())).toMatchObject({ code: "CHECKSUM_MISMATCH" });
+    await writeNode("v20.20.2");
+    expect(await problem(install())).toMatchObject({
+      code: "CHECKSUM_MISMATCH",
+      message: expect.stringContaining("node-"),
+    });
+    expect((await calls()).filter((call) => call.includes(" install "))).toEqual([]);
+  });
+
+  test("certificates that do not count", async () => {
+    await writeNode("v24.16.0");
+    await writeNpm();
+    expect(await problem(install(null, { NODE_TLS_REJECT_UNAUTHORIZED: "0" }))).toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringContaining("NODE_TLS_REJECT_UNAUTHORIZED"),
+    });
+    expect(await readdir(home.path)).not.toContain("npm-env");
+  });
+
+  test("an npm that does not run", async () => {
+    await writeNode("v24.16.0");
+    await writeProgram("npm", "exit 127\n");
+    expect(await problem(install())).toMatchObject({
+      code: "RUNTIME_UNSUPPORTED",
+      hint: expect.not.stringContaining("npm"),
+    });
+  });
+
   test("no npm", async () => {
     await writeNode("v24.16.0");
     expect(await problem(install(null, { PATH: bin() }))).toMatchObject({
@@ -316,7 +448,7 @@ describe("what npm cannot do is said in one line, with what to do", () => {
     await writeNpm({ fails: `touch '${home.path}/begun'; sleep 60` });
     const given = deps();
     const facts = await probeMachine({ env: given.env, clock: systemClock });
-    const plan = await planInstall("openclaw", { version: null, facts }, given);
+    const plan = await planInstall("openclaw", { version: null, facts, pins }, given);
     const controller = new AbortController();
     const run = problem(runInstall(plan, { onProgress: () => {}, signal: controller.signal }, given));
     while (!(await Bun.file(join(home.path, "begun")).exists())) await Bun.sleep(20);

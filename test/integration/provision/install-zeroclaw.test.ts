@@ -3,7 +3,18 @@
  * done. The archive holds a script in place of the program; test/e2e/auto-install-zeroclaw.test.ts starts one.
  */
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { systemClock } from "../../../src/platform/clock.ts";
@@ -125,6 +136,7 @@ describe("an installation of ZeroClaw", () => {
       "download",
       "verify",
       "unpack",
+      "place",
     ]);
     const last = seen.findLast((one) => one.state === "moving");
     expect(last).toMatchObject({ doneBytes: bytes.length, totalBytes: bytes.length });
@@ -142,7 +154,7 @@ describe("an installation of ZeroClaw", () => {
     await install();
     const again = await install();
     expect(server.downloads).toHaveLength(1);
-    expect(again.seen.map(({ state }) => state)).toEqual(["skipped", "skipped", "skipped"]);
+    expect(again.seen.map(({ state }) => state)).toEqual(["skipped", "skipped", "skipped", "skipped"]);
     await writeFile(program(), script("0.9.0"));
     expect((await install()).installed.version).toBe("0.9.0");
     expect(server.downloads).toHaveLength(1);
@@ -153,12 +165,58 @@ describe("an installation of ZeroClaw", () => {
     await writeFile(program(), script("0.7.5"));
     await chmod(program(), 0o755);
     server.publish(tag, asset, { bytes: archive() });
-    const { installed, seen } = await install();
+    const { installed, seen, plan } = await install();
     expect(installed.version).toBe("0.8.4");
     expect(await readFile(`${program()}.previous`, "utf8")).toBe(script("0.7.5"));
-    expect(seen.filter(({ state }) => state === "done").map(({ step }) => step.do)).toContain(
-      "keep_previous",
+    const order: string[] = ["download", "verify", "unpack", "keep_previous", "place"];
+    for (const state of ["started", "done"])
+      expect(seen.filter((one) => one.state === state).map(({ step }): string => step.do)).toEqual(order);
+    expect(plan.steps.map(({ step }): string => step.do)).toEqual(order);
+  });
+
+  test("keeps a link that a package manager made as a link, and says so before", async () => {
+    const kept = join(home.path, "brew", "zeroclaw");
+    await mkdir(join(home.path, "brew"));
+    await mkdir(join(home.path, ".local", "bin"), { recursive: true });
+    await writeFile(kept, script("0.7.5"));
+    await chmod(kept, 0o755);
+    await symlink("../../brew/zeroclaw", program());
+    server.publish(tag, asset, { bytes: archive() });
+    const { plan } = await install();
+    expect(plan.steps.map(({ step }) => step)).toContainEqual(
+      expect.objectContaining({ do: "keep_previous", link: "../../brew/zeroclaw" }),
     );
+    expect(await readlink(`${program()}.previous`)).toBe("../../brew/zeroclaw");
+    expect(await readFile(kept, "utf8")).toBe(script("0.7.5"));
+    expect(await readFile(program(), "utf8")).toBe(script());
+  });
+
+  test("of two data directories at once leaves the program of one of them whole", async () => {
+    server.publish(tag, asset, { bytes: archive() });
+    server.fail({ pauseMs: 1 });
+    const runs = ["one", "two", "three"].map(async (name) => {
+      const given = { ...deps(), dataDir: join(home.path, name) };
+      const plan = await planInstall("zeroclaw", { version: null, facts: await facts() }, given);
+      const signal = new AbortController().signal;
+      return await runInstall(plan, { onProgress: () => {}, signal }, given);
+    });
+    for (const installed of await Promise.all(runs)) expect(installed.version).toBe("0.8.4");
+    expect(await readFile(program(), "utf8")).toBe(script());
+    const left = await readdir(join(home.path, ".local", "bin"));
+    expect(left.filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
+  test("removes the drafts of its own earlier runs and of others long ago, and leaves that of another that goes on", async () => {
+    const bin = join(home.path, ".local", "bin");
+    for (const name of [".zeroclaw-draft-old", ".zeroclaw-draft-new"])
+      await mkdir(join(bin, name), { recursive: true });
+    const own = createHash("sha256").update(join(home.path, ".claw-mesh")).digest("hex").slice(0, 8);
+    await mkdir(join(bin, `.zeroclaw-draft-${own}-killed`, "more"), { recursive: true });
+    const longAgo = new Date("2020-01-01");
+    await utimes(join(bin, ".zeroclaw-draft-old"), longAgo, longAgo);
+    server.publish(tag, asset, { bytes: archive() });
+    await install();
+    expect((await readdir(bin)).sort()).toEqual([".zeroclaw-draft-new", "zeroclaw"]);
   });
 
   test("takes the version that was asked for", async () => {
@@ -356,6 +414,27 @@ describe("what cannot be installed is said, and leaves nothing that could be sta
     expect(await readdir(join(home.path, ".claw-mesh", "runtimes", "downloads"))).toEqual([]);
   });
 
+  test("a program of another version than the one that was asked for", async () => {
+    server.publish("v0.8.5", asset, { bytes: archive("0.8.4") });
+    expect(await problem(install({ version: "0.8.5" }))).toMatchObject({
+      code: "RUNTIME_INSTALL_FAILED",
+      message: expect.stringContaining("version 0.8.4, and 0.8.5 was wanted"),
+    });
+  });
+
+  test("a server without certificates that count, or on a name that only sounds like this machine", async () => {
+    const env = {
+      CLAW_MESH_ZEROCLAW_RELEASES: "https://releases.invalid/zeroclaw",
+      NODE_TLS_REJECT_UNAUTHORIZED: "0",
+    };
+    expect(await problem(install({ env }))).toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringContaining("NODE_TLS_REJECT_UNAUTHORIZED"),
+    });
+    const named = { CLAW_MESH_ZEROCLAW_RELEASES: "http://releases.localhost/zeroclaw" };
+    expect(await problem(install({ env: named }))).toMatchObject({ code: "USAGE" });
+  });
+
   test("a redirect to plain HTTP on a network", async () => {
     server.publish(tag, asset, { bytes: archive() });
     server.fail({ redirect: "http://releases.example/zeroclaw.tar.gz" });
@@ -427,6 +506,49 @@ test("a program that does not start never takes the place of one that does", asy
   expect(await readdir(join(home.path, ".local", "bin"))).toEqual(["zeroclaw"]);
 });
 
+describe("what is in the way is named, and what to do with it", () => {
+  const downloads = () => join(home.path, ".claw-mesh", "runtimes", "downloads");
+  const atProgram = () => join(home.path, ".local", "bin", "zeroclaw");
+
+  test.each([
+    ["a folder where the program is to be", atProgram, "folder"],
+    ["a file where the folder of programs is to be", () => join(home.path, ".local", "bin"), "file"],
+    ["a file where downloads are kept", downloads, "file"],
+    ["a folder where the archive is to be", () => join(downloads(), `${tag}-${asset}`), "folder"],
+    ["a folder where its part is to be", part, "folder"],
+    [
+      "a folder where the installation is noted",
+      () => join(home.path, ".claw-mesh", "runtimes", "zeroclaw", "install.json"),
+      "folder",
+    ],
+  ])("%s", async (_, place, what) => {
+    server.publish(tag, asset, { bytes: archive() });
+    await mkdir(what === "folder" ? place() : join(place(), ".."), { recursive: true });
+    if (what === "file") await writeFile(place(), "");
+    expect(await problem(install())).toMatchObject({
+      code: "RUNTIME_INSTALL_FAILED",
+      message: expect.stringContaining(`something else is at ${place()}`),
+      hint: expect.stringContaining("Move it away"),
+    });
+  });
+
+  test("a link to itself is no program, and is replaced", async () => {
+    server.publish(tag, asset, { bytes: archive() });
+    await mkdir(join(home.path, ".local", "bin"), { recursive: true });
+    await symlink("zeroclaw", program());
+    expect((await install()).installed.version).toBe("0.8.4");
+  });
+});
+
+test("an archive that a server calls packed for the way stays as it was published", async () => {
+  const bytes = archive();
+  server.publish(tag, asset, { bytes });
+  const sums = await (await fetch(`${server.url}/${tag}/SHA256SUMS`)).text();
+  await using other = await serveInstead(bytes, sums, { "content-encoding": "gzip" });
+  const { installed } = await install({ env: { CLAW_MESH_ZEROCLAW_RELEASES: other.url } });
+  expect(installed.version).toBe("0.8.4");
+});
+
 test("a folder that cannot be made is named", async () => {
   server.publish(tag, asset, { bytes: archive() });
   await writeFile(join(home.path, ".local"), "a file stands here");
@@ -456,11 +578,11 @@ function stopAfterDownloads(count: number) {
   return { signal: controller.signal, stop };
 }
 
-async function serveInstead(bytes: Uint8Array, sums: string) {
+async function serveInstead(bytes: Uint8Array, sums: string, headers: Record<string, string> = {}) {
   const other = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
-    fetch: ({ url }) => new Response(url.endsWith("SHA256SUMS") ? sums : bytes),
+    fetch: ({ url }) => (url.endsWith("SHA256SUMS") ? new Response(sums) : new Response(bytes, { headers })),
   });
   return { url: `http://127.0.0.1:${other.port}/r`, [Symbol.asyncDispose]: () => other.stop(true) };
 }
