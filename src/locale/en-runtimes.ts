@@ -43,6 +43,7 @@ const findingTexts = {
     uses: (name: string, because: string) => `A node here would use ${name}: ${because}.`,
     usesNone: "A node here would find no runtime.",
     because: {
+      set_up: "it is set up here, and the node is ready as soon as it is started",
       only_ready: "it is the only one that is ready",
       preferred: "of those that are ready, it comes first in the order of preference",
       not_ready: "none is ready, and it runs already",

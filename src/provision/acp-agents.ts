@@ -6,7 +6,7 @@ export interface AcpAgent {
   readonly args: readonly string[];
   /** Whether its `--version` is known to print a version and do nothing else. */
   readonly tellsVersion: boolean;
-  /** It is a bridge to the gateway of this runtime, or needs what that is set up with: of no use before that. */
+  /** It leads to the gateway of this runtime, or needs what that is set up with: of no use before that, and never chosen unasked. */
   readonly needs?: "openclaw" | "zeroclaw";
   /** Its own command line, which cannot be talked to without {@link program}. */
   readonly without?: { readonly program: string; readonly remedy: string };

@@ -23,6 +23,12 @@ function detected(
   };
 }
 
+/** Its program and its configuration are here. */
+const setUp = (
+  kind: "openclaw" | "zeroclaw",
+  state: DetectedRuntime["state"] = "stopped",
+): DetectedRuntime => ({ ...detected(kind, state), program: `/bin/${kind}` });
+
 const table: readonly (readonly [
   name: string,
   found: readonly DetectedRuntime[],
@@ -38,8 +44,47 @@ const table: readonly (readonly [
     "preferred",
   ],
   [
-    "one that is ready before one that is preferred and is not",
-    [detected("openclaw", "not_ready"), detected("zeroclaw", "stopped"), detected("openai")],
+    "one that is ready before a configuration whose program is gone",
+    [detected("openclaw", "stopped"), detected("acp", "not_ready"), detected("openai")],
+    "openai",
+    "only_ready",
+  ],
+  [
+    "one that is set up here and stopped, before a server that is ready",
+    [setUp("openclaw"), detected("acp"), detected("openai")],
+    "openclaw",
+    "set_up",
+  ],
+  [
+    "one whose gateway is still starting, before a server that is ready",
+    [detected("openclaw", "not_ready"), detected("openai")],
+    "openclaw",
+    "not_ready",
+  ],
+  [
+    "of two that are set up the one that is ready",
+    [setUp("openclaw"), setUp("zeroclaw", "ready"), detected("openai")],
+    "zeroclaw",
+    "preferred",
+  ],
+  [
+    "of two that are not ready the one that runs",
+    [setUp("openclaw"), setUp("zeroclaw", "not_ready")],
+    "zeroclaw",
+    "not_ready",
+  ],
+  [
+    "not what another user runs",
+    [
+      { ...setUp("openclaw", "not_ready"), isForeign: true },
+      { ...detected("openai"), isForeign: true },
+    ],
+    null,
+    "none_usable",
+  ],
+  [
+    "not an agent that leads to a gateway which has an adapter of its own",
+    [detected("openclaw", "stopped"), { ...detected("acp"), leadsTo: "openclaw" }, detected("openai")],
     "openai",
     "only_ready",
   ],
@@ -74,6 +119,24 @@ describe("what a node of this machine uses", () => {
     expect(chooseDetected(found, "zeroclaw")).toMatchObject({ chosen: null, because: "none_found" });
   });
 
+  test("may lead to a gateway when the kind was asked for", () => {
+    const found = [setUp("openclaw"), { ...detected("acp"), leadsTo: "openclaw" } as const];
+    expect(chooseDetected(found, "acp").chosen?.kind).toBe("acp");
+  });
+
+  test("is told with how to have the one that is ready instead", () => {
+    const found = [
+      setUp("openclaw"),
+      { ...detected("acp"), leadsTo: "openclaw" } as const,
+      detected("openai"),
+    ];
+    expect(describeChoice(chooseDetected(found, null))).toBe(
+      "using openclaw at http://127.0.0.1/openclaw, which is set up here and does not run yet; passed over: " +
+        "acp (leads to the gateway of openclaw), openai at http://127.0.0.1/openai (ready, comes later)" +
+        "; to use openai instead: --runtime openai",
+    );
+  });
+
   test("is told in one line with those that were passed over", () => {
     const found = [detected("openclaw", "stopped"), detected("acp"), detected("openai")];
     expect(describeChoice(chooseDetected(found, null))).toBe(
@@ -87,17 +150,30 @@ describe("what a node of this machine uses", () => {
     expect(describeChoice(chooseDetected([], null))).toBe("no runtime of this machine can be used");
   });
 
-  test("never changes with what is not ready beside a ready one, and accounts for all", () => {
+  test("never is another user's, never a server while a claw is set up, and all are accounted for", () => {
     const runtime = fc
-      .tuple(fc.constantFrom(...runtimePreference), fc.constantFrom("ready", "stopped", "not_ready"))
-      .map(([kind, state]) => detected(kind, state));
+      .tuple(
+        fc.constantFrom(...runtimePreference),
+        fc.constantFrom("ready", "stopped", "not_ready"),
+        fc.boolean(),
+        fc.boolean(),
+      )
+      .map(([kind, state, hasProgram, isForeign]) => ({
+        ...detected(kind, state),
+        program: hasProgram ? "/bin/program" : null,
+        isForeign,
+      }));
     fc.assert(
       fc.property(fc.array(runtime, { maxLength: 12 }), (found) => {
         const choice = chooseDetected(found, null);
-        const ready = found.filter(({ state }) => state === "ready");
+        const own = found.filter(({ isForeign }) => !isForeign);
+        const isClaw = ({ kind }: DetectedRuntime) => kind === "openclaw" || kind === "zeroclaw";
+        const hasClaw = own.some((one) => isClaw(one) && (one.state !== "stopped" || one.program !== null));
         expect(choice.passedOver.length + (choice.chosen === null ? 0 : 1)).toBe(found.length);
-        if (ready.length > 0) expect(choice.chosen).toBe(chooseDetected(ready, null).chosen);
-        if (choice.chosen !== null) expect(choice.chosen.state).not.toBe("stopped");
+        expect(choice.chosen).toBe(chooseDetected(own, null).chosen);
+        if (hasClaw) expect(choice.chosen).toSatisfy((one) => one !== null && isClaw(one));
+        else if (choice.chosen !== null) expect(choice.chosen.state).toBe("ready");
+        if (own.some(({ state }) => state === "ready")) expect(choice.chosen).not.toBeNull();
       }),
     );
   });

@@ -42,6 +42,7 @@ function toFound(agent: AcpAgent, program: string) {
     endpoint: null,
     token: null,
     foundBy: `program ${program}`,
+    ...(agent.needs === undefined ? {} : { leadsTo: agent.needs }),
   } as const;
 }
 

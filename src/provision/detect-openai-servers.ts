@@ -1,8 +1,9 @@
 import { parseGatewayAddress } from "../runtimes/gateway-address.ts";
 import { fetchModels, type ModelList, matchChatModel, type ServerAccess } from "../runtimes/openai/models.ts";
-import { identifyServer, type ServerProduct } from "../runtimes/openai/server-product.ts";
+import { identifyServer, isHermes, type ServerProduct } from "../runtimes/openai/server-product.ts";
 import { type DetectDeps, detectLimitMs } from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
+import { findForeign, judgeForeign } from "./foreign-port.ts";
 import { findServerPlaces, type ServerPlace } from "./server-places.ts";
 
 interface DetectedServer {
@@ -24,13 +25,19 @@ export async function detectOpenaiServers(deps: DetectDeps): Promise<readonly De
 async function askServer(place: ServerPlace, deps: DetectDeps): Promise<DetectedServer | null> {
   const { clock, fetch } = deps;
   const address = parseGatewayAddress(`127.0.0.1:${place.port}`);
-  const access: ServerAccess = { fetch, address, apiKey: place.apiKey };
+  const open: ServerAccess = { fetch, address, apiKey: null };
   const stop = new AbortController();
   const cancelLimit = clock.after(detectLimitMs, () => stop.abort("timeout"));
   try {
+    const foreign =
+      place.apiKey === null
+        ? null
+        : findForeign(address.httpUrl, { isThere: true, isExpected: place.from !== null });
+    const isSure = foreign === null && (await mayHaveKey(place, open, stop.signal));
+    const access = isSure ? { ...open, apiKey: place.apiKey } : open;
     const list = await fetchModels(access, stop.signal);
     if (!isPossible(list)) return null;
-    const product = await identifyServer(access, list, stop.signal);
+    const product = await identifyServer(open, list, stop.signal);
     if (!isCertain(list, product)) return null;
     const runtime: DetectedRuntime = {
       kind: "openai",
@@ -38,9 +45,11 @@ async function askServer(place: ServerPlace, deps: DetectDeps): Promise<Detected
       version: product.version,
       program: null,
       endpoint: address.httpUrl,
-      token: place.apiKey,
+      token: access.apiKey,
       command: null,
-      ...judge(list, place),
+      ...(foreign === null
+        ? judge(list, { ...place, apiKey: access.apiKey })
+        : judgeForeign("openai", address.httpUrl, foreign)),
       foundBy: place.from ?? `answers at 127.0.0.1:${place.port}`,
     };
     return { runtime, isAgent: product.isAgent };
@@ -51,6 +60,12 @@ async function askServer(place: ServerPlace, deps: DetectDeps): Promise<Detected
     cancelLimit();
     stop.abort();
   }
+}
+
+/** Hermes says what it is without its key; nobody else gets it. nanobot does not say, and is told by the owner of its port. */
+async function mayHaveKey(place: ServerPlace, access: ServerAccess, signal: AbortSignal): Promise<boolean> {
+  if (place.apiKey === null) return false;
+  return place.keyOf !== "Hermes Agent" || (await isHermes(access, signal)) === "yes";
 }
 
 function isKeyMissing(list: ModelList): boolean {

@@ -12,6 +12,7 @@ import {
   withUserFolders,
 } from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
+import { findForeign, judgeForeign } from "./foreign-port.ts";
 import { readProgramVersion, shownVersionLimitMs } from "./program-version.ts";
 
 /**
@@ -30,19 +31,25 @@ export async function findOpenclawPlace({ env, home, gatewayPorts, gatewayToken 
 
 /** OpenClaw on this machine: its program, its configuration, its gateway; null when there is none of them. */
 export async function detectOpenclaw(deps: DetectDeps): Promise<DetectedRuntime | null> {
-  const place = await findOpenclawPlace(deps);
-  const [probe, { program, version }] = await Promise.all([askGateway(place, deps), findProgram(deps)]);
-  if (probe === null && program === null && !place.hasConfig) return null;
+  const place = withoutLostToken(await findOpenclawPlace(deps));
+  const [{ probe, foreign }, { program, version }] = await Promise.all([
+    askGateway(place, deps),
+    findProgram(deps),
+  ]);
+  const isThere = probe !== null || foreign !== null;
+  if (!isThere && program === null && !place.hasConfig) return null;
   const { url: endpoint, token } = place;
   return {
     kind: "openclaw",
     product: "OpenClaw",
     version: probe?.status.version ?? version,
     program,
-    endpoint: probe === null && !place.hasConfig ? null : endpoint,
+    endpoint: isThere || place.hasConfig ? endpoint : null,
     token,
     command: null,
-    ...judge({ probe, place, hasProgram: program !== null }),
+    ...(foreign === null
+      ? judge({ probe, place, hasProgram: program !== null })
+      : judgeForeign("openclaw", endpoint, foreign)),
     foundBy: explainFind({ place, program }),
   };
 }
@@ -66,21 +73,39 @@ async function findProgram(
 
 type Place = Awaited<ReturnType<typeof findOpenclawPlace>>;
 
-/** What its gateway says to this node's own adapter; null when none greets at the address. */
-async function askGateway(place: Place, deps: DetectDeps): Promise<RuntimeProbe | null> {
-  if (!(await isOpenclawGateway(place.url, deps))) return null;
+/** What greets at the usual port of a machine where OpenClaw was never set up is anybody's: it gets no token. */
+function withoutLostToken(place: Place): Place {
+  return place.hasConfig ? place : { ...place, token: null, tokenProblem: noConfigProblem(place.url) };
+}
+
+function noConfigProblem(url: string): string {
+  return `OpenClaw was never set up here, so that no token was sent; when it is yours: --runtime openclaw --gateway-endpoint ${new URL(url).host} --gateway-token …`;
+}
+
+interface Asked {
+  /** What its gateway says to this node's own adapter; null when none greets at the address. */
+  readonly probe: RuntimeProbe | null;
+  /** Why it was not asked, although somebody is there; null: it was. */
+  readonly foreign: string | null;
+}
+
+async function askGateway(place: Place, deps: DetectDeps): Promise<Asked> {
+  const greets = await isOpenclawGateway(place.url, deps);
+  const foreign = findForeign(place.url, { isThere: greets, isExpected: place.hasConfig });
+  if (!greets || foreign !== null) return { probe: null, foreign };
   const { clock, random } = deps;
   // The client of its protocol is large, and most machines that are looked at need it not.
   const { createOpenclawRuntime } = await import("../runtimes/openclaw/index.ts");
   const runtime = createOpenclawRuntime({
     url: place.url,
     token: place.token,
+    checksOwner: true,
     clock,
     random,
     log: silentLog,
   });
   try {
-    return await runtime.probe();
+    return { probe: await runtime.probe(), foreign: null };
   } finally {
     await runtime.close();
   }

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { isZeroclawGateway } from "../runtimes/gateway-probe.ts";
 import { type DetectDeps, findPrograms, readSmallFile } from "./detect-deps.ts";
 import type { DetectedRuntime } from "./detected-runtime.ts";
+import { findForeign, judgeForeign } from "./foreign-port.ts";
 import { readProgramVersion, shownVersionLimitMs } from "./program-version.ts";
 
 const usualPort = 42617;
@@ -53,6 +54,7 @@ export async function detectZeroclaw(deps: DetectDeps): Promise<DetectedRuntime 
       ? null
       : readProgramVersion([program], { ...deps, limitMs: shownVersionLimitMs }),
   ]);
+  const foreign = findForeign(place.url, { isThere: isRunning, isExpected: place.hasConfig });
   if (!isRunning && program === null && !place.hasConfig) return null;
   return {
     kind: "zeroclaw",
@@ -62,7 +64,9 @@ export async function detectZeroclaw(deps: DetectDeps): Promise<DetectedRuntime 
     endpoint: isRunning || place.hasConfig ? place.url : null,
     token: null,
     command: null,
-    ...judge(place, { isRunning, hasProgram: program !== null }),
+    ...(foreign === null
+      ? judge(place, { isRunning, hasProgram: program !== null })
+      : judgeForeign("zeroclaw", place.url, foreign)),
     foundBy: place.hasConfig
       ? `configuration ${place.configPath}`
       : isRunning

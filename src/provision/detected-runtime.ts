@@ -19,6 +19,10 @@ export interface DetectedRuntime {
   readonly state: "ready" | "stopped" | "not_ready";
   /** One sentence and what to do; null when it is ready. */
   readonly problem: { readonly message: string; readonly remedy: string } | null;
+  /** Somebody else than this user or root listens at its port: it gets no key, and is never chosen unasked. */
+  readonly isForeign?: boolean;
+  /** An agent that only leads to the gateway of another kind, which has an adapter of its own. */
+  readonly leadsTo?: RuntimeKind;
   /** How it was found: `configuration ~/.openclaw/openclaw.json`, `answers at 127.0.0.1:11434`, `claude-agent-acp on PATH`. */
   readonly foundBy: string;
 }

@@ -66,7 +66,7 @@ export async function findRuntime(wish: RuntimeWish, deps: FindDeps): Promise<Fo
       return await findOpenclaw(wish, world);
     case "zeroclaw":
       if (wish.endpoint !== null) return asNamed(wish);
-      return asNamed({ ...wish, endpoint: (await findZeroclawPlace(world)).url });
+      return asNamed({ ...wish, endpoint: (await findZeroclawPlace(world)).url, checksOwner: true });
     case "openai":
       if (wish.endpoint !== null) return asNamed({ ...wish, endpoint: wish.endpoint });
       return await findServer(wish, world);
@@ -117,16 +117,23 @@ function toFound(chosen: DetectedRuntime, { choice, ...said }: Wanted): FoundRun
 
 /**
  * What was detected as the settings of its adapter; a token that was given goes before the one of its files. For one that can
- * be used: an agent without its command, or a server without its address, is a fault of the caller.
+ * be used: an agent without its command, or a server without its address, is a fault of the caller. A token that was given was
+ * given for OpenClaw or ZeroClaw, and an OpenClaw that was detected has it already: no server gets it.
  */
 export function toSettings(detected: DetectedRuntime, said: Omit<Wanted, "choice">): RuntimeSettings {
   const { kind, endpoint, command } = detected;
   const { model, approvals } = said;
-  const token = said.token ?? detected.token;
+  const { token } = detected;
   if (kind === "acp" && command !== null) return { kind, command, cwd: null, env: {}, approvals };
-  if (kind === "openai" && endpoint !== null) return { kind, endpoint, token, model, sessions: "auto" };
-  if (kind === "zeroclaw") return { kind, endpoint, token, agent: null, approvals, via: "auto" };
-  if (kind === "openclaw") return { kind, endpoint, token };
+  if (kind === "openai" && endpoint !== null) {
+    // Without a key there is nothing to be taken, and model servers often run as users of their own.
+    const checksOwner = token !== null;
+    return { kind, endpoint, token, model, sessions: "auto", ...(checksOwner ? { checksOwner } : {}) };
+  }
+  if (kind === "zeroclaw") {
+    return { kind, endpoint, token: said.token, agent: null, approvals, via: "auto", checksOwner: true };
+  }
+  if (kind === "openclaw") return { kind, endpoint, token, checksOwner: true };
   throw new MeshError("INTERNAL", `what was detected as ${detected.product} cannot be used`);
 }
 
@@ -136,7 +143,8 @@ async function findServer(wish: NamedRuntime & { kind: "openai" }, world: Detect
   if (chosen === null || chosen.endpoint === null) {
     throw noneFound("No OpenAI-compatible server was found on this machine.", choice, serverHint);
   }
-  const settings = { ...wish, endpoint: chosen.endpoint, token: wish.token ?? chosen.token };
+  const token = wish.token ?? chosen.token;
+  const settings = { ...wish, endpoint: chosen.endpoint, token, checksOwner: token !== null };
   return { settings, tokenProblem: null, choice: describeChoice(choice) };
 }
 
@@ -160,7 +168,7 @@ async function findOpenclaw(wish: SettingsOf<"openclaw">, world: DetectDeps): Pr
   const isElsewhere = endpoint !== null && toSocketUrl(endpoint) !== toSocketUrl(place.url);
   if (isElsewhere) return asNamed({ kind: "openclaw", endpoint, token: null });
   return {
-    settings: { kind: "openclaw", endpoint: endpoint ?? place.url, token: place.token },
+    settings: { kind: "openclaw", endpoint: endpoint ?? place.url, token: place.token, checksOwner: true },
     tokenProblem: place.tokenProblem,
     choice: null,
   };

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { parseDotEnv } from "../platform/dot-env.ts";
@@ -11,6 +12,8 @@ export interface ServerPlace {
   readonly port: number;
   /** What the server's own files tell; null: none. */
   readonly apiKey: Secret | null;
+  /** The only product that the key is for. */
+  readonly keyOf: "Hermes Agent" | "nanobot" | null;
   /** What says that it may be here, where that is a file or a variable; null: it is a usual port. */
   readonly from: string | null;
 }
@@ -25,19 +28,22 @@ export async function findServerPlaces(deps: DetectDeps): Promise<readonly Serve
   const taken = new Set(places.map(({ port }) => port));
   const usual = (deps.servers ?? usualServers)
     .filter(({ port }) => !taken.has(port))
-    .map(({ port }) => ({ port, apiKey: null, from: null }));
+    .map(({ port }) => ({ port, apiKey: null, keyOf: null, from: null }));
   return [...places, ...usual];
 }
 
 async function findHermes({ env, home }: DetectDeps): Promise<ServerPlace | null> {
   const folder = env.HERMES_HOME ?? "";
-  const path = join(folder === "" ? join(home, ".hermes") : folder, ".env");
+  const place = folder === "" ? join(home, ".hermes") : folder;
+  // The names of its variables are anybody's: where there is no Hermes, they mean something else.
+  if (!(await isFolder(place))) return null;
+  const path = join(place, ".env");
   const entries = parseDotEnv((await readSmallFile(path)) ?? "");
   const lookUp = (name: string) => env[name] ?? entries.get(name);
   const apiKey = toSecret(lookUp("API_SERVER_KEY") ?? null);
   const port = toPort(lookUp("API_SERVER_PORT"));
   if (apiKey === null && port === null) return null;
-  return { port: port ?? 8642, apiKey, from: `configuration ${path}` };
+  return { port: port ?? 8642, apiKey, keyOf: "Hermes Agent", from: `configuration ${path}` };
 }
 
 const NanobotConfig = z.object({
@@ -52,7 +58,12 @@ async function findNanobot({ env, home }: DetectDeps): Promise<ServerPlace | nul
     /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g,
     (_, name: string) => env[name] ?? "",
   );
-  return { port: toPort(config.port) ?? 8900, apiKey: toSecret(key), from: `configuration ${path}` };
+  return {
+    port: toPort(config.port) ?? 8900,
+    apiKey: toSecret(key),
+    keyOf: "nanobot",
+    from: `configuration ${path}`,
+  };
 }
 
 /** `OLLAMA_HOST` names an address to listen at, or one of another machine; only the port of this one counts. */
@@ -61,7 +72,16 @@ function findOllama({ env }: DetectDeps): ServerPlace | null {
   const url = URL.parse(value.includes("://") ? value : `http://${value.replace(/^:/, "127.0.0.1:")}`);
   const isHere = url !== null && /^(?:localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\])$/.test(url.hostname);
   const port = isHere ? toPort(url.port) : null;
-  return port === null ? null : { port, apiKey: null, from: "OLLAMA_HOST" };
+  return port === null ? null : { port, apiKey: null, keyOf: null, from: "OLLAMA_HOST" };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    // What cannot be looked at is not this user's to have set up.
+    return false;
+  }
 }
 
 function toPort(value: string | number | undefined): number | null {

@@ -77,6 +77,35 @@ describe("OpenAI-compatible servers", () => {
     expect(ollama.seen.join(" ")).not.toContain("Bearer");
   });
 
+  test("get the key of Hermes only when they say that they are Hermes", async () => {
+    await using stranger = serveRoutes(productRoutes.plain);
+    await machine.addFile(".hermes/.env", `API_SERVER_KEY=hermes-key\nAPI_SERVER_PORT=${stranger.port}\n`);
+    const found = await detect();
+    expect(found).toMatchObject([{ product: "OpenAI-compatible server", token: null }]);
+    expect(stranger.seen.join(" ")).not.toContain("hermes-key");
+  });
+
+  test("get no key of variables that mean something else where there is no Hermes", async () => {
+    await using hermes = serveRoutes(hermesRoutes("key"));
+    const env = { API_SERVER_KEY: "key", API_SERVER_PORT: String(hermes.port) };
+    expect(await detect([], { env })).toEqual([]);
+    expect((await detect([hermes.port], { env })).map(brief)).toEqual(["openai Hermes Agent not_ready"]);
+    expect(hermes.seen.join(" ")).not.toContain("Bearer");
+  });
+
+  test("whose owners are words of the language are nobody's in particular", async () => {
+    const list = {
+      data: [
+        { id: "m", owned_by: "constructor" },
+        { id: "n", owned_by: "__proto__" },
+      ],
+    };
+    expect(await detectOne({ "/v1/models": list })).toMatchObject({
+      product: "OpenAI-compatible server",
+      state: "ready",
+    });
+  });
+
   test("that ask for a key are known and not ready", async () => {
     const found = await detectOne(hermesRoutes("unknown"));
     expect(found).toMatchObject({
@@ -141,6 +170,10 @@ describe("what else listens on those ports", () => {
       () => serveRoutes({}, () => new Response("{", { headers: { "content-type": "application/json" } })),
     ],
     ["deep JSON", () => serveRoutes({}, () => new Response("[".repeat(100_000)))],
+    [
+      "an answer that grows by unpacking",
+      () => serveRoutes({}, () => new Response(packed, { headers: { "content-encoding": "gzip" } })),
+    ],
     ["errors", () => serveRoutes({}, () => new Response("oops", { status: 500 }))],
     ["a body without end", () => serveRoutes({}, () => new Response(endless(1024 * 1024, 0)))],
     ["a body that drips", () => serveRoutes({}, () => new Response(endless(1, 200)))],
@@ -350,6 +383,11 @@ describe("ACP agents", () => {
     expect((await detect()).map(brief)).toEqual(["acp Gemini CLI (ACP) ready"]);
   });
 });
+
+/** 256 MiB of a list of models. */
+const packed = Bun.gzipSync(
+  new TextEncoder().encode(`{"data":[{"id":"m"}]}${" ".repeat(256 * 1024 * 1024)}`),
+);
 
 function endless(pieceBytes: number, everyMs: number): ReadableStream<Uint8Array> {
   const piece = new Uint8Array(pieceBytes).fill(97);

@@ -27,9 +27,11 @@ const gateway = Bun.serve({
       void socket.send(
         JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce: "n" } }),
       ),
-    message: () => {},
+    message: (_, message) => void sent.push(String(message)),
   },
 });
+/** What the gateway was sent. */
+const sent: string[] = [];
 const running = `127.0.0.1:${gateway.port}`;
 
 beforeAll(async () => {
@@ -81,6 +83,7 @@ describe("finding the runtime of this machine", () => {
       endpoint: `ws://${running}`,
       token: "own",
       tokenProblem: null,
+      checksOwner: true,
     } as const;
     expect(await find(auto)).toEqual(found);
   });
@@ -206,8 +209,9 @@ describe("finding the runtime that was named", () => {
 describe("choosing by itself", () => {
   const chosen = async (more: Partial<FindDeps>) => await findRuntime(auto, deps(more));
 
-  test("takes what is ready before what only runs, and says so", async () => {
+  test("takes what is ready before a configuration whose program is gone, and says so", async () => {
     await using ollama = serveRoutes(productRoutes.ollama);
+    await writeConfig(1);
     const found = await chosen({ servers: [{ port: ollama.port, products: [] }] });
     expect(found.settings).toEqual({
       kind: "openai",
@@ -222,6 +226,55 @@ describe("choosing by itself", () => {
     expect(found.choice).toContain("passed over: OpenClaw");
   });
 
+  test("takes an OpenClaw that is set up and stopped before a server, and says how to have that", async () => {
+    await using machine = await createFakeMachine();
+    await using ollama = serveRoutes(productRoutes.ollama);
+    await machine.addProgram("openclaw", "exit 1");
+    const config = { gateway: { port: 1, auth: { token: "own" } } };
+    await machine.addFile(".openclaw/openclaw.json", JSON.stringify(config));
+    const { env } = machine.deps();
+    const found = await chosen({ env, home: machine.home, servers: [{ port: ollama.port, products: [] }] });
+    expect(withText(found)).toMatchObject({
+      kind: "openclaw",
+      endpoint: "ws://127.0.0.1:1",
+      token: "own",
+      checksOwner: true,
+    });
+    expect(found.choice).toContain("set up here and does not run yet");
+    expect(found.choice).toContain("to use Ollama instead: --runtime openai");
+  });
+
+  test("gives the token of the operator to no server that happens to be there", async () => {
+    await using stranger = serveRoutes(productRoutes.plain);
+    await writeConfig(1);
+    const wish = { ...auto, token: toSecret("given") };
+    const found = await findRuntime(wish, deps({ servers: [{ port: stranger.port, products: [] }] }));
+    expect(withText(found)).toMatchObject({ kind: "openai", token: null });
+    expect(stranger.seen.join(" ")).not.toContain("given");
+  });
+
+  test("gives a token that was given to OpenClaw before that of its files", async () => {
+    expect(await find({ ...auto, token: toSecret("given") })).toMatchObject({
+      kind: "openclaw",
+      token: "given",
+    });
+  });
+
+  test("gives no token to what greets where OpenClaw was never set up", async () => {
+    await using machine = await createFakeMachine();
+    const gatewayPorts = { openclaw: gateway.port ?? 0, zeroclaw: 1 };
+    sent.length = 0;
+    for (const token of [null, toSecret("given")]) {
+      const env = { ...machine.deps().env, OPENCLAW_GATEWAY_TOKEN: "of-the-environment" };
+      const more = { env, home: machine.home, gatewayPorts };
+      const found = withText(await findRuntime({ ...auto, token }, deps(more)));
+      expect(found).toMatchObject({ kind: "openclaw", token: null });
+      expect(found.tokenProblem).toContain("--runtime openclaw --gateway-endpoint");
+    }
+    expect(sent).not.toBeEmpty();
+    expect(sent.join(" ")).not.toMatch(/given|of-the-environment/);
+  });
+
   test("takes an agent of PATH before a model server", async () => {
     await using machine = await createFakeMachine();
     await using ollama = serveRoutes(productRoutes.ollama);
@@ -234,9 +287,15 @@ describe("choosing by itself", () => {
 
   test("takes the key of a server's own files along, and tells nobody", async () => {
     await using hermes = serveRoutes(hermesRoutes("own-key"));
+    await using machine = await createFakeMachine();
+    await machine.addFile(".hermes/config.yaml", "");
     const env = { API_SERVER_PORT: String(hermes.port), API_SERVER_KEY: "own-key", PATH: "" };
-    const found = await findRuntime({ ...auto, token: null }, deps({ env, home: "/nonexistent" }));
-    expect(found.settings).toMatchObject({ kind: "openai", endpoint: `http://127.0.0.1:${hermes.port}` });
+    const found = await findRuntime({ ...auto, token: null }, deps({ env, home: machine.home }));
+    expect(found.settings).toMatchObject({
+      kind: "openai",
+      endpoint: `http://127.0.0.1:${hermes.port}`,
+      checksOwner: true,
+    });
     expect("token" in found.settings && found.settings.token?.reveal()).toBe("own-key");
     expect(found.choice).not.toContain("own-key");
   });
