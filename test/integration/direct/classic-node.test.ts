@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   type ClassicGateway,
+  type ClassicNode,
   failingGateway,
   noGateway,
   registerClassic,
@@ -15,6 +16,17 @@ const join = (
   mesh: TestCoordinator,
   parts: { name?: string; gateway?: ClassicGateway; port?: number } = {},
 ) => startClassicNode({ coordinatorUrl: url(mesh), bearer: mesh.token, ...parts });
+
+/** Ends the node, and keeps its port from whoever gets the next free one: there is somebody, who answers nothing. */
+async function killForGood(node: ClassicNode): Promise<Disposable> {
+  await node.kill();
+  const listener = Bun.listen({
+    hostname: "127.0.0.1",
+    port: node.port,
+    socket: { open: (socket) => void socket.terminate(), data: () => {} },
+  });
+  return { [Symbol.dispose]: () => listener.stop(true) };
+}
 
 async function nodeInfo(mesh: TestCoordinator, name: string) {
   return (await mesh.call("GET", `/api/v1/nodes/${name}`)).body;
@@ -161,7 +173,7 @@ describe("a classic node", () => {
   test("that comes back at another address takes its place when nobody answers at the old one", async () => {
     await using mesh = await createTestCoordinator();
     await using first = await join(mesh);
-    await first.kill();
+    using _held = await killForGood(first);
     await using second = await join(mesh);
     expect(second.port).not.toBe(first.port);
     expect(second.nodeId).toBe(first.nodeId);
@@ -171,7 +183,7 @@ describe("a classic node", () => {
   test("makes way for a link of the same machine, and a link for it", async () => {
     await using mesh = await createTestCoordinator();
     await using classic = await join(mesh);
-    await classic.kill();
+    using _held = await killForGood(classic);
     const linked = await mesh.join({ name: "old-mac" });
     expect(linked.nodeId as string).toBe(classic.nodeId);
     expect(await nodeInfo(mesh, "old-mac")).toMatchObject({
