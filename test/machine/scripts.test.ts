@@ -52,11 +52,41 @@ test("e2e-deploy.sh cleans up although nobody reads any more what it says", asyn
   expect(stdout.toString()).not.toContain(temporary);
 });
 
+test.each([
+  ["::1", "[::1]"],
+  ["127.0.0.1", "127.0.0.1"],
+])("e2e-deploy.sh joins where ssh finds the alias of a host: %s", async (found, shown) => {
+  const fake = join(directory.path, "bin");
+  const temporary = join(directory.path, "tmp");
+  await mkdir(fake);
+  await mkdir(temporary);
+  // Runs on this machine what the other one should, and knows where the alias leads.
+  const script = `#!/bin/sh\nfor word; do [ "$word" = -G ] && echo "hostname ${found}" && exit; done\neval "$word"\n`;
+  await writeFile(join(fake, "ssh"), script, { mode: 0o755 });
+  const port = await findFreePort();
+  const child = Bun.spawn([join(scripts, "e2e-deploy.sh")], {
+    env: {
+      PATH: `${fake}:${path}`,
+      HOME: temporary,
+      TMPDIR: temporary,
+      BINARY: stub,
+      COORDINATOR_HOST: "me@vps",
+      NODE_HOSTS: "local",
+      PORT: String(port),
+      START_WAIT_S: "3",
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  expect(await child.stdout.text()).toContain(`== node-1: join http://${shown}:${port}\n`);
+  await child.exited;
+  expect(await readdir(temporary)).toEqual([]);
+});
+
 test("install-test-tools.sh takes away what keeps servers from starting when it is ended", async () => {
   const policy = join(directory.path, "policy-rc.d");
   const fake = join(directory.path, "bin");
   await mkdir(fake);
-  await writeFile(join(fake, "apt-get"), "#!/bin/sh\nsleep 1\n", { mode: 0o755 });
+  await writeFile(join(fake, "apt-get"), "#!/bin/sh\nsleep 0.3\n", { mode: 0o755 });
   await writeFile(join(fake, "id"), "#!/bin/sh\necho 0\n", { mode: 0o755 });
   const text = await readFile(join(scripts, "install-test-tools.sh"), "utf8");
   expect(text).toContain("policy=/usr/sbin/policy-rc.d\n");
