@@ -42,7 +42,7 @@ export async function readCommandOutput(
       return (await child.exited) === 0 ? output.slice(0, maxOutputLength) : null;
     };
     const output = await waitAtMost(read(), { clock, limitMs, otherwise: null });
-    if (output === null) end(child);
+    if (output === null) killGroup(child);
     return output;
   } catch {
     // Not there, not executable: the same to the caller as a program that fails.
@@ -50,8 +50,8 @@ export async function readCommandOutput(
   }
 }
 
-/** Kills the process and what it started, where some of it still runs. */
-function end(child: Bun.Subprocess): void {
+/** Kills a process that leads a group and what it started, where some of it still runs. */
+export function killGroup(child: Bun.Subprocess): void {
   child.unref();
   try {
     // The number of a group is nobody else's while one of its processes runs.

@@ -1,8 +1,10 @@
-import { mkdir, realpath } from "node:fs/promises";
-import { dirname } from "node:path";
-import { errorCodeOf, readTextIfExists, writeFileAtomic } from "../../platform/atomic-file.ts";
+import { mkdir, readlink, realpath } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { errorCodeOf, isFullDisk, writeFileAtomic } from "../../platform/atomic-file.ts";
+import { readBoundedText } from "../../platform/bounded-file.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { toIsoTime } from "../../platform/clock.ts";
+import { findOwner } from "../../platform/file-owner.ts";
 import { privateDirMode, privateFileMode } from "../../platform/private-files.ts";
 import { MeshError } from "../../protocol/errors.ts";
 
@@ -12,16 +14,27 @@ export function backupPath(path: string, clock: Clock): string {
   return `${path}.claw-mesh-${time}.bak`;
 }
 
+/** Bytes of a configuration; a real one has a few thousand. */
+const maxBytes = 1024 * 1024;
+
+const problems = {
+  "not-a-file": "it is no ordinary file",
+  "too-large": `it is longer than ${maxBytes} bytes`,
+  "not-text": "it is no text",
+  unreadable: "this user may not, or the disk fails",
+} as const;
+
 /**
  * null: there is none.
- * @throws MeshError RUNTIME_START_FAILED when it cannot be read
+ * @throws MeshError RUNTIME_START_FAILED when it cannot be read, or is no file that could be a configuration
  */
 export async function readConfigFile(path: string): Promise<string | null> {
-  try {
-    return await readTextIfExists(path);
-  } catch (error) {
-    throw fileFailure(path, "read", error);
-  }
+  const read = await readBoundedText(path, { maxBytes, followsLinks: true });
+  if ("text" in read) return read.text;
+  if (read.problem === "absent") return null;
+  throw new MeshError("RUNTIME_START_FAILED", `${path} cannot be read: ${problems[read.problem]}.`, {
+    hint: "Check what the file is and who owns it and its folder.",
+  });
 }
 
 /**
@@ -30,33 +43,48 @@ export async function readConfigFile(path: string): Promise<string | null> {
  */
 export async function keepBackup(backup: string, text: string): Promise<void> {
   try {
-    await writeFileAtomic(backup, text, { mode: privateFileMode, overwrite: false });
+    const owner = await findOwner(dirname(backup));
+    await writeFileAtomic(backup, text, {
+      mode: privateFileMode,
+      overwrite: false,
+      ...(owner === null ? {} : { owner }),
+    });
   } catch (error) {
-    if (errorCodeOf(error) !== "EEXIST") throw fileFailure(backup, "written", error);
+    if (errorCodeOf(error) !== "EEXIST") throw fileFailure(backup, error);
   }
 }
 
 /**
- * Writes a configuration for its owner alone, with the folders that it needs.
+ * Writes a configuration for its owner alone, who stays the same, with the folders that it needs.
  * @throws MeshError DISK_FULL, RUNTIME_START_FAILED
  */
 export async function writeConfigFile(path: string, text: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: privateDirMode });
-    // One that is kept elsewhere and linked here stays there.
-    const target = await realpath(path).catch(() => path);
-    await writeFileAtomic(target, text, { mode: privateFileMode, overwrite: true });
+    const target = await findTarget(path);
+    const owner = (await findOwner(target)) ?? (await findOwner(dirname(target)));
+    const options = { mode: privateFileMode, overwrite: true, ...(owner === null ? {} : { owner }) };
+    await writeFileAtomic(target, text, options);
   } catch (error) {
-    throw fileFailure(path, "written", error);
+    throw fileFailure(path, error);
   }
 }
 
-function fileFailure(path: string, what: "read" | "written", cause: unknown): MeshError {
-  const code = errorCodeOf(cause);
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    return new MeshError("DISK_FULL", `There is no room for ${path}.`, { cause });
+/** One that is kept elsewhere and linked here stays there, also while it is not there yet. */
+async function findTarget(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (errorCodeOf(error) !== "ENOENT") throw error;
+    const link = await readlink(path).catch(() => null);
+    return link === null ? path : resolve(dirname(path), link);
   }
-  return new MeshError("RUNTIME_START_FAILED", `${path} cannot be ${what} (${code ?? "unknown reason"}).`, {
+}
+
+function fileFailure(path: string, cause: unknown): MeshError {
+  const code = errorCodeOf(cause);
+  if (isFullDisk(cause)) return new MeshError("DISK_FULL", `There is no room for ${path}.`, { cause });
+  return new MeshError("RUNTIME_START_FAILED", `${path} cannot be written (${code ?? "unknown reason"}).`, {
     hint: "Check who owns the file and its folder.",
     cause,
   });

@@ -23,6 +23,7 @@ export async function patchConfig(
     args: ["config", "patch", "--stdin"],
     env: deps.env,
     cwd: deps.home,
+    clock: deps.clock,
     input: JSON.stringify(patch),
   });
   if (code !== 0) throw refused(places.configPath, firstLine(stderr) ?? "openclaw config patch failed");
@@ -35,9 +36,9 @@ const Validation = z.object({
 
 /** What OpenClaw itself says against its configuration, on one line; null: nothing. */
 export async function findIssue({ program, deps }: OpenclawCli): Promise<string | null> {
-  const { env, home } = deps;
+  const { env, home, clock } = deps;
   const args = ["config", "validate", "--json"];
-  const { code, stdout, stderr } = await runProgram({ program, args, env, cwd: home });
+  const { code, stdout, stderr } = await runProgram({ program, args, env, cwd: home, clock });
   if (code === 0) return null;
   const answer = Validation.safeParse(readJson(stdout));
   const issue = answer.success ? answer.data.issues?.[0] : undefined;
