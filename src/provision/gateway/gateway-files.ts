@@ -2,9 +2,10 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { InstallableKind } from "../../domain/provision/recommend-runtime.ts";
-import { readTextIfExists, writeFileAtomic } from "../../platform/atomic-file.ts";
+import { writeFileAtomic } from "../../platform/atomic-file.ts";
 import { privateDirMode, privateFileMode } from "../../platform/private-files.ts";
 import { parseJsonText } from "../../protocol/json-text.ts";
+import { readOwnRecord } from "../own-record.ts";
 
 /** A gateway that this program started, as it is kept in `gateway.json`. */
 export const GatewayRecord = z.object({
@@ -58,7 +59,10 @@ export async function createGatewayFolder({ folder }: GatewayFiles): Promise<voi
   await mkdir(folder, { recursive: true, mode: privateDirMode });
 }
 
-/** null: none was started, or what is there cannot be understood; its process is nobody's then. */
+/**
+ * null: none was started, or what is there cannot be understood; its process is nobody's then.
+ * @throws MeshError FILE_UNSAFE for one that another user may have written
+ */
 export async function loadGatewayRecord(files: GatewayFiles): Promise<GatewayRecord | null> {
   return await loadJson(files.record, GatewayRecord);
 }
@@ -69,7 +73,7 @@ export async function loadGatewayStart(files: GatewayFiles): Promise<GatewayStar
 }
 
 async function loadJson<T>(path: string, schema: z.ZodType<T>): Promise<T | null> {
-  const text = await readTextIfExists(path);
+  const text = await readOwnRecord(path);
   if (text === null) return null;
   try {
     const parsed = schema.safeParse(parseJsonText(text));

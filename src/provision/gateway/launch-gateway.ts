@@ -4,6 +4,7 @@ import { startInBackground } from "../../platform/background-process.ts";
 import type { ChildExit } from "../../platform/child-processes.ts";
 import { delay } from "../../platform/clock.ts";
 import { checkPort } from "../../platform/port-check.ts";
+import { explainForeign, findPortOwner } from "../../platform/port-owner.ts";
 import type { ProcessIdentity } from "../../platform/process-identity.ts";
 import { MeshError } from "../../protocol/errors.ts";
 import { parseGatewayAddress } from "../../runtimes/gateway-address.ts";
@@ -63,6 +64,7 @@ export async function launchGateway(
       // That was about an earlier one.
       await removeGatewayRecord(files);
     }
+    checkPortOwner(gateway);
     if (await gateway.isAlive()) return { how: "running", process: null, startId: null };
     if (record !== null) endLeftovers(record);
     await checkEndpoint(gateway, deps);
@@ -71,6 +73,17 @@ export async function launchGateway(
   } finally {
     lock.release();
   }
+}
+
+/** Any user may listen where the gateway does not yet: what answers there is not asked, as it would be believed. */
+function checkPortOwner({ endpoint, kind }: GatewayProgram): void {
+  const owner = findPortOwner(parseGatewayAddress(endpoint).httpUrl);
+  if (owner.kind !== "foreign") return;
+  throw new MeshError(
+    "RUNTIME_START_FAILED",
+    `The gateway of ${kind} cannot be started: ${explainForeign(owner)}.`,
+    { hint: `Find out who listens there, or give the gateway another port in the configuration of ${kind}.` },
+  );
 }
 
 /** What a killed worker had takes a moment to be free. */

@@ -2,9 +2,11 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import type { InstallableKind } from "../../domain/provision/recommend-runtime.ts";
-import { errorCodeOf, readTextIfExists, writeFileAtomic } from "../../platform/atomic-file.ts";
+import { errorCodeOf, writeFileAtomic } from "../../platform/atomic-file.ts";
 import { privateDirMode, privateFileMode } from "../../platform/private-files.ts";
+import { MeshError } from "../../protocol/errors.ts";
 import { parseJsonText } from "../../protocol/json-text.ts";
+import { readOwnRecord } from "../own-record.ts";
 import { withFileFailures } from "./file-failure.ts";
 import { installRecordFile } from "./install-places.ts";
 
@@ -26,11 +28,13 @@ export async function loadInstallRecord(
   kind: InstallableKind,
 ): Promise<InstallRecord | null> {
   try {
-    const text = await readTextIfExists(installRecordFile(dataDir, kind));
+    const text = await readOwnRecord(installRecordFile(dataDir, kind));
     if (text === null) return null;
     const record = InstallRecord.safeParse(parseJsonText(text));
     return record.success ? record.data : null;
   } catch (error) {
+    // Another user's says nothing of what was installed from here.
+    if (error instanceof MeshError && error.code === "FILE_UNSAFE") return null;
     if (error instanceof SyntaxError || errorCodeOf(error) !== null) return null;
     throw error;
   }

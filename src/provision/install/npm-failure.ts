@@ -77,7 +77,7 @@ const causes: Readonly<Record<string, Cause>> = {
 /** One line on what went wrong, and one on what to do. */
 export function toNpmError(failure: NpmFailure): MeshError {
   const { task, code, lastLines, logFile, byHand, prefix } = failure;
-  const cause = code === null ? null : (causes[code] ?? null);
+  const cause = code === null ? null : Object.hasOwn(causes, code) ? (causes[code] ?? null) : null;
   const named = code === null ? "" : ` (${code})`;
   const details = { log: logFile, last_lines: lastLines, ...(code === null ? {} : { npm_code: code }) };
   const by = `By hand: ${byHand}`;

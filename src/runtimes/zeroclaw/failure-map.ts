@@ -46,7 +46,7 @@ export function matchChatFailure({ code, message: said, hasBegun }: ChatError): 
 }
 
 function matchCode(code: string | null, said: string): Failure {
-  const reason = notBegun[code ?? ""];
+  const reason = code !== null && Object.hasOwn(notBegun, code) ? notBegun[code] : undefined;
   if (reason !== undefined) return { class: "refused", message: reason };
   const message = `ZeroClaw ended with an error: ${said === "" ? (code ?? "no reason given") : said}`;
   if (badFrames.includes(code ?? "")) {
