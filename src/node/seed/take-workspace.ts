@@ -1,5 +1,5 @@
 import { lstat, mkdir, realpath } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { hasHiddenText } from "../../domain/seed/hidden-text.ts";
 import { mergeMarkdown } from "../../domain/seed/merge-markdown.ts";
 import { parseSeedPath, seedPathKey } from "../../domain/seed/seed-path.ts";
@@ -114,7 +114,7 @@ async function writeInto(file: string, content: string, nowMs: number): Promise<
     if ("problem" in read && read.problem !== "absent")
       return { refused: `what is there is ${read.problem}` };
     const own = "text" in read ? read.text : null;
-    if (own !== null && file.endsWith(identityName)) return { unchanged: true };
+    if (own !== null && basename(file) === identityName) return { unchanged: true };
     const text = mergeMarkdown(own ?? "", content);
     if (text === null) return { unchanged: true };
     if (Buffer.byteLength(text) > maxFileBytes) return { refused: "with it the file would be too long" };

@@ -20,8 +20,7 @@ export const seedRoutes = {
     path: `${apiPrefix}/seed/config`,
     tag: "seed",
     scopes: ["node", "admin"],
-    summary:
-      "The coordinator's OpenClaw configuration without what belongs to one machine, and without secrets",
+    summary: "Settings of taste of the coordinator's OpenClaw: a closed list",
     status: 200,
     answer: z.record(z.string(), z.unknown()),
     errors: ["SEED_NOT_FOUND"],
