@@ -65,6 +65,9 @@ export const DirectOutcome = z.discriminatedUnion("kind", [
 ]);
 export type DirectOutcome = z.infer<typeof DirectOutcome>;
 
+/** On an answer: the runtime that had the attempt. */
+export const directRuntimeHeader = "claw-mesh-runtime";
+
 /** JSON in the characters that a header may hold. */
 export function toHeaderJson(value: DirectNode | DirectOffer | DirectOutcome): string {
   return JSON.stringify(value).replace(

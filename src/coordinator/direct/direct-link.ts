@@ -1,10 +1,12 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { SafeFetch } from "../../platform/safe-fetch.ts";
+import { RuntimeKind } from "../../protocol/capability.ts";
 import {
   type DirectMessage,
   type DirectOffer,
   directMessagesPath,
   directOfferHeader,
+  directRuntimeHeader,
   toHeaderJson,
 } from "../../protocol/direct.ts";
 import { type AttemptKey, type NodeId, toAttemptKey } from "../../protocol/ids.ts";
@@ -101,7 +103,12 @@ export function createDirectLink(deps: DirectLinkDeps): DirectLink {
     const isBeyond = answer.kind === "too_large" && reading.isBeyond();
     const outcome = isBeyond ? toBeyondOutcome(ref) : toDeliveryOutcome(ref, answer);
     deps.onOutcome(outcome);
-    deps.onFrame(link, outcome.frame);
+    const { frame } = outcome;
+    if (answer.kind === "answered" && (frame.type === "result" || frame.type === "failed")) {
+      const runtime = RuntimeKind.safeParse(answer.headers.get(directRuntimeHeader));
+      if (runtime.success) deps.onFrame(link, { type: "started", ...ref, runtime: runtime.data });
+    }
+    deps.onFrame(link, frame);
   }
 
   function send(frame: CoordinatorFrame): void {

@@ -2,6 +2,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Deadlines } from "../../platform/deadlines.ts";
 import { sha256Hex } from "../../platform/hash.ts";
 import type { Log } from "../../platform/log.ts";
+import type { RuntimeKind } from "../../protocol/capability.ts";
 import type { DirectMessage, DirectOffer } from "../../protocol/direct.ts";
 import type { AttemptKey, MeshId } from "../../protocol/ids.ts";
 import type { OfferFrame } from "../../protocol/link/v1/frames.ts";
@@ -42,6 +43,8 @@ export interface DirectAttempts {
     offer: DirectOffer | null,
     signal: AbortSignal,
   ) => Promise<AttemptEnd>;
+  /** The one that has an attempt, or had it; null: none, or it is not known any more. */
+  readonly runtimeOf: (id: string) => RuntimeKind | null;
   /** Running and waiting. */
   readonly inFlight: () => number;
   /** Takes nothing new. */
@@ -80,6 +83,7 @@ interface Entry {
 interface Kept {
   readonly digest: string;
   readonly outcome: RunOutcome;
+  readonly runtime: RuntimeKind | null;
   readonly endedAtMs: number;
   readonly bytes: number;
 }
@@ -195,11 +199,12 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
   function settle(entry: Entry, outcome: RunOutcome): void {
     running -= 1;
     entry.state = "ended";
+    const runtime = entry.run?.runtime ?? null;
     entry.run = null;
     entry.forgetOrphan();
     entries.delete(entry.key);
     const bytes = Buffer.byteLength(JSON.stringify(outcome));
-    kept.set(entry.key, { digest: entry.digest, outcome, endedAtMs: clock.monotonicMs(), bytes });
+    kept.set(entry.key, { digest: entry.digest, outcome, runtime, endedAtMs: clock.monotonicMs(), bytes });
     keptBytes += bytes;
     prune();
     entry.end.resolve(outcome);
@@ -232,6 +237,7 @@ export function createDirectAttempts(deps: DirectAttemptsDeps): DirectAttempts {
 
   return {
     take,
+    runtimeOf: (id) => entries.get(id)?.run?.runtime ?? kept.get(id)?.runtime ?? null,
     inFlight: () => running + waiting.size,
     drain: () => {
       isDraining = true;

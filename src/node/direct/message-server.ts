@@ -12,6 +12,7 @@ import {
   directMessagesPath,
   directOfferHeader,
   directOutcomeHeader,
+  directRuntimeHeader,
   fromHeaderJson,
   toHeaderJson,
 } from "../../protocol/direct.ts";
@@ -32,7 +33,7 @@ const idleTimeoutS = 10;
 
 export interface MessageServerDeps {
   readonly listen: ListenAddress;
-  readonly attempts: Pick<DirectAttempts, "take">;
+  readonly attempts: Pick<DirectAttempts, "take" | "runtimeOf">;
   readonly clock: Clock;
   /** The node's own token; null before the registration: nobody is let in. */
   readonly token: () => Promise<Secret | null>;
@@ -57,7 +58,11 @@ export function startMessageServer({ listen, attempts, token, clock }: MessageSe
     const offer = fromHeaderJson(DirectOffer, request.headers.get(directOfferHeader));
     // A run may be silent for long.
     server.timeout(request, 0);
-    return toResponse(parsed.data.id, await attempts.take(parsed.data, offer, request.signal));
+    const { id } = parsed.data;
+    const response = toResponse(id, await attempts.take(parsed.data, offer, request.signal));
+    const runtime = attempts.runtimeOf(id);
+    if (runtime !== null) response.headers.set(directRuntimeHeader, runtime);
+    return response;
   }
 
   const server = open(listen, () =>

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { RuntimeKind } from "../../../src/protocol/capability.ts";
 import { directMessagesPath, directOutcomeHeader, toHeaderJson } from "../../../src/protocol/direct.ts";
 import { Secret } from "../../../src/protocol/secret.ts";
 import { startClassicNode } from "../../support/classic-node.ts";
@@ -170,5 +171,55 @@ describe("with a direct endpoint at both ends", () => {
     const answer = mesh.send("hello");
     (await one.runtime.nextRun()).succeed(text);
     expect((await answer).body.response).toBe(text);
+  });
+});
+
+describe("a direct node with two runtimes", () => {
+  const setUp = async (mesh: TestCoordinator) => {
+    const [openclaw, zeroclaw] = [
+      createScriptedRuntime({ kind: "openclaw" }),
+      createScriptedRuntime({ kind: "zeroclaw" }),
+    ] as const;
+    const node = await startDirectAgent({
+      coordinatorUrl: `http://127.0.0.1:${mesh.port()}`,
+      token: new Secret(mesh.token),
+      runtime: openclaw,
+      runtimes: [openclaw, zeroclaw],
+      slotsOf: new Map<RuntimeKind, number>([
+        ["openclaw", 1],
+        ["zeroclaw", 1],
+      ]),
+    });
+    const runtimeOf = async (id: string) =>
+      (await mesh.call("GET", `/api/v1/tasks/${id}`)).body.attempts[0].runtime;
+    return { openclaw, zeroclaw, runtimeOf, [Symbol.asyncDispose]: () => node[Symbol.asyncDispose]() };
+  };
+
+  test("is offered the one that is required, or that is counted for, and tells which it was", async () => {
+    await using mesh = await createTestCoordinator();
+    await using node = await setUp(mesh);
+    const required = mesh.send("z", { parts: { requires: { runtime: "zeroclaw" } } });
+    const first = await node.zeroclaw.nextRun();
+    const any = mesh.send("any");
+    const second = await node.openclaw.nextRun();
+    second.succeed("done");
+    expect(await node.runtimeOf((await any).body.message_id)).toBe("openclaw");
+    first.settle({ kind: "failed", failure: { class: "runtime_error", kind: "quota", message: "no money" } });
+    await required;
+    const id = (first.attempt.key as string).split(".")[0] ?? "";
+    expect(await node.runtimeOf(id)).toBe("zeroclaw");
+  });
+
+  test("keeps a conversation in the one that had its first turn", async () => {
+    await using mesh = await createTestCoordinator();
+    await using node = await setUp(mesh);
+    const session = "lake";
+    const first = mesh.send("one", { parts: { session, requires: { runtime: "zeroclaw" } } });
+    (await node.zeroclaw.nextRun()).succeed("done");
+    expect((await first).status).toBe(200);
+    const second = mesh.send("two", { parts: { session } });
+    (await node.zeroclaw.nextRun()).succeed("done");
+    expect((await second).status).toBe(200);
+    expect(node.openclaw.runs).toHaveLength(0);
   });
 });

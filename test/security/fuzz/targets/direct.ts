@@ -40,7 +40,10 @@ export async function startDirect(): Promise<FuzzTarget> {
     listen: { host: "127.0.0.1", port: 0 },
     clock: systemClock,
     token: async () => new Secret(token),
-    attempts: { take: async (message) => ({ kind: "succeeded", text: message.content }) },
+    attempts: {
+      take: async (message) => ({ kind: "succeeded", text: message.content }),
+      runtimeOf: () => null,
+    },
   });
   return asTarget<DirectInput>({
     inputs: fc.record({
