@@ -118,7 +118,10 @@ describe.skipIf(!isReady)("scripts/e2e-deploy.sh", () => {
 
   test("says which host cannot be reached", async () => {
     const [, one] = network.hosts;
-    const { exitCode, output, left } = await deploy({ nodes: [`root@${one?.address}`, "root@10.77.0.99"] });
+    const { exitCode, output, left } = await deploy({
+      nodes: [`root@${one?.address}`, "root@10.77.0.99"],
+      env: { CONNECT_TIMEOUT_S: "1" },
+    });
     expect({ exitCode, output }).toMatchObject({ exitCode: 3 });
     expect(output).toContain("root@10.77.0.99 cannot be reached by ssh");
     await expectNothingLeft(left);

@@ -73,7 +73,7 @@ test.each([
       COORDINATOR_HOST: "me@vps",
       NODE_HOSTS: "local",
       PORT: String(port),
-      START_WAIT_S: "3",
+      START_WAIT_S: "2",
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
