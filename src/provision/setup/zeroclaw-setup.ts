@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { MeshError } from "../../protocol/errors.ts";
+import { parseGatewayAddress } from "../../runtimes/gateway-address.ts";
 import type { GatewayProgram } from "../gateway-program.ts";
 import type { InstalledProgram } from "../installed-program.ts";
 import type { ProviderSettings } from "../provider-settings.ts";
@@ -78,7 +79,7 @@ export async function findZeroclawGateway(
     });
   }
   const endpoint = findEndpoint(config, deps);
-  const url = `http://${endpoint}/health`;
+  const url = `${parseGatewayAddress(endpoint).httpUrl}/health`;
   return {
     kind: "zeroclaw",
     command: [...program.command, "gateway", "start"],
@@ -107,7 +108,14 @@ const ReadyHealth = Health.extend({
 });
 
 const GatewayTable = z.object({
-  gateway: z.object({ host: z.string().optional(), port: z.int().min(1).max(65_535).optional() }).optional(),
+  gateway: z
+    .object({
+      host: z.string().optional(),
+      port: z.int().min(1).max(65_535).optional(),
+      path_prefix: z.string().optional(),
+      tls: z.object({ enabled: z.boolean().optional() }).optional(),
+    })
+    .optional(),
 });
 
 function findEndpoint(config: Fields, deps: ProvisionDeps): string {
@@ -117,7 +125,9 @@ function findEndpoint(config: Fields, deps: ProvisionDeps): string {
   // It listens everywhere, so here as well.
   const reached = host === "0.0.0.0" || host === "::" || host === "localhost" ? "127.0.0.1" : host;
   const port = askedPort(deps) ?? gateway?.port ?? usualZeroclawPort;
-  return reached.includes(":") ? `[${reached}]:${port}` : `${reached}:${port}`;
+  const address = reached.includes(":") ? `[${reached}]:${port}` : `${reached}:${port}`;
+  const path = (gateway?.path_prefix ?? "").replace(/^\/*(?=.)/, "/").replace(/\/+$/, "");
+  return `${gateway?.tls?.enabled === true ? "https://" : ""}${address}${path}`;
 }
 
 function askedPort({ env }: ProvisionDeps): number | null {

@@ -136,4 +136,14 @@ describe("ZeroClaw is set up", () => {
     expect(await read()).toBe(text);
     expect(error.message).not.toContain(providerKey);
   });
+
+  test("is asked and reached where its file puts its gateway: behind TLS, below a path", async () => {
+    const agent =
+      '[providers.models.custom.own]\nuri = "http://127.0.0.1:9/v1"\n[agents.default]\nmodel_provider = "custom.own"\n';
+    await write(
+      `schema_version = 3\n${agent}[gateway]\npath_prefix = "/claw/"\n[gateway.tls]\nenabled = true\n`,
+    );
+    const { endpoint } = await findGatewayProgram(zeroclaw.program, zeroclaw.deps);
+    expect(endpoint).toBe(`https://127.0.0.1:${zeroclaw.env.ZEROCLAW_gateway__port}/claw`);
+  });
 });
