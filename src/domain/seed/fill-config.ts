@@ -15,6 +15,8 @@ export function findMissingKeys(
   path: readonly string[] = [],
 ): readonly MissingKey[] {
   return Object.entries(given).flatMap(([key, value]): readonly MissingKey[] => {
+    // No setting: to assign it would change what an object is.
+    if (key === "__proto__") return [];
     if (!Object.hasOwn(own, key)) return [{ path, key, value }];
     const here = own[key];
     return isObject(here) && isObject(value) ? findMissingKeys(here, value, [...path, key]) : [];

@@ -394,6 +394,12 @@ describe("a configuration that is filled in", () => {
     expect(findMissingKeys(parseJson5Text(text) as JsonObject, given)).toEqual([]);
   });
 
+  test("gets no other prototype", () => {
+    expect(findMissingKeys({}, JSON.parse('{"__proto__": {"a": 1}, "ui": 1}'))).toEqual([
+      { path: [], key: "ui", value: 1 },
+    ]);
+  });
+
   test("stays plain JSON when it is", () => {
     fc.assert(
       fc.property(

@@ -272,6 +272,15 @@ describe("skills of agents", () => {
     expect((await search()()).skills).toEqual(["linked"]);
   });
 
+  test("are looked for once in each real folder, however many links lead there", async () => {
+    for (let at = 0; at < 3; at++) await addSkill(`real/s${at}`, `name: s${at}`);
+    for (const name of ["one", "two"]) await symlink(join(root, "real"), join(root, name));
+    const places = [join(root, "real"), join(root, "one"), join(root, "two")];
+    const folders = createSkillFolders({ clock: systemClock, log: recorded(), maxSkillFiles: 4 });
+    expect(await folders(places)).toHaveLength(3);
+    expect(lines.join("")).not.toContain("too many skills");
+  });
+
   test("beyond what the mesh takes are left out, which is told once; those that can be used stay", async () => {
     for (let at = 0; at < 300; at++) {
       const needs = at < 60 ? '\nmetadata: {openclaw: {requires: {bins: ["none"]}}}' : "";
