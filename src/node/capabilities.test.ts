@@ -80,8 +80,11 @@ describe("the GPU of a machine", () => {
   });
 
   test("is there when the driver's tool lists one", async () => {
-    await addFile("opt/bin/nvidia-smi", "#!/bin/sh\necho 'GPU 0: Test (UUID: GPU-1)'\n");
+    const log = join(root, "asked");
+    await addFile("opt/bin/nvidia-smi", `#!/bin/sh\necho "$@" >> '${log}'\necho 'Tesla T4, 15360'\n`);
     expect((await probe()).gpu).toBe(true);
+    // Once for all: it takes a second, and every node asks again and again.
+    expect((await Bun.file(log).text()).trim().split("\n")).toHaveLength(1);
   });
 
   test("is not there when the driver's tool fails or lists none", async () => {

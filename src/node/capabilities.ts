@@ -3,10 +3,8 @@ import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import { machineMemoryBytes } from "../platform/machine-load.ts";
-import { findOnPath } from "../platform/path-lookup.ts";
-import { readCommandOutput } from "../platform/quick-command.ts";
 import type { Capabilities } from "../protocol/capability.ts";
-import { driverLimitMs, findGpus } from "./gpu/find-gpus.ts";
+import { findGpus } from "./gpu/find-gpus.ts";
 import { createSkillSearch } from "./skills/find-skills.ts";
 
 export interface CapabilityDeps {
@@ -34,11 +32,16 @@ export interface CapabilityDeps {
 export function createCapabilityProbe(deps: CapabilityDeps): () => Promise<Capabilities> {
   const searchSkills = createSkillSearch(deps);
   return async () => {
-    const [gpu, gpus, skills] = await Promise.all([hasGpu(deps), findGpus(deps), searchSkills()]);
+    const [hasDevice, { gpus, hasDriver }, skills] = await Promise.all([
+      hasGpuDevice(deps),
+      findGpus(deps),
+      searchSkills(),
+    ]);
     return {
       os: toGoOs(deps.platform),
       arch: toGoArch(deps.arch),
-      gpu,
+      // Windows, and Linux inside Windows, have no device file, but the driver's own tool.
+      gpu: hasDevice || hasDriver,
       memory_gb: Math.floor((deps.memoryBytes ?? machineMemoryBytes()) / 2 ** 30),
       tags: [...deps.tags],
       gpus: [...gpus],
@@ -61,20 +64,11 @@ export function toGoArch(arch: NodeJS.Architecture): string {
 /** Device files that only a usable GPU has: NVIDIA, NVIDIA Tegra, AMD ROCm. */
 const gpuDevices = ["dev/nvidia0", "dev/nvhost-gpu", "dev/kfd"];
 
-async function hasGpu(deps: CapabilityDeps): Promise<boolean> {
+async function hasGpuDevice(deps: CapabilityDeps): Promise<boolean> {
   if (deps.platform === "darwin") return deps.arch === "arm64";
   const root = deps.root ?? "/";
   const devices = await Promise.all(gpuDevices.map((device) => isThere(join(root, device))));
-  if (devices.includes(true)) return true;
-  // Windows, and Linux inside Windows, have no such file, but the driver's own tool.
-  const tool = (await findOnPath(["nvidia-smi"], deps)).get("nvidia-smi");
-  if (tool === undefined) return false;
-  const output = await readCommandOutput([tool, "-L"], {
-    limitMs: driverLimitMs,
-    env: deps.env,
-    clock: deps.clock,
-  });
-  return output?.startsWith("GPU ") ?? false;
+  return devices.includes(true);
 }
 
 async function isThere(path: string): Promise<boolean> {

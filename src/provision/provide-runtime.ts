@@ -152,6 +152,6 @@ export type ProvidedSettings = Extract<RuntimeSettings, { kind: "openclaw" | "ze
 
 function toSettings({ kind, endpoint, token }: GatewayProgram): ProvidedSettings {
   return kind === "openclaw"
-    ? { kind, endpoint, token }
-    : { kind, endpoint, token, agent: null, approvals: "deny", via: "auto" };
+    ? { kind, endpoint, token, checksOwner: true }
+    : { kind, endpoint, token, agent: null, approvals: "deny", via: "auto", checksOwner: true };
 }

@@ -8,7 +8,7 @@ import { nvidiaQuery, parseNvidiaSmi } from "./nvidia.ts";
 import { parseRocmSmi, rocmQuery } from "./rocm.ts";
 
 /** Longest time for asking a driver tool, which hangs when the driver does. */
-export const driverLimitMs = 2_000;
+const driverLimitMs = 2_000;
 
 export interface GpuDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -18,12 +18,20 @@ export interface GpuDeps {
   readonly root?: string;
 }
 
+export interface FoundGpus {
+  readonly gpus: readonly Gpu[];
+  /** NVIDIA's driver answers for one: it can be computed with, also where the system has no device file of it. */
+  readonly hasDriver: boolean;
+}
+
 /**
  * The graphics processors of this machine: what the kernel tells, and what the driver's own tool adds where there is one.
  * Takes {@link driverLimitMs} at most for each tool, and never rejects: what cannot be found out is not told.
  */
-export async function findGpus(deps: GpuDeps): Promise<readonly Gpu[]> {
-  if (deps.platform === "darwin") return ask("system_profiler", displayQuery, parseSystemProfiler, deps);
+export async function findGpus(deps: GpuDeps): Promise<FoundGpus> {
+  if (deps.platform === "darwin") {
+    return { gpus: await ask("system_profiler", displayQuery, parseSystemProfiler, deps), hasDriver: false };
+  }
   const [cards, nvidia] = await Promise.all([
     deps.platform === "linux" ? readLinuxCards(deps.root ?? "/") : [],
     ask("nvidia-smi", nvidiaQuery, parseNvidiaSmi, deps),
@@ -32,11 +40,12 @@ export async function findGpus(deps: GpuDeps): Promise<readonly Gpu[]> {
   const amd = ofVendor("amd");
   const needsNames = amd.some(({ model, memory_mb }) => model === null || memory_mb === null);
   const rocm = needsNames ? await ask("rocm-smi", rocmQuery, parseRocmSmi, deps) : [];
-  return [
+  const gpus = [
     ...(nvidia.length > 0 ? nvidia : ofVendor("nvidia")),
     ...(rocm.length >= amd.length ? rocm : amd),
     ...ofVendor("intel"),
   ].slice(0, maxGpus);
+  return { gpus, hasDriver: nvidia.length > 0 };
 }
 
 type Parse = (output: string) => readonly Gpu[];

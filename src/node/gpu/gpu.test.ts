@@ -112,8 +112,10 @@ describe("the GPUs of a machine", () => {
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
 
-  const find = (parts: Partial<GpuDeps> = {}) =>
-    findGpus({ env: { PATH: join(root, "bin") }, clock: systemClock, platform: "linux", root, ...parts });
+  const find = async (parts: Partial<GpuDeps> = {}) => {
+    const base = { env: { PATH: join(root, "bin") }, clock: systemClock, platform: "linux", root } as const;
+    return (await findGpus({ ...base, ...parts })).gpus;
+  };
   const addTool = async (name: string, output: string) => {
     await Bun.write(join(root, `${name}.txt`), output);
     await Bun.write(join(root, "bin", name), `#!/bin/sh\nexec /bin/cat '${join(root, `${name}.txt`)}'\n`);
