@@ -224,7 +224,11 @@ describe("a message that waits for its session", () => {
     const outcome = await say(runtime, "hello");
     expect(outcome).toMatchObject({ kind: "failed", failure: { class: "refused" } });
     expect(textOf(outcome)).toContain("did not open a session within 0.4 s");
-    await say(runtime, "hello", { timeoutMs: 100 });
+    expect((await runtime.probe()).status.ready).toBe(true);
+    const cancelled = observeRun(runtime, createAttempt("hello"));
+    await until("its session is asked for", async () => (await countEvents("asked for new")) === 2);
+    cancelled.stop("cancelled");
+    expect(await within(2_000, cancelled.outcome)).toEqual({ kind: "cancelled" });
     await until("the second one is ended, too", async () =>
       ((await runtime.probe()).status.reason ?? "").includes("did not open a session"),
     );
