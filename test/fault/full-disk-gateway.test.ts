@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { silentLog } from "../../src/platform/log.ts";
 import { readProcessStart } from "../../src/platform/process-identity.ts";
 import { systemRandom } from "../../src/platform/random.ts";
-import { readGatewayState, superviseUntilReady } from "../../src/provision/index.ts";
+import { readGatewayState, stopGateway, superviseUntilReady } from "../../src/provision/index.ts";
 import { e2eTimeoutMs } from "../support/mesh-process.ts";
 import { until } from "../support/until.ts";
 import { createZeroclawHome } from "../support/zeroclaw/home.ts";
@@ -31,6 +31,17 @@ describe.skipIf(!isMountReady())("a full disk below the log of a gateway", () =>
     await until("another start", async () => one.state().restarts === 1);
     await disk.free();
     await until("the gateway", async () => one.state().state === "running" && (await gateway.isReady()));
+    const state = () => readGatewayState("zeroclaw", zeroclaw.deps);
+    await until("a record of its process", async () => (await state()).isRunning);
+
+    const stopped = (await state()).pid ?? 0;
+    await disk.fill();
+    // The keeper cannot be told, and is not to be taken for told.
+    const stopping = stopGateway("zeroclaw", zeroclaw.deps);
+    await expect(stopping).rejects.toMatchObject({ code: "DISK_FULL" });
+    expect(readProcessStart(stopped)).toBeNull();
+    await disk.free();
+    await until("the gateway again", async () => one.state().restarts === 2 && (await state()).isRunning);
     await one.stop();
     expect(await gateway.isAlive()).toBe(false);
     expect(await Bun.file(join(zeroclaw.dataDir, "runtimes", "zeroclaw", "gateway.json")).exists()).toBe(
