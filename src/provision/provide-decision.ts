@@ -51,8 +51,11 @@ export async function decideProvision(
     detected.filter((runtime) => !isOwnBridge(runtime)),
     asked,
   );
-  if (chosen !== null && !isOtherVersion(chosen, version)) return { do: "use", runtime: chosen };
-  for (const kind of asked === null ? installableKinds : [asked]) {
+  if (chosen !== null && chosen.state !== "stopped" && !isOtherVersion(chosen, version))
+    return { do: "use", runtime: chosen };
+  // The one that is set up here goes before one that is only installed.
+  const first = installableKinds.filter((kind) => kind === chosen?.kind);
+  for (const kind of asked === null ? new Set([...first, ...installableKinds]) : [asked]) {
     const program = await findInstalled(kind, deps);
     if (program === null) continue;
     if (version === null || (program.version !== null && isSameVersion(program.version, version)))

@@ -280,7 +280,7 @@ describe("join --auto-install on an empty machine without npm", () => {
     const machine = await createBareMachine("versioned");
     const env = withoutNpm(machine);
     const install = ["runtime", "install", "zeroclaw", "--no-start", ...providerFlags()];
-    expect((await machine.cli(install, { env })).exitCode).toBe(0);
+    expect(await machine.cli(install, { env })).toMatchObject({ exitCode: 0 });
     const preview = async (version: string) => {
       const args = joinArgs("versioned", "--dry-run", "--json", "--runtime-version", version);
       return JSON.parse((await machine.cli(args, { env })).stdout).plans[0];
