@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createManualClock } from "../../../test/support/manual-clock.ts";
 import { systemIds } from "../../platform/ids.ts";
 import type { SafeAnswer } from "../../platform/safe-fetch.ts";
+import { DirectOffer, directOfferHeader, fromHeaderJson } from "../../protocol/direct.ts";
 import type { OfferFrame } from "../../protocol/link/v1/frames.ts";
 import { Secret } from "../../protocol/secret.ts";
 import type { AttemptFrame } from "../dispatch/attempt-reports.ts";
@@ -21,11 +22,15 @@ const offer = (): OfferFrame => ({
 
 function start(limit: number) {
   const frames: AttemptFrame[] = [];
+  const offers: unknown[] = [];
   const answers: ((answer: SafeAnswer) => void)[] = [];
   const link = createDirectLink({
     nodeId: systemIds.node(),
     target: () => ({ endpoint: "node.test:1", origin: "http://node.test:1", token: new Secret("secret") }),
-    safeFetch: () => new Promise((resolve) => answers.push(resolve)),
+    safeFetch: ({ headers }) => {
+      offers.push(fromHeaderJson(DirectOffer, headers?.[directOfferHeader] ?? null));
+      return new Promise((resolve) => answers.push(resolve));
+    },
     budget: createCallBudget(limit),
     reading: createAnswerReading(),
     clock: createManualClock(),
@@ -36,7 +41,7 @@ function start(limit: number) {
     onDrain: () => {},
     onClosed: () => {},
   });
-  return { link, frames, answers };
+  return { link, frames, answers, offers };
 }
 
 const broken: SafeAnswer = { kind: "broken", wasWritten: true, reason: "ECONNRESET" };
@@ -67,5 +72,12 @@ describe("a direct endpoint in the shape of a link", () => {
     expect(frames).toMatchObject([{ type: "lost", started: true, fenced: false, reason: "it was removed" }]);
     link.send(offer());
     expect(answers).toHaveLength(1);
+  });
+
+  test("tells the runtime that is required, and the one that the coordinator counts it for", () => {
+    const { link, offers } = start(2);
+    link.send({ ...offer(), runtime: "zeroclaw" });
+    link.send({ ...offer(), prefers: "openclaw" });
+    expect(offers).toMatchObject([{ runtime: "zeroclaw" }, { prefers: "openclaw" }]);
   });
 });

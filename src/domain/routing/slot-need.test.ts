@@ -1,9 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { RuntimeKind } from "../../protocol/capability.ts";
+import { slotNeed } from "./candidates.ts";
+import { toNodeNeeds } from "./capable.ts";
 import { decideRoute } from "./decide-route.ts";
 import { contextOf, meshOf, messageOf, type NodeSketch, nodeOf, rulesOf } from "./mesh-fixture.ts";
+import { createMeshIndex } from "./mesh-index.ts";
 import type { RoutingMessage } from "./routing-message.ts";
+import { createScope, narrowScope } from "./scope.ts";
 import { hasRoom, runtimeFor } from "./slot-need.ts";
 import { toDecision } from "./to-decision.ts";
 
@@ -46,6 +50,27 @@ describe("a message that needs a runtime", () => {
     const mesh = meshOf([twoRuntimes("busy", ["openclaw"])]);
     expect(decideRoute(messageOf("work"), mesh, rules, contextOf()).outcome).toBe("waiting");
     expect(decideRoute(messageOf("other"), mesh, rules, contextOf()).outcome).toBe("assigned");
+  });
+});
+
+describe("the runtime that a message needs", () => {
+  const rules = rulesOf({ match: { content: "work", requires_runtime: "zeroclaw" } });
+  const node = twoRuntimes("n", ["openclaw", "zeroclaw"]);
+  const needOf = (message: Partial<RoutingMessage>) =>
+    slotNeed(decideRoute(messageOf("work", message), meshOf([node]), rules, contextOf()).evidence.question);
+
+  test("is the sender's before the rule's", () => {
+    expect(needOf({})).toBe("zeroclaw");
+    expect(needOf({ requires: { runtime: "openclaw" } })).toBe("openclaw");
+    expect(needOf({ session: "lake" })).toBe("zeroclaw");
+  });
+
+  test("of a rule stays where the message named some of its nodes", () => {
+    const index = createMeshIndex(meshOf([node, nodeOf({ name: "other" })]));
+    const ofRule = createScope(index, null, toNodeNeeds({ runtime: "zeroclaw" }));
+    const target = createScope(index, ["n", "other"], null);
+    expect(narrowScope(ofRule, target)).toMatchObject({ runtime: "zeroclaw", members: [{ node }] });
+    expect(narrowScope(target, ofRule).runtime).toBe("zeroclaw");
   });
 });
 
