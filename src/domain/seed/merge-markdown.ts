@@ -96,7 +96,7 @@ function toSections(text: string): {
     } else if (mark !== undefined) {
       lines.push(line);
       fence = mark;
-    } else if (/^#{1,6} /.test(line)) {
+    } else if (/^#{1,6} +\S/.test(line)) {
       endBlock();
       sections.push({ heading: line.trimEnd(), blocks: [] });
     } else if (line.trim() === "") endBlock();

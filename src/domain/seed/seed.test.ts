@@ -331,6 +331,11 @@ describe("a merged text", () => {
     expect(mergeMarkdown("a", "")).toBeNull();
   });
 
+  test("takes signs without words for no heading", () => {
+    const merged = mergeMarkdown("# a", "# \n\nb") ?? "";
+    expect(mergeMarkdown(merged, "# \n\nb")).toBeNull();
+  });
+
   test("keeps fenced code together", () => {
     const code = "```sh\na\n\n# no heading\n\nb\n```";
     expect(mergeMarkdown("x", `x\n\n${code}\n`)).toEndWith(`${code}\n\n${endMark}\n`);
