@@ -26,6 +26,7 @@ export const filesClaims: readonly Claim[] = [
       { file: product, tests: "files of the whole product > are refused" },
       { file: product, tests: "files of the whole product > that a command" },
       { file: directory, tests: "reading a secret" },
+      { file: "src/provision/own-record.test.ts" },
     ],
   },
   {

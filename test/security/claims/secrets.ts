@@ -56,4 +56,14 @@ export const secretsClaims: readonly Claim[] = [
       { file: canary },
     ],
   },
+  {
+    id: "secrets.foreign-ports",
+    claim:
+      "A key that was found or kept on a machine with Linux goes to no port of it at which another user listens, and no message follows it: neither when runtimes are looked for, nor by a node.",
+    shownBy: [
+      { file: "test/security/secrets/foreign-ports.test.ts" },
+      { file: "src/platform/port-owner.test.ts" },
+      { file: "test/integration/find-runtime.test.ts", tests: "choosing by itself > gives no token" },
+    ],
+  },
 ];
