@@ -13,6 +13,10 @@ describe("a file of variables", () => {
     expect(setVariable("KEY_2=x\n", "KEY", key)).toBe("KEY_2=x\nKEY=sk-new\n");
   });
 
+  test("keeps the ends of its lines", () => {
+    expect(setVariable("A=1\r\nB=2\r\n", "KEY", new Secret("sk"))).toBe("A=1\r\nB=2\r\nKEY=sk\r\n");
+  });
+
   test("quotes what would end a value early, and refuses what no key has", () => {
     expect(setVariable("", "KEY", new Secret("a#b c$d"))).toBe("KEY='a#b c$d'\n");
     for (const bad of ["a\nB=1", "it's", "ключ"]) {
@@ -25,6 +29,9 @@ describe("a file of variables", () => {
     ["  export KEY = x", true],
     ["KEY=", false],
     ['KEY=""', false],
+    ["KEY= # none", false],
+    ['KEY="" # none', false],
+    ["KEY=x # some", true],
     ["# KEY=x", false],
     ["KEY_2=x", false],
   ])("%j has the variable: %p", (text, has) => {

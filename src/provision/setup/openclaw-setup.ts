@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { createSecret } from "../../platform/ids.ts";
 import { Secret } from "../../protocol/secret.ts";
 import type { GatewayProgram } from "../gateway-program.ts";
@@ -125,7 +126,11 @@ async function saveConfig(
   if (text === null) {
     await writeConfigFile(places.configPath, `${JSON.stringify(patch, null, 2)}\n`);
     const issue = await findIssue(parts);
-    if (issue !== null) throw refused(places.configPath, issue);
+    if (issue !== null) {
+      // Left behind, it would be somebody's at the next try, with its parts of today.
+      await rm(places.configPath, { force: true });
+      throw refused(places.configPath, issue);
+    }
   } else {
     if (step.backup !== null) await keepBackup(step.backup, text);
     await patchConfig(patch, parts);

@@ -1,4 +1,6 @@
+import type { Secret } from "../../protocol/secret.ts";
 import type { ProviderSettings } from "../provider-settings.ts";
+import { badKey } from "./bad-key.ts";
 import { modelName } from "./openclaw-config.ts";
 import { providerDefaults } from "./provider-defaults.ts";
 
@@ -62,7 +64,7 @@ function agentTables(provider: ProviderSettings): readonly string[] {
     table(`providers.models.${family}.mesh`, {
       ...(uri === null ? {} : { uri }),
       model,
-      ...(key === null ? {} : { api_key: key.reveal() }),
+      ...(key === null ? {} : { api_key: toKeyText(key) }),
     }),
     table("risk_profiles.mesh", { level: "supervised", workspace_only: true }),
     table("runtime_profiles.mesh", {}),
@@ -93,4 +95,11 @@ function table(name: string, fields: Fields): string {
 
 function toFields(value: unknown): Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+/** TOML takes neither half characters nor DEL, and a line break in a key is a mistake. */
+function toKeyText(key: Secret): string {
+  const text = key.reveal();
+  if (/^[ -~]+$/.test(text)) return text;
+  throw badKey();
 }

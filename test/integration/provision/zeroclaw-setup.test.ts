@@ -137,6 +137,12 @@ describe("ZeroClaw is set up", () => {
     expect(error.message).not.toContain(providerKey);
   });
 
+  test.each(["a\u007fb", "a\ud800b", "a\nb"])("is refused a key that no key is: %j", async (text) => {
+    const settingUp = setUpRuntime(zeroclaw.program, settings({ key: new Secret(text) }), zeroclaw.deps);
+    await expect(settingUp).rejects.toMatchObject({ code: "USAGE" });
+    expect(await Bun.file(zeroclaw.configPath).exists()).toBe(false);
+  });
+
   test("is asked and reached where its file puts its gateway: behind TLS, below a path", async () => {
     const agent =
       '[providers.models.custom.own]\nuri = "http://127.0.0.1:9/v1"\n[agents.default]\nmodel_provider = "custom.own"\n';
