@@ -21,6 +21,13 @@ describe("arguments of a program", () => {
     ["-- although a session would have followed it", ["--", "{session}", "a"], "hi", ["--", "a"]],
     ["a space before what could be a flag", ["-m", "{message}"], "-rf", ["-m", " -rf"]],
     ["the message as it is behind --", ["--", "{message}"], "-rf", ["--", "-rf"]],
+    [
+      "a space behind the -- of a wrapper",
+      ["--", "prog", "{message}"],
+      "--exec=id",
+      ["--", "prog", " --exec=id"],
+    ],
+    ["the messages as they are behind one --", ["--", "{message}", "{message}"], "-a", ["--", "-a", "-a"]],
     ["the message as it is behind its flag", ["--m={message}"], "-rf", ["--m=-rf"]],
     ["an unknown placeholder as it is", ["{prompt}"], "hi", ["{prompt}"]],
   ])("have %s", (_, template, content, expected) => {

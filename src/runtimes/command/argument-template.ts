@@ -62,11 +62,21 @@ export function hasUnguardedText(template: readonly string[]): boolean {
   return template.some((_, at) => isUnguarded(template, at));
 }
 
-/** Texts of others begin this argument, and no `--` before it says that flags are over. */
+/**
+ * Texts of others begin this argument, and no `--` right before it says that flags are over. One further ahead may be that of a
+ * wrapper (`env -- program {message}`), whose program reads flags again.
+ */
 function isUnguarded(template: readonly string[], at: number): boolean {
-  const part = template[at] ?? "";
-  if (!part.startsWith("{message}") && !part.startsWith("{session_name}")) return false;
-  return !template.slice(0, at).includes("--");
+  if (!beginsWithText(template[at])) return false;
+  for (let before = at - 1; before >= 0; before -= 1) {
+    if (template[before] === "--") return false;
+    if (!beginsWithText(template[before])) return true;
+  }
+  return true;
+}
+
+function beginsWithText(part = ""): boolean {
+  return part.startsWith("{message}") || part.startsWith("{session_name}");
 }
 
 function withoutSession(template: readonly string[]): readonly string[] {
