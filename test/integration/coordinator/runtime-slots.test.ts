@@ -151,3 +151,18 @@ test("the runtime of an older node, which does not tell, is the only one that it
   node.send({ type: "started", task, attempt });
   await until("it is shown", async () => (await taskOf(id)).attempts[0]?.runtime === "openclaw");
 });
+
+test("what runs is counted for the runtime that it was sent to after a restart of the coordinator, too", async () => {
+  await queue("z1", "zeroclaw");
+  const { task, attempt } = await node.nextOffer("z1");
+  node.send({ type: "started", task, attempt });
+  await mesh.restart({ port: mesh.port() });
+  // An older node does not tell which of its runtimes has it.
+  const running = [{ task, attempt, offset: 0, started_at: new Date().toISOString() }];
+  node = await mesh.rejoin(node, { slots: 4, runtimes: both, running });
+  await waits(await queue("z2", "zeroclaw"));
+  await queue("o", "openclaw");
+  await node.nextOffer("o");
+  node.result({ task, attempt }, "done");
+  await node.nextOffer("z2");
+});
