@@ -35,6 +35,8 @@ const ownMark = /^(?:token|direct\.key|lock\.pid|coordinator\.json|mesh\.db)$/;
 
 interface PrivateDirOptions {
   readonly log: Log;
+  /** Made by this program within its state directory, and so its own whatever is in it; default: what it holds tells. */
+  readonly isOwn?: boolean;
 }
 
 /**
@@ -46,13 +48,14 @@ interface PrivateDirOptions {
  * @throws MeshError FILE_UNSAFE for a symbolic link, a thing of another user, or a folder on the way that others may
  *   write to; DATA_DIR_UNUSABLE
  */
-export async function preparePrivateDir(path: string, { log }: PrivateDirOptions): Promise<void> {
+export async function preparePrivateDir(path: string, { log, isOwn }: PrivateDirOptions): Promise<void> {
   await orUnusable(path, async () => {
     await mkdir(path, { recursive: true, mode: privateDirMode });
-    await walkPrivateDir(path, async ({ path: open, mode, wanted, close }) => {
+    const repair: OnOpen = async ({ path: open, mode, wanted, close }) => {
       await close();
       tellRepair(log, open, mode, wanted);
-    });
+    };
+    await walkPrivateDir(path, repair, isOwn);
   });
 }
 
@@ -104,12 +107,12 @@ interface FoundOpen {
 
 type OnOpen = (found: FoundOpen) => Promise<void>;
 
-async function walkPrivateDir(path: string, onOpen: OnOpen): Promise<void> {
+async function walkPrivateDir(path: string, onOpen: OnOpen, isOwn = false): Promise<void> {
   const uid = process.getuid?.();
   if (uid === undefined) return;
   const real = await realpath(path);
   await checkWay(real, uid);
-  const use = await readUse(real);
+  const use = isOwn ? { isShared: false, hasOurs: true } : await readUse(real);
   await visitDirectory(real, { uid, onOpen, keepsMode: use.isShared || (await isHome(real)) });
   if (!use.hasOurs) return;
   await visitEntries(real, { uid, onOpen, depth: 0, left: { count: maxEntries } });

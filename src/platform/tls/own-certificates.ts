@@ -62,7 +62,7 @@ export function authorityPath(dataDir: string): string {
 export async function loadOwnCertificates(options: OwnCertificatesOptions): Promise<OwnCertificates> {
   const folder = join(options.dataDir, "tls");
   try {
-    await preparePrivateDir(folder, options);
+    await preparePrivateDir(folder, { log: options.log, isOwn: true });
     const authority = await loadAuthority(folder, options);
     const { leaf, made } = await loadCertificate(folder, authority, options);
     return {
