@@ -38,6 +38,7 @@ describe("runtime list", () => {
 
   test("tells all of it as JSON, but no key", async () => {
     await using hermes = serveRoutes(hermesRoutes("very-secret"));
+    await machine.addFile(".hermes/config.yaml", "");
     const env = { API_SERVER_PORT: String(hermes.port), API_SERVER_KEY: "very-secret" };
     const { stdout } = await run(["list", "--json"], env);
     const { runtimes, choice, recommendation, machine: facts } = JSON.parse(stdout);
@@ -104,6 +105,7 @@ describe("runtime probe", () => {
       remedy: "npm install -g @agentclientprotocol/claude-agent-acp",
     });
     await using locked = serveRoutes(hermesRoutes("key"));
+    await machine.addFile(".hermes/config.yaml", "");
     const refused = await run(["probe", "hermes", "--json"], { API_SERVER_PORT: String(locked.port) });
     expect(refused.exitCode).toBe(1);
     expect(JSON.parse(refused.stdout)).toMatchObject({ name: "Hermes Agent", ready: false });
