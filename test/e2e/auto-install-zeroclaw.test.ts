@@ -3,7 +3,7 @@
  * up with a provider on loopback, starts its gateway and pairs. What is in the archive is the protocol server of the tests.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFreePort } from "../support/free-port.ts";
@@ -324,6 +324,34 @@ describe("join --auto-install on an empty machine without npm", () => {
     expect((await stat(config)).mode & 0o777).toBe(0o600);
     await node.stop("SIGTERM");
   });
+});
+
+test("npm puts what is for all users there with the umask of the shell, and the rest with ours", async () => {
+  const machine = await mesh.createMachine("shared-prefix");
+  const bin = join(machine.home, "bin");
+  await mkdir(bin);
+  const tell = `umask >> '${machine.home}/umask-of-'"$1"`;
+  const view = `{"version":"9.9.9","dist.integrity":"sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg=="}`;
+  const npm = `case "$1" in
+    --version) echo 11.19.1 ;;
+    prefix) echo '${machine.home}/npm' ;;
+    view) echo '${view}' ;;
+    pack) ${tell}; : > "$6/packed.tgz" ;;
+    install) ${tell} ;;
+  esac`;
+  for (const [name, body] of [
+    ["npm", npm],
+    ["node", "echo v24.16.0"],
+  ] as const)
+    await writeFile(join(bin, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+  const args = ["runtime", "install", "openclaw", "--no-start", "--runtime-version", "9.9.9"];
+  const env = { PATH: `${bin}:/usr/bin:/bin`, npm_config_prefix: join(machine.home, "npm") };
+  const { stderr } = await machine.cli([...args, ...providerFlags(), "--json"], { env });
+  expect(JSON.parse(stderr)).toMatchObject({ error: expect.stringContaining("npm said that it installed") });
+  const umask = async (command: string) =>
+    Number.parseInt(await readFile(join(machine.home, `umask-of-${command}`), "utf8"), 8);
+  expect(await umask("install")).toBe(process.umask());
+  expect(await umask("pack")).toBe(0o077);
 });
 
 async function tree(folder: string): Promise<readonly string[]> {

@@ -299,6 +299,25 @@ describe("a download", () => {
     await expectNothing();
   });
 
+  test("is given up when all of it takes too long, however little comes now and then", async () => {
+    server.publish(tag, asset, { bytes: archive() });
+    server.fail({ pauseMs: 300 });
+    const given = deps();
+    const after: typeof systemClock.after = (delayMs, ...rest) =>
+      systemClock.after(delayMs > 60 * 60_000 ? 400 : delayMs, ...rest);
+    const slow = { ...given, clock: { ...systemClock, after } };
+    const plan = await planInstall("zeroclaw", { version: null, facts: await facts() }, slow);
+    const signal = new AbortController().signal;
+    expect(await problem(runInstall(plan, { onProgress: () => {}, signal }, slow))).toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringContaining("too slow"),
+      hint: expect.stringContaining("goes on where it stopped"),
+    });
+    server.fail({});
+    expect((await install()).installed.version).toBe("0.8.4");
+    expect(server.downloads.at(-1)?.range).toMatch(/^bytes=[1-9]/);
+  });
+
   test("ends with the signal, and keeps what is there", async () => {
     server.publish(tag, asset, { bytes: archive() });
     server.fail({ pauseMs: 20 });
