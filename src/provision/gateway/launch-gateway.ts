@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
 import { errorCodeOf } from "../../platform/atomic-file.ts";
 import { startInBackground } from "../../platform/background-process.ts";
 import type { ChildExit } from "../../platform/child-processes.ts";
 import { delay } from "../../platform/clock.ts";
+import { createSecret } from "../../platform/ids.ts";
 import { checkPort } from "../../platform/port-check.ts";
 import { explainForeign, findPortOwner } from "../../platform/port-owner.ts";
 import type { ProcessIdentity } from "../../platform/process-identity.ts";
@@ -125,7 +125,7 @@ async function spawnGateway(
   const start: GatewayStart = {
     command: [...gateway.command],
     endpoint: gateway.endpoint,
-    start_id: randomUUID(),
+    start_id: createSecret(),
   };
   // Noted before, as this process may end right after the start.
   await orFullDisk(() => saveGatewayStart(files, start));
