@@ -130,6 +130,18 @@ describe("an echo beside another runtime", () => {
     node.answer(await node.nextOffer("three"), "done");
   });
 
+  test("is given what waits for it while the other is full", async () => {
+    tell(runtime("openclaw"), runtime("echo"));
+    await until("it is told", async () => (await shown()).runtimes[1].kind === "echo");
+    await queue("one");
+    await node.nextOffer("one");
+    await queue("say", "echo");
+    const say = await node.nextOffer("say");
+    await waits(await queue("say more", "echo"));
+    node.answer(say, "say");
+    await node.nextOffer("say more");
+  });
+
   test("makes its node no ready one for messages that ask for no runtime", async () => {
     tell(runtime("openclaw", { ready: false, reason: "away" }), echo);
     await until("it is told", async () => (await shown()).runtimes[1].kind === "echo");
