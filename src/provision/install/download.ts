@@ -12,9 +12,7 @@ import {
   type ReleaseFetchDeps,
   toConnectionFailure,
 } from "./release-fetch.ts";
-
-/** A server that sends nothing for so long is given up, and asked again. */
-const silenceLimitMs = 30_000;
+import { type SilenceWatch, watchSilence } from "./silence-watch.ts";
 
 /** Of one download, and of a list of checksums, in all: a server that sends a byte now and then is not waited for longer. */
 const downloadLimitMs = 2 * 60 * 60_000;
@@ -233,39 +231,6 @@ function checkSize(bytes: number | null, { url, maxBytes }: DownloadRequest): vo
     hint: "Nothing of that size was expected; check CLAW_MESH_ZEROCLAW_RELEASES.",
     details: { is_too_large: true },
   });
-}
-
-interface SilenceWatch {
-  readonly signal: AbortSignal;
-  readonly heard: () => void;
-  readonly isSilent: () => boolean;
-  /** The time for all of it is over. */
-  readonly isLate: () => boolean;
-  readonly end: () => void;
-}
-
-function watchSilence(outer: AbortSignal, limitMs: number, clock: Clock): SilenceWatch {
-  const silent = new AbortController();
-  const late = new AbortController();
-  const cancelLimit = clock.after(Math.max(0, limitMs), () =>
-    late.abort(new DOMException("late", "TimeoutError")),
-  );
-  const arm = () =>
-    clock.after(silenceLimitMs, () => silent.abort(new DOMException("silent", "TimeoutError")));
-  let cancel = arm();
-  return {
-    signal: AbortSignal.any([outer, silent.signal, late.signal]),
-    heard: () => {
-      cancel();
-      cancel = arm();
-    },
-    isSilent: () => silent.signal.aborted && !outer.aborted,
-    isLate: () => late.signal.aborted && !outer.aborted,
-    end: () => {
-      cancel();
-      cancelLimit();
-    },
-  };
 }
 
 const noteFile = (part: string): string => `${part}.json`;

@@ -156,7 +156,7 @@ function nodeStep(pin: PackagePin, deps: ProvisionDeps): ProvisionStep {
  */
 export function nodeArgs(spec: string, dataDir: string): readonly string[] {
   return [
-    ...["install", "--prefix", privateNodeDir(dataDir), "--location=project", "--no-save"],
+    ...["install", "--prefix", privateNodeDir(dataDir), "--no-global", "--location=project", "--no-save"],
     ...["--ignore-scripts", "--no-package-lock", ...doesInstall, spec],
   ];
 }

@@ -190,7 +190,7 @@ describe("an installation of OpenClaw", () => {
     expect(installed.env.PATH).toStartWith(`${join(node, "..")}:${bin()}:`);
     const installs = (await calls()).filter((call) => call.includes(" install "));
     expect(installs[0]).toStartWith(
-      `${join(bin(), "node")} install --prefix ${folder} --location=project --no-save --ignore-scripts`,
+      `${join(bin(), "node")} install --prefix ${folder} --no-global --location=project --no-save --ignore-scripts`,
     );
     expect(installs[1]).toStartWith(`${node} install --global --prefix ${prefix()} `);
     const done = seen.filter(({ state }) => state === "done");
