@@ -1,7 +1,3 @@
-/**
- * A server of another user that looks like every gateway, as a program: it gives up its rights, prints its port, and then
- * every request, with its key, and every message that it gets, one a line.
- */
 import { expect } from "bun:test";
 
 /** No user of any machine that the tests run on. */
@@ -18,9 +14,12 @@ export interface ForeignServer extends AsyncDisposable {
   readonly seen: () => string;
 }
 
-/** @param port - 0: any */
+/**
+ * A server of another user that looks like every gateway. It tells every request, with its key, and every message that it gets.
+ * @param port - 0: any
+ */
 export async function startForeignServer(port = 0): Promise<ForeignServer> {
-  const child = Bun.spawn([process.execPath, `${import.meta.dir}/foreign-server-program.ts`, String(port)], {
+  const child = Bun.spawn([process.execPath, `${import.meta.dir}/foreign-server-process.ts`, String(port)], {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",

@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { silentLog } from "../../../src/platform/log.ts";
 import { Secret } from "../../../src/protocol/secret.ts";
+import { launchGateway } from "../../../src/provision/gateway/launch-gateway.ts";
+import type { GatewayProgram } from "../../../src/provision/gateway-program.ts";
 import { chooseDetected, detectRuntimes, findRuntime } from "../../../src/provision/index.ts";
 import { createRuntime, type RuntimeDeps } from "../../../src/runtimes/index.ts";
 import type { RuntimeSettings } from "../../../src/runtimes/runtime-settings.ts";
@@ -88,6 +90,31 @@ describe.skipIf(!canBecomeOthers())("whoever else listens at a port of a gateway
       expect(other.seen()).not.toContain(key);
     },
   );
+
+  test("is not taken for a gateway that is to be started, nor asked whether it is one", async () => {
+    let asked = 0;
+    const gateway: GatewayProgram = {
+      kind: "openclaw",
+      command: ["/bin/false"],
+      cwd: machine.home,
+      env: {},
+      endpoint: `ws://127.0.0.1:${other.port}`,
+      token: new Secret(key),
+      readyLimitMs: 1_000,
+      stopLimitMs: 1_000,
+      finalExitCodes: [],
+      isAlive: () => {
+        asked += 1;
+        return Promise.resolve(true);
+      },
+      isReady: () => Promise.resolve(true),
+    };
+    await expect(launchGateway(gateway, machine.deps())).rejects.toMatchObject({
+      code: "RUNTIME_START_FAILED",
+      message: expect.stringContaining(`port ${other.port} belongs to another user`),
+    });
+    expect(asked).toBe(0);
+  });
 
   test("gets the key that the operator gave for that address", async () => {
     const endpoint = `127.0.0.1:${other.port}`;

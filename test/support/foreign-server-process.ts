@@ -1,5 +1,7 @@
+/** A server that looks like every gateway: it gives up its rights, prints its port, and then all that it is sent, one a line. */
 import { writeSync } from "node:fs";
 
+/** The `foreignUid` of the tests; this program imports nothing that another user may not read. */
 const uid = 54_321;
 const write = (line: string) => void writeSync(1, `${line}\n`);
 
