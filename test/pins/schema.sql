@@ -1,4 +1,4 @@
-pragma user_version = 4;
+pragma user_version = 5;
 
 CREATE TRIGGER audit_grows_at_its_end before insert on audit
 when new.seq is not 1 + coalesce((select max(seq) from audit), 0)
@@ -105,7 +105,7 @@ CREATE TABLE session_bindings (
   session text not null,
   node_id text not null,
   bound_at_ms integer not null,
-  last_used_at_ms integer not null,
+  last_used_at_ms integer not null, runtime text,
   primary key (subject, session)
 ) strict, without rowid;
 
