@@ -99,7 +99,16 @@ test("offers identity and memories, and nothing else of the workspace", async ()
     "memory/2026-11-01.md",
   ]);
   const log = lines.join("");
-  for (const name of ["secret.md", "wifi.md", "hidden.md", "link.md", "MEMORY.md", "pipe.md", "huge.md", "binary.md"])
+  for (const name of [
+    "secret.md",
+    "wifi.md",
+    "hidden.md",
+    "link.md",
+    "MEMORY.md",
+    "pipe.md",
+    "huge.md",
+    "binary.md",
+  ])
     expect(log).toContain(name);
   expect(log).not.toContain("sk-1234567890abcdef");
 });
