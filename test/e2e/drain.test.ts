@@ -156,7 +156,7 @@ describe("a drained node", () => {
     await drain("--deadline", "300ms");
     const { status, body } = await unsafe;
     expect({ status, code: body.code }).toEqual({ status: 502, code: "OUTCOME_UNKNOWN" });
-    expect(body.error).toContain("The node stopped the run");
+    expect(body.error).toContain("does not confirm that the run was stopped");
     await expectGone();
   });
 

@@ -434,7 +434,6 @@ describe("a node starts no program for a coordinator", () => {
    * `acp` and `command` start what the operator of the node named, never what a message says.
    */
   const allowed: readonly string[] = [
-    "node/capabilities.ts",
     "node/gpu/find-gpus.ts",
     "node/seed/take-config.ts",
     "runtimes/acp/adapter.ts",
