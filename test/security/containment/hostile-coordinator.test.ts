@@ -175,7 +175,11 @@ describe("a node writes into no other folder than its own", () => {
     const before = machine.files();
     coordinator.send(offer);
     const { attempt } = await runtime.nextRun();
-    expect(attempt).toMatchObject({ key: `${offer.task}.1`, content: text, source: offer.source, session });
+    expect(attempt).toMatchObject({ key: `${offer.task}.1`, content: text, source: offer.source });
+    expect(attempt.session?.name).toBe(session.name);
+    // Another mesh cannot name this one's conversation: the key is made anew on the node, of both.
+    expect(attempt.session?.key).toMatch(/^[0-9a-f]{32}$/);
+    expect(attempt.session?.key).not.toBe(session.key);
     expect(machine.files().outside).toEqual([]);
     expect(machine.files().inside.sort()).toEqual(before.inside.sort());
   });
