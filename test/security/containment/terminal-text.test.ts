@@ -46,7 +46,7 @@ afterAll(async () => {
 
 const nameOf = (name: string) => name as FakeNode["hello"]["name"];
 const statusOf = (text: string): RuntimeStatus[] => [
-  { ...readyRuntime, version: text.slice(0, 128) },
+  { ...readyRuntime, kind: "openclaw", version: text.slice(0, 128) },
   { ...readyRuntime, kind: "openai", ready: false, version: text.slice(0, 128), reason: text },
 ];
 
