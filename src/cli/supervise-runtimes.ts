@@ -40,7 +40,10 @@ export async function superviseRuntimes(
     for (const wish of wishes) {
       const gateway = await findGatewayOf(wish, deps);
       runtimes.push(gateway === null ? wish : toLocalWish(wish, gateway));
-      if (gateway !== null) supervised.push(await superviseUntilReady(gateway, deps));
+      if (gateway === null) continue;
+      const { kind, readyLimitMs } = gateway;
+      log.info("waiting for the gateway", { runtime: kind, limitMs: readyLimitMs });
+      supervised.push(await superviseUntilReady(gateway, deps));
     }
   } catch (error) {
     await Promise.allSettled(supervised.map((one) => one.stop()));

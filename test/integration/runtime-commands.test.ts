@@ -36,6 +36,14 @@ describe("runtime list", () => {
     expect(stdout).not.toContain("very-secret");
   });
 
+  test("recommends no installation where a claw is installed", async () => {
+    await machine.addProgram("zeroclaw", "echo zeroclaw 0.8.4");
+    const { stdout } = await run(["list"]);
+    expect(stdout).toMatch(/^ZeroClaw +zeroclaw +0\.8\.4 /m);
+    expect(stdout).not.toContain("would install");
+    expect(stdout).not.toContain("Neither OpenClaw");
+  });
+
   test("tells all of it as JSON, but no key", async () => {
     await using hermes = serveRoutes(hermesRoutes("very-secret"));
     await machine.addFile(".hermes/config.yaml", "");

@@ -40,9 +40,14 @@ export function renderRuntimes(
     ...(configured.length === 0
       ? [choiceLine(found.choice, texts)]
       : [list.configured(configured.map(toSafeLine).join(", "))]),
-    installLine(found.recommendation, texts),
+    ...(detected.some(isInstalledClaw) ? [] : [installLine(found.recommendation, texts)]),
   ];
   return `${table}\n${lines.join("\n")}\n`;
+}
+
+/** Nothing more would be installed beside it. */
+function isInstalledClaw({ kind, program }: DetectedRuntime): boolean {
+  return (kind === "openclaw" || kind === "zeroclaw") && program !== null;
 }
 
 function columns({ runtimes }: Catalogue): readonly Column<DetectedRuntime>[] {
