@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { silentLog } from "../../src/platform/log.ts";
 import { readProcessStart } from "../../src/platform/process-identity.ts";
 import { systemRandom } from "../../src/platform/random.ts";
-import { readGatewayState, stopGateway, superviseUntilReady } from "../../src/provision/index.ts";
+import {
+  readGatewayState,
+  startGateway,
+  stopGateway,
+  superviseUntilReady,
+} from "../../src/provision/index.ts";
 import { e2eTimeoutMs } from "../support/mesh-process.ts";
 import { until } from "../support/until.ts";
 import { createZeroclawHome } from "../support/zeroclaw/home.ts";
@@ -47,5 +52,19 @@ describe.skipIf(!isMountReady())("a full disk below the log of a gateway", () =>
     expect(await Bun.file(join(zeroclaw.dataDir, "runtimes", "zeroclaw", "gateway.json")).exists()).toBe(
       false,
     );
+  });
+
+  test("lets nobody start one that could not be ended again", async () => {
+    await using zeroclaw = await createZeroclawHome();
+    await using disk = await mountSmallDisk(zeroclaw.dataDir, 4);
+    const gateway = await zeroclaw.setUp();
+    await disk.fill();
+    const { signal } = new AbortController();
+    const starting = startGateway(gateway, { ...zeroclaw.deps, signal });
+    await expect(starting).rejects.toMatchObject({ code: "DISK_FULL" });
+    expect(await gateway.isAlive()).toBe(false);
+    await disk.free();
+    expect((await startGateway(gateway, { ...zeroclaw.deps, signal })).how).toBe("started");
+    expect(await stopGateway("zeroclaw", zeroclaw.deps)).toBe(true);
   });
 });

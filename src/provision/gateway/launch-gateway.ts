@@ -1,4 +1,4 @@
-import { errorCodeOf } from "../../platform/atomic-file.ts";
+import { errorCodeOf, isFullDisk } from "../../platform/atomic-file.ts";
 import { startInBackground } from "../../platform/background-process.ts";
 import type { ChildExit } from "../../platform/child-processes.ts";
 import { delay } from "../../platform/clock.ts";
@@ -41,17 +41,20 @@ export interface LaunchedGateway {
 interface LaunchOptions {
   /** It ran before as this process: it is not started again when somebody asked for its end since. */
   readonly after?: ProcessIdentity | null;
+  /** Somebody keeps it alive and notes it again: a disk that is full now does not keep it from starting. Default false. */
+  readonly isKept?: boolean;
 }
 
 /**
  * Sees to it that the gateway runs: takes the one that does, else starts it. Does not wait until it is ready. Nobody else
  * of this data directory starts one of the kind at the same time.
- * @throws MeshError RUNTIME_START_FAILED when another program has its port or it cannot be started; DATA_DIR_UNUSABLE
+ * @throws MeshError RUNTIME_START_FAILED when another program has its port or it cannot be started; DISK_FULL where nobody
+ *   keeps it and it could not be noted, as nobody could end it then; DATA_DIR_UNUSABLE
  */
 export async function launchGateway(
   gateway: GatewayProgram,
   deps: GatewayDeps,
-  { after = null }: LaunchOptions = {},
+  { after = null, isKept = false }: LaunchOptions = {},
 ): Promise<LaunchedGateway> {
   const files = gatewayFiles(deps.dataDir, gateway.kind);
   const lock = await lockStart(files, deps);
@@ -69,7 +72,7 @@ export async function launchGateway(
     if (record !== null) endLeftovers(record);
     await checkEndpoint(gateway, deps);
     await rotateLog(files.log);
-    return await spawnGateway(gateway, files, deps);
+    return await spawnGateway(gateway, files, { ...deps, isKept });
   } finally {
     lock.release();
   }
@@ -120,7 +123,7 @@ async function checkEndpoint({ endpoint, kind }: GatewayProgram, { clock }: Gate
 async function spawnGateway(
   gateway: GatewayProgram,
   files: GatewayFiles,
-  deps: GatewayDeps,
+  deps: GatewayDeps & { readonly isKept: boolean },
 ): Promise<LaunchedGateway> {
   const start: GatewayStart = {
     command: [...gateway.command],
@@ -128,7 +131,7 @@ async function spawnGateway(
     start_id: createSecret(),
   };
   // Noted before, as this process may end right after the start.
-  await orFullDisk(() => saveGatewayStart(files, start));
+  await noteStart(() => saveGatewayStart(files, start), { gateway, isKept: deps.isKept });
   const child = startChild(gateway, { files, start, env: deps.env });
   if (child.identity === null) {
     await removeGatewayStart(files);
@@ -143,6 +146,24 @@ async function spawnGateway(
   });
   const process = toGatewayProcess(child.identity, child.exited);
   return { how: "launched", process, startId: start.start_id };
+}
+
+/** By the note of its start a gateway is found again: without it, and without somebody who keeps it, nobody could end it. */
+async function noteStart(
+  save: () => Promise<void>,
+  { gateway, isKept }: { readonly gateway: GatewayProgram; readonly isKept: boolean },
+): Promise<void> {
+  try {
+    await save();
+  } catch (cause) {
+    if (errorCodeOf(cause) === null) throw cause;
+    if (isKept) return;
+    const code = isFullDisk(cause) ? "DISK_FULL" : "DATA_DIR_UNUSABLE";
+    throw new MeshError(code, `The gateway of ${gateway.kind} was not started: it could not be noted.`, {
+      hint: "Make room on the disk, then try again.",
+      cause,
+    });
+  }
 }
 
 /** A full disk does not keep a gateway from running, and whoever waits for it may use it. */

@@ -131,7 +131,7 @@ function createSupervisor(gateway: GatewayProgram, deps: SuperviseDeps) {
   const launch = async () => {
     try {
       if (!(await isMine())) return take(await findOwnProcess(files));
-      const launched = await launchGateway(gateway, deps, { after: last });
+      const launched = await launchGateway(gateway, deps, { after: last, isKept: true });
       take(launched.process, launched.startId);
       if (launched.how === "stopped") await handle(askedEnd);
     } catch (error) {
