@@ -54,7 +54,7 @@ describe("a configuration for other machines", () => {
       agents: { defaults: { model: { primary: "helper/m", fallbacks: ["helper/m"] } } },
     },
     "a model for small work": { agents: { defaults: { utilityModel: "helper/m", imageModel: "helper/m" } } },
-    "a model of subagents": { agents: { defaults: { subagents: { model: "helper/m", maxSpawnDepth: 9 } } } },
+    "a model of subagents": { agents: { defaults: { subagents: { model: "small/m", maxSpawnDepth: 9 } } } },
     "a heartbeat": {
       agents: { defaults: { heartbeat: { every: "1m", prompt: "do this", model: "helper/m" } } },
     },
